@@ -1,0 +1,203 @@
+"""The events of a support case, from the request to its end."""
+
+from datetime import date, datetime
+from typing import Literal
+
+from domain.event import Event, Value
+from domain.personal import Person, Personal
+from domain.sla_policy import ClockName
+
+Category = Literal[
+    "how_to",
+    "setting_change",
+    "data_discrepancy",
+    "technical_error",
+    "right_resource",
+    "enhancement",
+    "design_change",
+    "new_feature",
+    "feature_change",
+    "third_party_training",
+    "third_party_customisation",
+    "specialised_project",
+    "other",
+]
+Urgency = Literal["low", "normal", "high"]
+Complexity = Literal["basic", "complex"]
+EmergencyKind = Literal["after_hours", "business_hours"]
+Symptom = Literal["website_down", "listings_down", "search_down", "booking_down", "other"]
+AwaitedParty = Literal["customer", "partner"]
+
+
+class Segment(Value, frozen=True, kw_only=True):
+    """A stretch of one clock that counts by one target and one calendar version (SUPPORT_POLICY T6).
+
+    It begins the clock's `instance`, or ends the instance's segment before it. `calendar` is a name or "24x7"
+    (version 0). Without a target `target_seconds` is left out.
+    """
+
+    clock: ClockName
+    instance: int
+    started_at: datetime
+    target_seconds: int | None = None
+    calendar: str
+    calendar_version: int
+    policy_version: int
+
+
+class Deadline(Value, frozen=True, kw_only=True):
+    """When a clock falls due as things stand after the event; left out while nothing can fall due (paused)."""
+
+    clock: ClockName
+    instance: int
+    due_at: datetime | None = None
+
+
+class ErrorReport(Value, frozen=True, kw_only=True):
+    """What a suspected error needs to be found (R4)."""
+
+    noticed_at: datetime
+    conditions: Personal
+    expected_behaviour: Personal
+
+
+class TicketEvent(Event, frozen=True, kw_only=True):
+    """What every event of a case says: which case, and whose, so that a reader of it alone can place it."""
+
+    ticket_id: str
+    customer_id: str
+
+
+class TicketOpened(TicketEvent, frozen=True, kw_only=True):
+    """A customer's request was received (R1, R2, R4)."""
+
+    case_number: str
+    requester: Person
+    category: Category
+    subject: Personal
+    description: Personal
+    urgency: Urgency = "normal"
+    complexity: Complexity = "basic"
+    channel: str
+    product: str | None = None
+    goal: Personal | None = None
+    error: ErrorReport | None = None
+    details_missing: bool = False
+    requested_for: date | None = None
+    received_at: datetime
+    workable_from: datetime
+    segments: tuple[Segment, ...] = ()
+    deadlines: tuple[Deadline, ...] = ()
+
+
+class EmergencyRequested(TicketEvent, frozen=True, kw_only=True):
+    """The customer asked for emergency support; staff will decide (R10, R11, R13)."""
+
+    kind: EmergencyKind
+    symptom: Symptom
+
+
+class EmergencyDeclined(TicketEvent, frozen=True, kw_only=True):
+    """The request is no emergency by the support policy, and why (R10)."""
+
+    reason: str
+
+
+class TicketAssigned(TicketEvent, frozen=True, kw_only=True):
+    """An agent took charge of the case."""
+
+    agent: str
+
+
+class StaffReplied(TicketEvent, frozen=True, kw_only=True):
+    """Staff answered the customer; fulfils the response clocks (T3)."""
+
+    author: Person
+    body: Personal
+    deadlines: tuple[Deadline, ...] = ()
+
+
+class CustomerReplied(TicketEvent, frozen=True, kw_only=True):
+    """The customer wrote; starts `next_response` where none is running (T3)."""
+
+    author: Person
+    body: Personal
+    segments: tuple[Segment, ...] = ()
+    deadlines: tuple[Deadline, ...] = ()
+
+
+class NoteAdded(TicketEvent, frozen=True, kw_only=True):
+    """Staff, or the customer, noted something that no clock counts as a reply."""
+
+    author_role: Literal["requester", "staff"]
+    author: Person
+    body: Personal
+
+
+class WaitingStarted(TicketEvent, frozen=True, kw_only=True):
+    """The case cannot go on before the customer or a partner has answered; `resolution` pauses (R16, R17, T4)."""
+
+    waiting_for: AwaitedParty
+    reason: Personal
+    partner: str | None = None
+    deadlines: tuple[Deadline, ...] = ()
+
+
+class TicketResumed(TicketEvent, frozen=True, kw_only=True):
+    """The waiting is over, by staff or by the customer's reply; `resolution` goes on (T4)."""
+
+    reason: Personal | None = None
+    deadlines: tuple[Deadline, ...] = ()
+
+
+class WorkLogged(TicketEvent, frozen=True, kw_only=True):
+    """An agent worked on the case for that long (B1); the subscription says what it drew."""
+
+    entry_id: str
+    agent: str
+    started_at: datetime
+    duration_seconds: int
+    activity: str
+    note: Personal | None = None
+
+
+class TicketResolved(TicketEvent, frozen=True, kw_only=True):
+    """The request is dealt with, as far as staff know; response and resolution clocks stop (T3)."""
+
+    resolution: Personal
+    article: str | None = None
+
+
+class TicketReopened(TicketEvent, frozen=True, kw_only=True):
+    """The matter was not settled after all; `resolution` continues in a new segment (T3, T6)."""
+
+    reason: Personal
+    segments: tuple[Segment, ...] = ()
+    deadlines: tuple[Deadline, ...] = ()
+
+
+class TicketClosed(TicketEvent, frozen=True, kw_only=True):
+    """The case is over; the verdict on `resolution` is final (T7)."""
+
+    reason: Personal | None = None
+
+
+class ServiceLevelsChanged(TicketEvent, frozen=True, kw_only=True):
+    """Another version of the SLA policy or of a calendar took effect for the running clocks (T6)."""
+
+    effective_at: datetime
+    segments: tuple[Segment, ...]
+    deadlines: tuple[Deadline, ...]
+
+
+class ServiceLevelBreached(TicketEvent, frozen=True, kw_only=True):
+    """A clock's due instant passed: once per clock, instance and target (T7)."""
+
+    clock: ClockName
+    instance: int
+    target_seconds: int
+    due_at: datetime
+    breached_at: datetime
+    calendar: str
+    calendar_version: int
+    policy_version: int
