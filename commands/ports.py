@@ -1,0 +1,121 @@
+"""What the write side needs from outside: a log that appends atomically, and a clock."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+from eventsourcing.persistence import IntegrityError, OperationalError
+
+from domain.recorded import RecordedEvent
+
+POSITION_MARK = "\x1f"
+"""Stands in a kept answer where the position of an event goes.
+
+A raw control character cannot occur in JSON text, so the mark cannot be confused with anything a client sent.
+The first mark stands for the last position of the append, the n-th after it for that of its n-th event.
+"""
+
+
+class Claim(msgspec.Struct, frozen=True, gc=False):
+    """A key that only one stream may hold, over all streams: a case number, an entry id, a live subscription."""
+
+    kind: str
+    key: str
+    stream_id: str
+
+
+class Guard(msgspec.Struct, frozen=True, gc=False):
+    """A stream that a decision read without writing to it: it must still be at `version` when the events are appended."""
+
+    stream_id: str
+    version: int
+
+
+class IdempotencyRecord(msgspec.Struct, frozen=True, gc=False):
+    """An answer kept with its command's events, so that a repeat of the request gets the same one.
+
+    `fingerprint` tells another body under the same key, `answer` is JSON text with `POSITION_MARK`s. `keep` is true for keys that never expire
+    (imports, timekeeper); the others are kept for 24 hours.
+    """
+
+    scope: str
+    key: str
+    fingerprint: str
+    answer: str
+    keep: bool = False
+
+
+class KeptAnswer(msgspec.Struct, frozen=True, gc=False):
+    """What the log kept for an idempotency key. `first_position` is that of the first event appended with it, or the
+    head of the log where there was none."""
+
+    fingerprint: str
+    answer: str
+    first_position: int
+
+
+class AppendConflict(IntegrityError):
+    """Nothing was appended, because the log is no longer as the decision found it."""
+
+
+class VersionConflict(AppendConflict):
+    """A stream that was to be written has moved on."""
+
+
+class GuardMoved(AppendConflict):
+    """A stream that the decision read has moved on."""
+
+
+class ClaimTaken(AppendConflict):
+    """Another stream holds a key that was to be claimed."""
+
+    def __init__(self, kind: str, key: str) -> None:
+        super().__init__(f"{kind} {key!r} is taken")
+        self.kind = kind
+        self.key = key
+
+
+class IdempotencyKeyTaken(AppendConflict):
+    """A request with the same key was answered in the meantime: its answer is kept in the log."""
+
+
+class OutcomeUnknown(OperationalError):
+    """The connection was lost while the append was under way: it may or may not have been committed."""
+
+
+class Log(Protocol):
+    """The one ordered log, as the write side uses it. Every call may raise the library's `PersistenceError`s."""
+
+    def append(
+        self,
+        events: Sequence[RecordedEvent],
+        *,
+        claims: Sequence[Claim] = (),
+        releases: Sequence[Claim] = (),
+        guards: Sequence[Guard] = (),
+        idempotency: IdempotencyRecord | None = None,
+    ) -> int:
+        """Append all or nothing and return the position of the first event (the head of the log, if there is none).
+
+        Raises an `AppendConflict`, or `OutcomeUnknown` if the connection broke.
+        """
+
+    def read_streams(self, stream_ids: Sequence[str]) -> list[RecordedEvent]:
+        """Return all events of those streams, each stream in its own order, in one round trip."""
+
+    def holder(self, kind: str, key: str) -> str | None:
+        """Return the id of the stream that holds a claim."""
+
+    def find_answer(self, scope: str, key: str) -> KeptAnswer | None:
+        """Return the answer kept for an idempotency key."""
+
+    def next_case_number(self) -> int:
+        """Return a number that was never returned before, greater than all before (gaps allowed)."""
+
+
+class Clock(Protocol):
+    """The desk's clock."""
+
+    def now(self) -> datetime:
+        """Return the current instant (UTC, aware)."""

@@ -1,0 +1,58 @@
+"""An event with its place in the log."""
+
+from datetime import datetime
+from functools import cached_property
+
+import msgspec
+
+from domain.event import Event
+
+
+class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Why an event is in the log, beside what it says.
+
+    `correlation_id` is shared by all that one request from outside led to, `causation_id` is the event that led to
+    the command, `command_id` the command that was decided, `actor` who sent it. `customer_id` says whose fact it is,
+    where it is a customer's. `imported` names the import that brought it.
+    """
+
+    event_id: str
+    correlation_id: str
+    actor: str
+    command_id: str
+    causation_id: str | None = None
+    traceparent: str | None = None
+    customer_id: str | None = None
+    imported: str | None = None
+
+
+_decode_metadata = msgspec.json.Decoder(Metadata).decode
+
+
+class RecordedEvent:
+    """One event of one stream: the `eventsourcing` library's domain event, around one of ours.
+
+    `originator_id` is the stream's id and `originator_version` its version after the event, as that library names them. `position` and
+    `recorded_at` (UTC) are there once the event has been read from the log. The metadata is decoded when first asked for: folding a stream never needs it.
+    """
+
+    def __init__(
+        self,
+        originator_id: str,
+        originator_version: int,
+        event: Event,
+        metadata_json: bytes,
+        position: int | None = None,
+        recorded_at: datetime | None = None,
+    ) -> None:
+        self.originator_id = originator_id
+        self.originator_version = originator_version
+        self.event = event
+        self.metadata_json = metadata_json
+        self.position = position
+        self.recorded_at = recorded_at
+
+    @cached_property
+    def metadata(self) -> Metadata:
+        """The decoded metadata."""
+        return _decode_metadata(self.metadata_json)
