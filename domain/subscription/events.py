@@ -27,9 +27,13 @@ class Draw(Value, frozen=True, kw_only=True):
 
 
 class Recognition(Value, frozen=True, kw_only=True):
-    """Income recognised from a pack by an event, or taken back (negative), by cumulative share (B9)."""
+    """Income recognised from a pack by an event, or taken back (negative), by cumulative share (B9).
+
+    `month` is the month it is posted in: work that arrives late can move a rounded cent in a later month.
+    """
 
     pack_id: str
+    month: str
     amount_cents: int
 
 
@@ -47,7 +51,11 @@ class SubscriptionStarted(Event, frozen=True, kw_only=True):
 
 
 class MonthStarted(Event, frozen=True, kw_only=True):
-    """A month of the subscription began: its fee is owed and its allowance granted (B2, B6)."""
+    """A month of the subscription began: its fee is owed and its allowance granted (B2, B6).
+
+    `starts_at` is the local midnight that begins the month, or the subscription's start in its first month. What
+    is left of the allowance at `ends_at`, at most `rollover_cap_seconds`, serves the next month.
+    """
 
     subscription_id: str
     customer_id: str
@@ -56,13 +64,15 @@ class MonthStarted(Event, frozen=True, kw_only=True):
     ends_at: datetime
     fee_cents: int
     allowance_seconds: int
+    rollover_cap_seconds: int = 0
 
 
 class HourPackPurchased(Event, frozen=True, kw_only=True):
-    """Hours were bought in advance at the pack rate (R21, B6)."""
+    """Hours were bought in advance at the pack rate (R21, B6); `month` is the one the price is posted in."""
 
     subscription_id: str
     customer_id: str
+    month: str
     pack_id: str
     hours: int
     seconds: int
@@ -73,10 +83,14 @@ class HourPackPurchased(Event, frozen=True, kw_only=True):
 
 
 class WorkRated(Event, frozen=True, kw_only=True):
-    """A work entry was taken into account: its class, its billed time and what it drew (B3-B5)."""
+    """A work entry was taken into account: its class, its billed time and what it drew (B3-B5).
+
+    `month` is the one its draws are posted in, that of its rating time.
+    """
 
     subscription_id: str
     customer_id: str
+    month: str
     entry_id: str
     ticket_id: str
     case_number: str
@@ -94,13 +108,15 @@ class WorkRerated(Event, frozen=True, kw_only=True):
     """An entry draws otherwise than before, because an earlier fact arrived after it (B7).
 
     `before` is what stood until now, so that whoever posts it needs no memory; `caused_by` is the entry or pack
-    whose arrival changed it.
+    whose arrival changed it, recorded in the same append.
     """
 
     subscription_id: str
     customer_id: str
+    month: str
     entry_id: str
     ticket_id: str
+    started_at: datetime
     rating_at: datetime
     before: tuple[Draw, ...]
     draws: tuple[Draw, ...]
