@@ -1,0 +1,1 @@
+"""What the desk stands on: the log and the views' database, and the loops that keep them going."""

@@ -1,0 +1,94 @@
+"""What tests of several packages share: a real PostgreSQL, and a fresh schema in it for each test."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import count
+from pathlib import Path
+from secrets import token_hex
+
+import psycopg2
+import pytest
+
+from infra.postgres.migrations import migrate
+
+ROOT = Path(__file__).parents[1]
+_server_key = pytest.StashKey["SharedServer"]()
+_numbers = count(1)
+
+
+class SharedServer:
+    """An embedded server in a process that ends with this one, however this one ends, kill -9 included.
+
+    The process holds the read end of a pipe; when the last writer is gone it stops the server and removes its data.
+    """
+
+    def __init__(self) -> None:
+        script = Path(__file__).with_name("postgres_for_tests.py")
+        self._process = subprocess.Popen(
+            [sys.executable, str(script)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None
+        self.dsn = self._process.stdout.readline().strip()
+        if not self.dsn:
+            self.stop()
+            pytest.exit("the tests' PostgreSQL did not start; its error is above", returncode=3)
+
+    def stop(self) -> None:
+        """Wait until the server has gone and its data is removed."""
+        self._process.communicate()
+
+
+def pytest_configure_node(node: object) -> None:
+    """Under xdist all workers use one server, which the controlling process owns."""
+    config = node.config  # type: ignore[attr-defined]
+    server = config.stash.setdefault(_server_key, None) or SharedServer()
+    config.stash[_server_key] = server
+    node.workerinput["postgres_dsn"] = server.dsn  # type: ignore[attr-defined]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The controlling process stops the server that its workers used."""
+    server = config.stash.get(_server_key, None)
+    if server is not None:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn(request: pytest.FixtureRequest) -> str:
+    """libpq URL of a PostgreSQL 18 server of this test run, its superuser's, with an empty database."""
+    shared = getattr(request.config, "workerinput", {}).get("postgres_dsn")
+    if isinstance(shared, str):
+        return shared
+    server = request.config.stash.get(_server_key, None) or SharedServer()
+    request.config.stash[_server_key] = server
+    return server.dsn
+
+
+@pytest.fixture
+def schema(postgres_dsn: str) -> Iterator[str]:
+    """A schema name that nothing exists under yet; whatever the test makes there is dropped after it."""
+    name = f"test_{token_hex(4)}_{next(_numbers)}"
+    yield name
+    with closing(psycopg2.connect(postgres_dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(
+            # a session that a test left in a transaction must not hang the run
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid IN (SELECT pid FROM pg_locks JOIN pg_class ON pg_class.oid = relation"
+            " JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = %s) AND pid <> pg_backend_pid()",
+            (name,),
+        )
+        cursor.execute(f'DROP SCHEMA IF EXISTS "{name}" CASCADE')
+
+
+@pytest.fixture
+def database(postgres_dsn: str, schema: str) -> str:
+    """libpq URL of a server in which `schema` has been migrated."""
+    migrate(postgres_dsn, schema)
+    return postgres_dsn
