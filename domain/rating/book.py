@@ -130,22 +130,24 @@ class Book(Value, frozen=True, kw_only=True):
 
     def with_draws(self, entry: Entry, draws: tuple[Draw, ...]) -> "Book":
         """Return the book with `draws` in the place of those that `entry` has; it need not hold the entry yet."""
-        months, packs = list(self.months), dict(self.packs)
+        months, packs = self.months, self.packs
         number = self.month_number(entry.rating_at)
-        posted_in = self.months[number].month
         for sign, changed in ((-1, entry.draws), (1, draws)):
             for draw in changed:
+                seconds = sign * draw.seconds
                 if draw.source == "allowance":
-                    months[number] = months[number].drawing(sign * draw.seconds, 0)
+                    months = _replaced(months, number, months[number].drawing(seconds, 0))
                 elif draw.source == "rollover":
-                    months[number - 1] = months[number - 1].drawing(0, sign * draw.seconds)
+                    months = _replaced(months, number - 1, months[number - 1].drawing(0, seconds))
                 elif draw.pack_id is not None:
-                    packs[draw.pack_id] = packs[draw.pack_id].drawing(posted_in, sign * draw.seconds)
-        return Book(months=tuple(months), packs=packs, entries=self.entries.put(entry.drawing(draws)))
+                    packs = {**packs, draw.pack_id: packs[draw.pack_id].drawing(months[number].month, seconds)}
+        return Book(months=months, packs=packs, entries=self.entries.put(entry.drawing(draws)))
 
 
 def recognitions(before: Book, after: Book) -> tuple[Recognition, ...]:
     """Return the pack income that the step from one book to the other recognises, or takes back, by month (B9)."""
+    if before.packs is after.packs:
+        return ()
     found = []
     for pack_id, pack in sorted(after.packs.items()):
         former = before.packs[pack_id]
@@ -156,6 +158,10 @@ def recognitions(before: Book, after: Book) -> tuple[Recognition, ...]:
                 Recognition(pack_id=pack_id, month=month, amount_cents=cents) for month, cents in changes if cents
             ]
     return tuple(found)
+
+
+def _replaced(months: tuple[Month, ...], number: int, month: Month) -> tuple[Month, ...]:
+    return (*months[:number], month, *months[number + 1 :])
 
 
 def _starts_at(month: Month) -> datetime:
