@@ -1,0 +1,61 @@
+"""Which commands there are, and what data each takes."""
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from commands.wire import customers, settings, tickets
+from commands.wire.json_text import canonical_json
+from commands.wire.schema import WireSchema, load
+
+
+class CommandType(msgspec.Struct, frozen=True):
+    """A command as the wire knows it. The schema instance is shared: making one costs more than loading with it."""
+
+    name: str
+    schema: WireSchema
+
+    @property
+    def summary(self) -> str:
+        """What the command says, in one line."""
+        return (self.schema.__doc__ or "").strip().splitlines()[0]
+
+    def load(self, data: Any) -> dict[str, Any]:
+        """Return the command's data as Python values, or raise `InvalidData` with every wrong field."""
+        return load(self.schema, data)
+
+    def fingerprint(self, data: Any) -> str:
+        """Return a digest of what was asked for, to tell a repeated request from another one under the same key.
+
+        It is taken of the JSON as sent, whatever its spaces and the order of its names.
+        """
+        digest = hashlib.sha256(self.name.encode())
+        digest.update(b"\0")
+        digest.update(canonical_json(data))
+        return digest.hexdigest()
+
+
+COMMAND_TYPES: dict[str, CommandType] = {
+    name: CommandType(name, schema())
+    for name, schema in (
+        ("register-customer", customers.RegisterCustomer),
+        ("start-subscription", customers.StartSubscription),
+        ("buy-hours", customers.BuyHours),
+        ("open-ticket", tickets.OpenTicket),
+        ("add-reply", tickets.AddReply),
+        ("add-note", tickets.AddNote),
+        ("assign-ticket", tickets.AssignTicket),
+        ("wait-for-customer", tickets.WaitForCustomer),
+        ("wait-for-partner", tickets.WaitForPartner),
+        ("resume-ticket", tickets.ResumeTicket),
+        ("log-work", tickets.LogWork),
+        ("resolve-ticket", tickets.ResolveTicket),
+        ("reopen-ticket", tickets.ReopenTicket),
+        ("close-ticket", tickets.CloseTicket),
+        ("publish-plan", settings.PublishPlan),
+        ("publish-calendar", settings.PublishCalendar),
+        ("publish-sla-policy", settings.PublishSlaPolicy),
+    )
+}
+"""Every command by the name it has in addresses and in batches."""
