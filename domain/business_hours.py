@@ -7,7 +7,7 @@ spans   "08:30-17:30", several with a space between; "24:00" is the midnight tha
 import re
 from collections.abc import Mapping
 from datetime import date
-from functools import lru_cache
+from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -62,7 +62,7 @@ def week_of(hours: Mapping[str, str]) -> tuple[Spans, ...]:
     return tuple(tuple(sorted(day)) for day in week)
 
 
-@lru_cache(maxsize=None)
+@cache
 def zone(name: str) -> ZoneInfo:
     """The IANA zone of that name. Raises ValueError."""
     try:

@@ -1,4 +1,4 @@
-"""How much business time lies between two instants, and when has a stretch of it passed (SUPPORT_POLICY T1, T2)?
+"""Business time: how much of it lies between two instants, when a stretch of it has passed (SUPPORT_POLICY T1, T2).
 
 A calendar's open time is kept as one sorted list of disjoint intervals of UTC seconds with the open seconds before
 each, so that every question is a binary search or two. The list is made a year of local dates at a time, when a
@@ -8,6 +8,7 @@ question first reaches that year: weeks with a clock change differ in real lengt
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from domain import business_hours
@@ -147,8 +148,8 @@ class BusinessTime:
         marks += [(opens, closes, "holiday") for opens, closes in self._holidays_between(begin, until)]
         tiles: list[tuple[int, int, SpanKind]] = []
         reached = begin
-        for opens, closes, kind in sorted(marks):
-            opens, closes = max(opens, reached), min(closes, until)
+        for begins, ends, kind in sorted(marks):
+            opens, closes = max(begins, reached), min(ends, until)
             if closes <= opens:
                 continue
             if reached < opens:
@@ -211,7 +212,7 @@ class BusinessTime:
         opened: list[tuple[int, int]] = []
         holidays = frozenset(self._holidays)
         midnight = self._instant(days[0], 0)
-        for day, next_day in zip(days, days[1:], strict=False):
+        for day, next_day in pairwise(days):
             next_midnight = self._instant(next_day, 0)
             plain = next_midnight - midnight == business_hours.DAY_SECONDS
             for spans, target in ((self._hours_of(day, holidays), opened), (self._breaks.get(day, ()), closed)):
@@ -241,8 +242,8 @@ class BusinessTime:
 
     def _instant(self, day: date, seconds: int) -> int:
         """UTC second of a local clock time. With fold 0 a time in a gap takes the offset before it (PEP 495)."""
-        local = datetime(day.year, day.month, day.day) + timedelta(seconds=seconds)
-        return to_seconds(local.replace(tzinfo=self.zone))
+        local = datetime(day.year, day.month, day.day, tzinfo=self.zone) + timedelta(seconds=seconds)
+        return to_seconds(local)
 
     def _local_year(self, second: int) -> int:
         return from_seconds(second).astimezone(self.zone).year
@@ -292,14 +293,14 @@ def _without(opened: list[tuple[int, int]], closed: list[tuple[int, int]]) -> li
     for start, end in opened:
         while index < len(closed) and closed[index][1] <= start:
             index += 1
-        at = index
+        at, reached = index, start
         while at < len(closed) and closed[at][0] < end:
-            if start < closed[at][0]:
-                left.append((start, closed[at][0]))
-            start = max(start, closed[at][1])
+            if reached < closed[at][0]:
+                left.append((reached, closed[at][0]))
+            reached = max(reached, closed[at][1])
             at += 1
-        if start < end:
-            left.append((start, end))
+        if reached < end:
+            left.append((reached, end))
     return left
 
 

@@ -30,8 +30,8 @@ class CalendarPublished(Event, frozen=True, kw_only=True):
     tz: str
     hours: dict[str, str]
     holidays: tuple[date, ...] = ()
-    overrides: dict[date, str] = {}
-    breaks: dict[date, str] = {}
+    overrides: dict[date, str] = {}  # noqa: RUF012  (msgspec makes a new one each time)
+    breaks: dict[date, str] = {}  # noqa: RUF012
     effective_from: datetime
 
 

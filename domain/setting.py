@@ -28,9 +28,14 @@ class Version(Protocol):
     """A published version of a setting; numbers rise by one in the order of publication."""
 
     @property
-    def version(self) -> int: ...
+    def version(self) -> int:
+        """Its number, from 1."""
+        ...
+
     @property
-    def effective_from(self) -> datetime: ...
+    def effective_from(self) -> datetime:
+        """The instant it takes effect."""
+        ...
 
 
 V = TypeVar("V", bound=Version)

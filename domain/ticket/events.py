@@ -68,7 +68,16 @@ class TicketEvent(Event, frozen=True, kw_only=True):
     customer_id: str
 
 
-class TicketOpened(TicketEvent, frozen=True, kw_only=True):
+class WithDeadlines(TicketEvent, frozen=True, kw_only=True):
+    """An event that starts, stops, ends or moves clocks: `deadlines` has every due instant that it changes.
+
+    A clock that can no longer fall due after it, paused or ended, stands there without `due_at`.
+    """
+
+    deadlines: tuple[Deadline, ...] = ()
+
+
+class TicketOpened(WithDeadlines, frozen=True, kw_only=True):
     """A customer's request was received (R1, R2, R4)."""
 
     case_number: str
@@ -87,7 +96,6 @@ class TicketOpened(TicketEvent, frozen=True, kw_only=True):
     received_at: datetime
     workable_from: datetime
     segments: tuple[Segment, ...] = ()
-    deadlines: tuple[Deadline, ...] = ()
 
 
 class EmergencyRequested(TicketEvent, frozen=True, kw_only=True):
@@ -109,21 +117,19 @@ class TicketAssigned(TicketEvent, frozen=True, kw_only=True):
     agent: str
 
 
-class StaffReplied(TicketEvent, frozen=True, kw_only=True):
+class StaffReplied(WithDeadlines, frozen=True, kw_only=True):
     """Staff answered the customer; fulfils the response clocks (T3)."""
 
     author: Person
     body: Personal
-    deadlines: tuple[Deadline, ...] = ()
 
 
-class CustomerReplied(TicketEvent, frozen=True, kw_only=True):
+class CustomerReplied(WithDeadlines, frozen=True, kw_only=True):
     """The customer wrote; starts `next_response` where none is running (T3)."""
 
     author: Person
     body: Personal
     segments: tuple[Segment, ...] = ()
-    deadlines: tuple[Deadline, ...] = ()
 
 
 class NoteAdded(TicketEvent, frozen=True, kw_only=True):
@@ -134,20 +140,18 @@ class NoteAdded(TicketEvent, frozen=True, kw_only=True):
     body: Personal
 
 
-class WaitingStarted(TicketEvent, frozen=True, kw_only=True):
+class WaitingStarted(WithDeadlines, frozen=True, kw_only=True):
     """The case cannot go on before the customer or a partner has answered; `resolution` pauses (R16, R17, T4)."""
 
     waiting_for: AwaitedParty
     reason: Personal
     partner: str | None = None
-    deadlines: tuple[Deadline, ...] = ()
 
 
-class TicketResumed(TicketEvent, frozen=True, kw_only=True):
+class TicketResumed(WithDeadlines, frozen=True, kw_only=True):
     """The waiting is over, by staff or by the customer's reply; `resolution` goes on (T4)."""
 
     reason: Personal | None = None
-    deadlines: tuple[Deadline, ...] = ()
 
 
 class WorkLogged(TicketEvent, frozen=True, kw_only=True):
@@ -161,19 +165,18 @@ class WorkLogged(TicketEvent, frozen=True, kw_only=True):
     note: Personal | None = None
 
 
-class TicketResolved(TicketEvent, frozen=True, kw_only=True):
+class TicketResolved(WithDeadlines, frozen=True, kw_only=True):
     """The request is dealt with, as far as staff know; response and resolution clocks stop (T3)."""
 
     resolution: Personal
     article: str | None = None
 
 
-class TicketReopened(TicketEvent, frozen=True, kw_only=True):
+class TicketReopened(WithDeadlines, frozen=True, kw_only=True):
     """The matter was not settled after all; `resolution` continues in a new segment (T3, T6)."""
 
     reason: Personal
     segments: tuple[Segment, ...] = ()
-    deadlines: tuple[Deadline, ...] = ()
 
 
 class TicketClosed(TicketEvent, frozen=True, kw_only=True):
@@ -182,12 +185,11 @@ class TicketClosed(TicketEvent, frozen=True, kw_only=True):
     reason: Personal | None = None
 
 
-class ServiceLevelsChanged(TicketEvent, frozen=True, kw_only=True):
+class ServiceLevelsChanged(WithDeadlines, frozen=True, kw_only=True):
     """Another version of the SLA policy or of a calendar took effect for the running clocks (T6)."""
 
     effective_at: datetime
     segments: tuple[Segment, ...]
-    deadlines: tuple[Deadline, ...]
 
 
 class ServiceLevelBreached(TicketEvent, frozen=True, kw_only=True):

@@ -1,0 +1,282 @@
+"""A case's clocks as its events tell them: instances, segments, pauses, breaches and what was last said to be due."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from domain.business_time import whole_second
+from domain.sla_policy import ClockName
+from domain.ticket.events import (
+    CustomerReplied,
+    Deadline,
+    Segment,
+    ServiceLevelBreached,
+    ServiceLevelsChanged,
+    StaffReplied,
+    TicketClosed,
+    TicketEvent,
+    TicketOpened,
+    TicketReopened,
+    TicketResolved,
+    TicketResumed,
+    WaitingStarted,
+)
+
+PauseReason = Literal["customer", "partner", "resolved"]
+EndKind = Literal["fulfilled", "cancelled"]
+
+
+class Pause(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A stretch without `resolution` time; open while `ended_at` is left out. Positions are those of its events."""
+
+    reason: PauseReason
+    started_at: datetime
+    position: int = 0
+    ended_at: datetime | None = None
+    end_position: int = 0
+
+
+class Breach(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A target that an instance missed, and when."""
+
+    target_seconds: int
+    breached_at: datetime
+    position: int = 0
+
+
+class Instance(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One run of a clock, numbered from 1. `positions` are those of the events that began its segments.
+
+    `levels_at` is the instant whose settings the last segment counts by; it differs from the segment's start where that
+    lies ahead. `due_at` is what the last event that changed it said; it is left out while nothing can fall due.
+    """
+
+    clock: ClockName
+    number: int
+    segments: tuple[Segment, ...]
+    positions: tuple[int, ...]
+    levels_at: datetime
+    due_at: datetime | None = None
+    breaches: tuple[Breach, ...] = ()
+    ended_at: datetime | None = None
+    end_kind: EndKind | None = None
+
+    @property
+    def started_at(self) -> datetime:
+        """When the instance begins to count; it can lie ahead (T3, `requested_for`)."""
+        return self.segments[0].started_at
+
+    @property
+    def target_seconds(self) -> int | None:
+        """The target that counts now."""
+        return self.segments[-1].target_seconds
+
+    @property
+    def pending_due_at(self) -> datetime | None:
+        """The due instant that is still to be met or missed; a target is missed once (T7)."""
+        if self.due_at is None or self.ended_at is not None:
+            return None
+        return None if any(breach.target_seconds == self.target_seconds for breach in self.breaches) else self.due_at
+
+
+class Clocks(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The latest instance of each clock of a case, and the pauses of `resolution`.
+
+    `final` says that the case is closed, so that the verdict on `resolution` is given (T7).
+    """
+
+    first_response: Instance
+    resolution: Instance
+    next_response: Instance | None = None
+    periodic_update: Instance | None = None
+    pauses: tuple[Pause, ...] = ()
+    final: bool = False
+
+    @property
+    def latest(self) -> tuple[Instance, ...]:
+        """The latest instances, in the order of SUPPORT_POLICY T3."""
+        found = (self.first_response, self.next_response, self.resolution, self.periodic_update)
+        return tuple(instance for instance in found if instance is not None)
+
+    @property
+    def running(self) -> tuple[Instance, ...]:
+        """The instances that have not ended."""
+        return tuple(instance for instance in self.latest if instance.ended_at is None)
+
+    @property
+    def next_due_at(self) -> datetime | None:
+        """The earliest instant that is still to be met or missed."""
+        return min((due for instance in self.running if (due := instance.pending_due_at) is not None), default=None)
+
+    def pauses_of(self, clock: ClockName) -> tuple[Pause, ...]:
+        """The pauses that hold for a clock: waiting and being resolved pause `resolution` only (T4)."""
+        return self.pauses if clock == "resolution" else ()
+
+
+def evolve(clocks: Clocks | None, event: TicketEvent, position: int = 0) -> Clocks | None:
+    """Fold any event of a case. Clocks begin with `TicketOpened`; other events than those of T3-T7 change nothing.
+
+    `position` is the event's place in the log for those who explain clocks; a decider needs none.
+    """
+    if clocks is None:
+        return _opened(event, position) if type(event) is TicketOpened else None
+    fold = _FOLDS.get(type(event))
+    return clocks if fold is None else fold(clocks, event, position)
+
+
+def _opened(event: TicketOpened, position: int) -> Clocks | None:
+    levels_at = whole_second(event.occurred_at)
+    instances = {each.clock: _begun(each, position, levels_at) for each in event.segments}
+    if "first_response" not in instances or "resolution" not in instances:
+        return None
+    clocks = Clocks(first_response=instances["first_response"], resolution=instances["resolution"])
+    return _dues(clocks, event.deadlines)
+
+
+def _staff_replied(clocks: Clocks, event: StaffReplied, _position: int) -> Clocks:
+    return _dues(_answered(clocks, whole_second(event.occurred_at)), event.deadlines)
+
+
+def _customer_replied(clocks: Clocks, event: CustomerReplied, position: int) -> Clocks:
+    return _dues(_segmented(clocks, event, position, event.occurred_at), event.deadlines)
+
+
+def _waiting_started(clocks: Clocks, event: WaitingStarted, position: int) -> Clocks:
+    pauses = clocks.pauses
+    if pauses and pauses[-1].ended_at is None and pauses[-1].reason == event.waiting_for:
+        return _dues(clocks, event.deadlines)
+    paused = _paused(clocks, event.waiting_for, event.occurred_at, position)
+    return _dues(paused, event.deadlines)
+
+
+def _resumed(clocks: Clocks, event: TicketResumed, position: int) -> Clocks:
+    return _dues(_unpaused(clocks, event.occurred_at, position), event.deadlines)
+
+
+def _resolved(clocks: Clocks, event: TicketResolved, position: int) -> Clocks:
+    at = whole_second(event.occurred_at)
+    ended = _with(_answered(clocks, at), _ended(clocks.resolution, at, "fulfilled"))
+    if ended.periodic_update is not None:
+        ended = _with(ended, _ended(ended.periodic_update, at, "fulfilled"))
+    return _dues(_paused(ended, "resolved", event.occurred_at, position), event.deadlines)
+
+
+def _reopened(clocks: Clocks, event: TicketReopened, position: int) -> Clocks:
+    resolution = replace(clocks.resolution, ended_at=None, end_kind=None, due_at=None)
+    going_on = replace(_unpaused(clocks, event.occurred_at, position), resolution=resolution, final=False)
+    return _dues(_segmented(going_on, event, position, event.occurred_at), event.deadlines)
+
+
+def _closed(clocks: Clocks, _event: TicketClosed, _position: int) -> Clocks:
+    return replace(clocks, final=True)
+
+
+def _levels_changed(clocks: Clocks, event: ServiceLevelsChanged, position: int) -> Clocks:
+    return _dues(_segmented(clocks, event, position, event.effective_at), event.deadlines)
+
+
+def _breached(clocks: Clocks, event: ServiceLevelBreached, position: int) -> Clocks:
+    for instance in clocks.latest:
+        if instance.clock == event.clock and instance.number == event.instance:
+            breach = Breach(event.target_seconds, event.breached_at, position)
+            return _with(clocks, replace(instance, breaches=(*instance.breaches, breach)))
+    return clocks
+
+
+_FOLDS: dict[type[TicketEvent], Callable[[Clocks, Any, int], Clocks]] = {
+    StaffReplied: _staff_replied,
+    CustomerReplied: _customer_replied,
+    WaitingStarted: _waiting_started,
+    TicketResumed: _resumed,
+    TicketResolved: _resolved,
+    TicketReopened: _reopened,
+    TicketClosed: _closed,
+    ServiceLevelsChanged: _levels_changed,
+    ServiceLevelBreached: _breached,
+}
+
+
+def _with(clocks: Clocks, instance: Instance) -> Clocks:
+    match instance.clock:
+        case "first_response":
+            return replace(clocks, first_response=instance)
+        case "next_response":
+            return replace(clocks, next_response=instance)
+        case "resolution":
+            return replace(clocks, resolution=instance)
+        case "periodic_update":
+            return replace(clocks, periodic_update=instance)
+
+
+def _instance(clocks: Clocks, clock: ClockName) -> Instance | None:
+    match clock:
+        case "first_response":
+            return clocks.first_response
+        case "next_response":
+            return clocks.next_response
+        case "resolution":
+            return clocks.resolution
+        case "periodic_update":
+            return clocks.periodic_update
+
+
+def _ended(instance: Instance, at: datetime, kind: EndKind) -> Instance:
+    return instance if instance.ended_at is not None else replace(instance, ended_at=at, end_kind=kind)
+
+
+def _answered(clocks: Clocks, at: datetime) -> Clocks:
+    for instance in (clocks.first_response, clocks.next_response):
+        if instance is not None and instance.ended_at is None:
+            clocks = _with(clocks, _ended(instance, at, "fulfilled"))
+    return clocks
+
+
+def _paused(clocks: Clocks, reason: PauseReason, at: datetime, position: int) -> Clocks:
+    """Begin a pause; one that holds ends there."""
+    pause = Pause(reason, whole_second(at), position)
+    return replace(clocks, pauses=(*_unpaused(clocks, at, position).pauses, pause))
+
+
+def _unpaused(clocks: Clocks, at: datetime, position: int) -> Clocks:
+    if not clocks.pauses or clocks.pauses[-1].ended_at is not None:
+        return clocks
+    *before, last = clocks.pauses
+    ended = replace(last, ended_at=max(whole_second(at), last.started_at), end_position=position)
+    return replace(clocks, pauses=(*before, ended))
+
+
+def _begun(segment: Segment, position: int, levels_at: datetime) -> Instance:
+    return Instance(segment.clock, segment.instance, (segment,), (position,), levels_at)
+
+
+def _segmented(
+    clocks: Clocks, event: CustomerReplied | TicketReopened | ServiceLevelsChanged, position: int, at: datetime
+) -> Clocks:
+    """Begin segments: the next of the instance named, or the first of a new instance."""
+    levels_at = whole_second(at)
+    for segment in event.segments:
+        instance = _instance(clocks, segment.clock)
+        if instance is None or instance.number != segment.instance:
+            clocks = _with(clocks, _begun(segment, position, levels_at))
+            continue
+        continued = replace(
+            instance,
+            segments=(*instance.segments, segment),
+            positions=(*instance.positions, position),
+            levels_at=levels_at,
+            due_at=None,
+        )
+        clocks = _with(clocks, continued)
+    return clocks
+
+
+def _dues(clocks: Clocks, deadlines: Sequence[Deadline]) -> Clocks:
+    """Take over due instants; an instance that has ended keeps its last one, by which it is judged."""
+    for deadline in deadlines:
+        instance = _instance(clocks, deadline.clock)
+        if instance is not None and instance.number == deadline.instance and instance.ended_at is None:
+            clocks = _with(clocks, replace(instance, due_at=deadline.due_at))
+    return clocks

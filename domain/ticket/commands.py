@@ -1,0 +1,135 @@
+"""What can be asked of a case."""
+
+from datetime import date, datetime
+from typing import Literal
+
+import msgspec
+
+from domain.clocks.levels import ServiceLevels
+from domain.personal import Person, Personal
+from domain.ticket.events import Category, Complexity, EmergencyKind, ErrorReport, Symptom, Urgency
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A request with what it needs from outside: the desk's clock and the settings that its clocks count by."""
+
+    now: datetime
+    levels: ServiceLevels
+
+
+class EmergencyRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Emergency support asked for beside a request (R2, R11)."""
+
+    kind: EmergencyKind
+    symptom: Symptom
+
+
+class OpenTicket(Command, frozen=True, kw_only=True):
+    """Receive a customer's request (R1-R4, R10, R12, R13, R18). `requested_for` is a date of the desk's calendar."""
+
+    ticket_id: str
+    case_number: str
+    customer_id: str
+    requester: Person
+    category: Category
+    subject: Personal
+    description: Personal
+    channel: str
+    urgency: Urgency = "normal"
+    complexity: Complexity = "basic"
+    product: str | None = None
+    goal: Personal | None = None
+    error: ErrorReport | None = None
+    requested_for: date | None = None
+    emergency: EmergencyRequest | None = None
+
+
+class AssignTicket(Command, frozen=True, kw_only=True):
+    """Put an agent in charge."""
+
+    agent: str
+
+
+class AddReply(Command, frozen=True, kw_only=True):
+    """Add a message between customer and staff (T3, T4)."""
+
+    author_role: Literal["requester", "staff"]
+    author: Person
+    body: Personal
+
+
+class AddNote(Command, frozen=True, kw_only=True):
+    """Add a remark that is no reply; a closed case takes one too."""
+
+    author_role: Literal["requester", "staff"]
+    author: Person
+    body: Personal
+
+
+class WaitForCustomer(Command, frozen=True, kw_only=True):
+    """Say that the case cannot go on before the customer answers (R16)."""
+
+    reason: Personal
+
+
+class WaitForPartner(Command, frozen=True, kw_only=True):
+    """Say that the case cannot go on before a partner answers (R17)."""
+
+    reason: Personal
+    partner: str | None = None
+
+
+class ResumeTicket(Command, frozen=True, kw_only=True):
+    """End the waiting."""
+
+    reason: Personal | None = None
+
+
+class LogWork(Command, frozen=True, kw_only=True):
+    """Record work done on the case (B1)."""
+
+    entry_id: str
+    agent: str
+    started_at: datetime
+    duration_seconds: int
+    activity: str
+    note: Personal | None = None
+
+
+class ResolveTicket(Command, frozen=True, kw_only=True):
+    """Say that the request is dealt with."""
+
+    resolution: Personal
+    article: str | None = None
+
+
+class ReopenTicket(Command, frozen=True, kw_only=True):
+    """Take a resolved or closed case up again, by staff."""
+
+    reason: Personal
+
+
+class CloseTicket(Command, frozen=True, kw_only=True):
+    """End a resolved case."""
+
+    reason: Personal | None = None
+
+
+class RecordDue(Command, frozen=True, kw_only=True):
+    """Record what fell due before `now`, for the timekeeper (T7)."""
+
+
+TicketCommand = (
+    OpenTicket
+    | AssignTicket
+    | AddReply
+    | AddNote
+    | WaitForCustomer
+    | WaitForPartner
+    | ResumeTicket
+    | LogWork
+    | ResolveTicket
+    | ReopenTicket
+    | CloseTicket
+    | RecordDue
+)

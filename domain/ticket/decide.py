@@ -1,0 +1,378 @@
+"""What becomes of a command on a case."""
+
+from datetime import datetime, timedelta
+from typing import TypedDict, assert_never
+
+from msgspec.structs import replace
+
+from domain.clocks import record
+from domain.clocks.levels import ServiceLevels
+from domain.personal import Personal
+from domain.sla_policy import Traits
+from domain.ticket.commands import (
+    AddNote,
+    AddReply,
+    AssignTicket,
+    CloseTicket,
+    Command,
+    LogWork,
+    OpenTicket,
+    RecordDue,
+    ReopenTicket,
+    ResolveTicket,
+    ResumeTicket,
+    TicketCommand,
+    WaitForCustomer,
+    WaitForPartner,
+)
+from domain.ticket.events import (
+    AwaitedParty,
+    CustomerReplied,
+    EmergencyDeclined,
+    EmergencyKind,
+    EmergencyRequested,
+    NoteAdded,
+    Segment,
+    StaffReplied,
+    TicketAssigned,
+    TicketClosed,
+    TicketEvent,
+    TicketOpened,
+    TicketReopened,
+    TicketResolved,
+    TicketResumed,
+    WaitingStarted,
+    WorkLogged,
+)
+from domain.ticket.refusals import (
+    EntryExists,
+    InvalidDuration,
+    TicketExists,
+    TicketIsClosed,
+    TicketIsResolved,
+    TicketNotResolved,
+    UnknownTicket,
+    WorkInFuture,
+    WrongEmergencyKind,
+)
+from domain.ticket.state import Closed, Open, Resolved, Ticket, Waiting, evolve
+
+LONGEST_ENTRY_SECONDS = 86_400
+
+NEVER_ELIGIBLE = ("boost", "hub")
+"""Products that emergency support never covers (R10)."""
+
+NOT_ELIGIBLE = "Emergency support is never for Boost or Hub."
+"""Why an emergency is declined at once (R10)."""
+
+REOPENED_BY_REPLY = Personal("The customer replied.")
+"""The reason given for a case that a reply reopened."""
+
+
+def decide(command: TicketCommand, state: Ticket | None) -> list[TicketEvent]:
+    """Return the events that a command leads to, first of them what fell due before it (T6, T7).
+
+    A repeat of a request leads to nothing of its own. Raises a Refusal of `domain.ticket.refusals`, and for an instant
+    outside the desk's settings NoServiceLevels or BeyondCalendar.
+    """
+    if isinstance(command, OpenTicket):
+        return _open(command, state)
+    if state is None:
+        raise UnknownTicket("there is no such ticket")
+    fallen_due = catch_up(state, command.now, command.levels)
+    for event in fallen_due:
+        state = evolve(state, event) or state
+    return [*fallen_due, *_decide(command, state)]
+
+
+def catch_up(state: Ticket, now: datetime, levels: ServiceLevels) -> list[TicketEvent]:
+    """What happened to the case's clocks by itself before `now` and is not recorded yet, in time order (T6, T7)."""
+    return [
+        *record.fell_due(
+            state.case.clocks,
+            now,
+            levels,
+            state.case.traits,
+            resolved=isinstance(state, Resolved | Closed),
+            ticket=(state.case.ticket_id, state.case.customer_id),
+        )
+    ]
+
+
+def _decide(
+    command: AssignTicket
+    | AddReply
+    | AddNote
+    | WaitForCustomer
+    | WaitForPartner
+    | ResumeTicket
+    | LogWork
+    | ResolveTicket
+    | ReopenTicket
+    | CloseTicket
+    | RecordDue,
+    state: Ticket,
+) -> list[TicketEvent]:
+    match command:
+        case AssignTicket():
+            return _assign(command, state)
+        case AddReply():
+            return _reply(command, state)
+        case AddNote():
+            return _note(command, state)
+        case WaitForCustomer():
+            return _wait(command, state, "customer", None)
+        case WaitForPartner():
+            return _wait(command, state, "partner", command.partner)
+        case ResumeTicket():
+            return _resume(command, state)
+        case LogWork():
+            return _log_work(command, state)
+        case ResolveTicket():
+            return _resolve(command, state)
+        case ReopenTicket():
+            return _reopen(command, state)
+        case CloseTicket():
+            return _close(command, state)
+        case RecordDue():
+            return []
+        case _ as never:
+            assert_never(never)
+
+
+def _open(command: OpenTicket, state: Ticket | None) -> list[TicketEvent]:
+    if state is not None:
+        asked, stands = command.emergency, state.case.emergency
+        same_emergency = (asked and (asked.kind, asked.symptom)) == (stands and (stands.kind, stands.symptom))
+        if same_emergency and _request(state.case.opened) == _request(command):
+            return []
+        raise TicketExists(f"ticket {command.ticket_id} was opened with another request")
+    now, levels = command.now, command.levels
+    calendar = levels.desk_calendar(now)
+    if command.emergency is not None:
+        right: EmergencyKind = "business_hours" if calendar.is_open(now) else "after_hours"
+        if command.emergency.kind != right:
+            raise WrongEmergencyKind(command.emergency.kind, right)
+    resolution_from = now
+    if command.requested_for is not None:
+        resolution_from = max(now, calendar.next_opening(calendar.midnight(command.requested_for)))
+    opened = TicketOpened(
+        occurred_at=now,
+        ticket_id=command.ticket_id,
+        customer_id=command.customer_id,
+        case_number=command.case_number,
+        requester=command.requester,
+        category=command.category,
+        subject=command.subject,
+        description=command.description,
+        urgency=command.urgency,
+        complexity=command.complexity,
+        channel=command.channel,
+        product=command.product,
+        goal=command.goal,
+        error=command.error,
+        details_missing=command.category == "technical_error" and command.error is None,
+        requested_for=command.requested_for,
+        received_at=now,
+        workable_from=max(now, calendar.next_opening(now)),
+    )
+    return [_with_first_clocks(opened, resolution_from, levels), *_emergency(command)]
+
+
+def _request(asked: OpenTicket | TicketOpened) -> tuple[object, ...]:
+    """What a request is made of: two of the same are one."""
+    return (
+        asked.customer_id,
+        asked.case_number,
+        asked.requester,
+        asked.category,
+        asked.subject,
+        asked.description,
+        asked.urgency,
+        asked.complexity,
+        asked.channel,
+        asked.product,
+        asked.goal,
+        asked.error,
+        asked.requested_for,
+    )
+
+
+def _with_first_clocks(opened: TicketOpened, resolution_from: datetime, levels: ServiceLevels) -> TicketOpened:
+    traits = Traits(urgency=opened.urgency, complexity=opened.complexity, category=opened.category)
+    in_force = levels.at(opened.received_at)
+    begun = replace(
+        opened,
+        segments=(
+            record.segment("first_response", 1, opened.received_at, in_force.level("first_response", traits)),
+            record.segment("resolution", 1, resolution_from, in_force.level("resolution", traits)),
+        ),
+    )
+    return record.with_deadlines(begun, None, levels)
+
+
+def _emergency(command: OpenTicket) -> list[TicketEvent]:
+    """The emergency asked for beside the request; for Boost and Hub it is declined at once (R10)."""
+    if command.emergency is None:
+        return []
+    now, ticket_id, customer_id = command.now, command.ticket_id, command.customer_id
+    requested = EmergencyRequested(
+        occurred_at=now,
+        ticket_id=ticket_id,
+        customer_id=customer_id,
+        kind=command.emergency.kind,
+        symptom=command.emergency.symptom,
+    )
+    if command.product not in NEVER_ELIGIBLE:
+        return [requested]
+    declined = EmergencyDeclined(occurred_at=now, ticket_id=ticket_id, customer_id=customer_id, reason=NOT_ELIGIBLE)
+    return [requested, declined]
+
+
+def _assign(command: AssignTicket, state: Ticket) -> list[TicketEvent]:
+    _refuse_closed(state)
+    if state.case.assignee == command.agent:
+        return []
+    return [TicketAssigned(**_of(command, state), agent=command.agent)]
+
+
+def _reply(command: AddReply, state: Ticket) -> list[TicketEvent]:
+    """A reply is taken each time it is sent: two of the same words are two messages."""
+    _refuse_closed(state)
+    if command.author_role == "staff":
+        staff_replied = StaffReplied(**_of(command, state), author=command.author, body=command.body)
+        return [record.with_deadlines(staff_replied, state.case.clocks, command.levels)]
+    replied = CustomerReplied(
+        **_of(command, state), author=command.author, body=command.body, segments=_next_response(command, state)
+    )
+    event = record.with_deadlines(replied, state.case.clocks, command.levels)
+    return [event, *_taken_up_by_customer(command, evolve(state, event) or state)]
+
+
+def _next_response(command: AddReply, state: Ticket) -> tuple[Segment, ...]:
+    """The segment that starts `next_response` where the message is the oldest unanswered one (T3)."""
+    clocks = state.case.clocks
+    latest = clocks.next_response
+    if clocks.first_response.ended_at is None or (latest is not None and latest.ended_at is None):
+        return ()
+    level = command.levels.at(command.now).level("next_response", state.case.traits)
+    return (record.segment("next_response", latest.number + 1 if latest else 1, command.now, level),)
+
+
+def _taken_up_by_customer(command: AddReply, state: Ticket) -> list[TicketEvent]:
+    """The customer's reply ends the waiting for it and reopens a resolved case, and no other state (T4)."""
+    match state:
+        case Waiting(waiting_for="customer"):
+            return [_resumed(command, state, None)]
+        case Resolved():
+            return [_reopened(command, state, REOPENED_BY_REPLY)]
+        case _:
+            return []
+
+
+def _note(command: AddNote, state: Ticket) -> list[TicketEvent]:
+    return [NoteAdded(**_of(command, state), author_role=command.author_role, author=command.author, body=command.body)]
+
+
+def _wait(
+    command: WaitForCustomer | WaitForPartner, state: Ticket, party: AwaitedParty, partner: str | None
+) -> list[TicketEvent]:
+    """Waiting for another party, partner or reason is a switch; for the same party the pause goes on."""
+    _refuse_closed(state)
+    _refuse_resolved(state)
+    if isinstance(state, Waiting) and (state.waiting_for, state.partner, state.reason) == (
+        party,
+        partner,
+        command.reason,
+    ):
+        return []
+    event = WaitingStarted(**_of(command, state), waiting_for=party, reason=command.reason, partner=partner)
+    return [record.with_deadlines(event, state.case.clocks, command.levels)]
+
+
+def _resume(command: ResumeTicket, state: Ticket) -> list[TicketEvent]:
+    """A case that does not wait needs no resuming."""
+    _refuse_closed(state)
+    return [_resumed(command, state, command.reason)] if isinstance(state, Waiting) else []
+
+
+def _log_work(command: LogWork, state: Ticket) -> list[TicketEvent]:
+    """Work is taken in every state, a closed one too: an entry can arrive late (B7)."""
+    event = WorkLogged(
+        **_of(command, state),
+        entry_id=command.entry_id,
+        agent=command.agent,
+        started_at=command.started_at,
+        duration_seconds=command.duration_seconds,
+        activity=command.activity,
+        note=command.note,
+    )
+    for entry in state.case.entries:
+        if entry.entry_id == command.entry_id:
+            if replace(entry, occurred_at=command.now) == event:
+                return []
+            raise EntryExists(f"entry {command.entry_id} was logged with other facts")
+    if not 1 <= command.duration_seconds <= LONGEST_ENTRY_SECONDS:
+        raise InvalidDuration(f"{command.duration_seconds} is not within 1 to {LONGEST_ENTRY_SECONDS} seconds")
+    if command.started_at + timedelta(seconds=command.duration_seconds) > command.now:
+        raise WorkInFuture(f"the work would end after now, {command.now.isoformat()}")
+    return [event]
+
+
+def _resolve(command: ResolveTicket, state: Ticket) -> list[TicketEvent]:
+    _refuse_closed(state)
+    if isinstance(state, Resolved) and (state.resolution, state.article) == (command.resolution, command.article):
+        return []
+    _refuse_resolved(state)
+    event = TicketResolved(**_of(command, state), resolution=command.resolution, article=command.article)
+    return [record.with_deadlines(event, state.case.clocks, command.levels)]
+
+
+def _reopen(command: ReopenTicket, state: Ticket) -> list[TicketEvent]:
+    """A case that is with staff, or waits, is open as asked."""
+    return [_reopened(command, state, command.reason)] if isinstance(state, Resolved | Closed) else []
+
+
+def _close(command: CloseTicket, state: Ticket) -> list[TicketEvent]:
+    match state:
+        case Closed():
+            return []
+        case Resolved():
+            return [TicketClosed(**_of(command, state), reason=command.reason)]
+        case Open() | Waiting():
+            raise TicketNotResolved("only a resolved ticket can be closed")
+
+
+def _resumed(command: AddReply | ResumeTicket, state: Waiting, reason: Personal | None) -> TicketResumed:
+    return record.with_deadlines(TicketResumed(**_of(command, state), reason=reason), state.case.clocks, command.levels)
+
+
+def _reopened(command: AddReply | ReopenTicket, state: Resolved | Closed, reason: Personal) -> TicketReopened:
+    """Reopening starts a segment of `resolution`, the one clock that a resolution leaves to go on (T3, T6)."""
+    case = state.case
+    segments = record.segments((case.clocks.resolution,), command.now, command.levels, case.traits)
+    event = TicketReopened(**_of(command, state), reason=reason, segments=segments)
+    return record.with_deadlines(event, case.clocks, command.levels)
+
+
+class _Of(TypedDict):
+    """What every event of a case begins with."""
+
+    occurred_at: datetime
+    ticket_id: str
+    customer_id: str
+
+
+def _of(command: Command, state: Ticket) -> _Of:
+    opened = state.case.opened
+    return {"occurred_at": command.now, "ticket_id": opened.ticket_id, "customer_id": opened.customer_id}
+
+
+def _refuse_closed(state: Ticket) -> None:
+    if isinstance(state, Closed):
+        raise TicketIsClosed("the ticket is closed")
+
+
+def _refuse_resolved(state: Ticket) -> None:
+    if isinstance(state, Resolved):
+        raise TicketIsResolved("the ticket is resolved; reopen it first")

@@ -1,0 +1,66 @@
+"""The rules that forbid a command on a case, each with its code."""
+
+from domain.refusal import Refusal
+from domain.ticket.events import EmergencyKind
+
+
+class UnknownTicket(Refusal):
+    """There is no such case."""
+
+    code = "unknown_ticket"
+
+
+class TicketExists(Refusal):
+    """The id names a case that was opened with another request."""
+
+    code = "ticket_exists"
+
+
+class WrongEmergencyKind(Refusal):
+    """Emergency support has one form in business hours and one after them (R13)."""
+
+    code = "wrong_emergency_kind"
+    pointer = "/emergency/kind"
+
+    def __init__(self, asked: EmergencyKind, right: EmergencyKind) -> None:
+        super().__init__(f"it is {right} now: ask for an emergency of kind {right}, not {asked}")
+        self.right = right
+
+
+class TicketIsClosed(Refusal):
+    """The case is over; staff may reopen it (T4)."""
+
+    code = "ticket_closed"
+
+
+class TicketIsResolved(Refusal):
+    """The request is dealt with; the case has to be reopened first."""
+
+    code = "ticket_resolved"
+
+
+class TicketNotResolved(Refusal):
+    """Only a resolved case can be closed (T4)."""
+
+    code = "ticket_not_resolved"
+
+
+class WorkInFuture(Refusal):
+    """Work cannot end in the future (B1)."""
+
+    code = "work_in_future"
+    pointer = "/duration_seconds"
+
+
+class InvalidDuration(Refusal):
+    """An entry is of 1 to 86,400 seconds (B1)."""
+
+    code = "invalid_duration"
+    pointer = "/duration_seconds"
+
+
+class EntryExists(Refusal):
+    """The entry id stands for other work; the facts of an entry are never edited (B1)."""
+
+    code = "entry_exists"
+    pointer = "/entry_id"
