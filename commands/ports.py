@@ -5,15 +5,12 @@ from datetime import datetime
 from typing import Protocol
 
 import msgspec
-from eventsourcing.persistence import IntegrityError, OperationalError
-
-from domain.recorded import RecordedEvent
+from eventsourcing.persistence import IntegrityError, OperationalError, StoredEvent
 
 POSITION_MARK = "\x1f"
-"""Stands in a kept answer where the position of an event goes.
+"""Encloses, in a kept answer, the number of an event within its append, where that event's position goes.
 
-A raw control character cannot occur in JSON text, so the mark cannot be confused with anything a client sent.
-The first mark stands for the last position of the append, the n-th after it for that of its n-th event.
+A raw control character cannot occur in JSON text, so a mark cannot be confused with anything a client sent.
 """
 
 
@@ -26,7 +23,7 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
 
 
 class Guard(msgspec.Struct, frozen=True, gc=False):
-    """A stream that a decision read without writing to it: it must still be at `version` when the events are appended."""
+    """A stream that a decision read without writing to it: it must still be at `version` at the append."""
 
     stream_id: str
     version: int
@@ -35,8 +32,8 @@ class Guard(msgspec.Struct, frozen=True, gc=False):
 class IdempotencyRecord(msgspec.Struct, frozen=True, gc=False):
     """An answer kept with its command's events, so that a repeat of the request gets the same one.
 
-    `fingerprint` tells another body under the same key, `answer` is JSON text with `POSITION_MARK`s. `keep` is true for keys that never expire
-    (imports, timekeeper); the others are kept for 24 hours.
+    `fingerprint` tells another body under the same key, `answer` is JSON text with marks for the positions. `keep` is
+    true for keys that never expire (imports, timekeeper); the others are kept for 24 hours.
     """
 
     scope: str
@@ -47,8 +44,10 @@ class IdempotencyRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 class KeptAnswer(msgspec.Struct, frozen=True, gc=False):
-    """What the log kept for an idempotency key. `first_position` is that of the first event appended with it, or the
-    head of the log where there was none."""
+    """What the log kept for an idempotency key.
+
+    `first_position` is that of the first event appended with it, or the head of the log where there was none.
+    """
 
     fingerprint: str
     answer: str
@@ -89,10 +88,9 @@ class Log(Protocol):
 
     def append(
         self,
-        events: Sequence[RecordedEvent],
+        events: Sequence[StoredEvent],
         *,
         claims: Sequence[Claim] = (),
-        releases: Sequence[Claim] = (),
         guards: Sequence[Guard] = (),
         idempotency: IdempotencyRecord | None = None,
     ) -> int:
@@ -100,9 +98,6 @@ class Log(Protocol):
 
         Raises an `AppendConflict`, or `OutcomeUnknown` if the connection broke.
         """
-
-    def read_streams(self, stream_ids: Sequence[str]) -> list[RecordedEvent]:
-        """Return all events of those streams, each stream in its own order, in one round trip."""
 
     def holder(self, kind: str, key: str) -> str | None:
         """Return the id of the stream that holds a claim."""

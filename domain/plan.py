@@ -116,12 +116,13 @@ class WrongCurrency(Refusal):
 INITIAL = Plan()
 
 
-def decide(command: PublishPlan, state: Plan) -> list[PlanPublished]:
+def decide(command: PublishPlan, state: Plan | None) -> list[PlanPublished]:
     """Publish the plan, unless the version that it would follow says the same.
 
     Raises `InvalidTerms`, `WrongCurrency` or `EffectiveInPast`.
     """
     check_terms(command.terms, command.currency)
+    state = state or INITIAL
     followed = state.in_force(command.effective_from or command.now)
     if followed is not None and followed.terms == command.terms:
         return []
@@ -136,9 +137,9 @@ def decide(command: PublishPlan, state: Plan) -> list[PlanPublished]:
     ]
 
 
-def evolve(state: Plan, event: PlanPublished) -> Plan:
+def evolve(state: Plan | None, event: PlanPublished) -> Plan:
     """Fold one more version."""
-    return Plan(versions=(*state.versions, event))
+    return Plan(versions=(*(state or INITIAL).versions, event))
 
 
 _MOST = 1_000_000_000

@@ -97,3 +97,11 @@ def decode(tag: str, data: bytes | str) -> Event:
     if upcast is None:
         return decoder(data)
     return msgspec.convert(upcast(msgspec.json.decode(data)), EVENT_TYPES[tag])
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def encode(event: Event) -> bytes:
+    """Return the JSON text that an event is stored as."""
+    return _encode(event)

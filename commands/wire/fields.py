@@ -227,6 +227,10 @@ class _Distinct(validate.Validator):
         return value
 
 
+class Anything(_Strict, fields.Raw):
+    """Any JSON value, checked elsewhere."""
+
+
 class Part(_Strict, fields.Nested):
     """An object within the data."""
 

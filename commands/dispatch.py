@@ -1,0 +1,127 @@
+"""From a request to its answer: decide, append, decide anew after a conflict, answer a repeat as the first time."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import uuid_utils
+
+from commands.answers import Answer, kept_text, render
+from commands.application import CaselogApplication
+from commands.errors import Conflict, IdempotencyKeyReused, RequestError
+from commands.lookups import Settings
+from commands.outcome import Outcome
+from commands.ports import AppendConflict, Clock, GuardMoved, IdempotencyRecord, OutcomeUnknown
+from commands.unit_of_work import Cause, UnitOfWork
+from domain.recorded import RecordedEvent
+from domain.refusal import Refusal
+
+ATTEMPTS = 10
+"""How often a command is decided before its request is answered with `conflict`."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A command as it arrives, its data already checked for form.
+
+    `fingerprint` tells two bodies apart. An idempotency key is scoped to caller and command; `keep` makes it last for
+    good. `now` is set where a command did not happen when it arrives (an import).
+    """
+
+    command: str
+    data: Mapping[str, Any]
+    fingerprint: str
+    caller: str
+    actor: str
+    correlation_id: str
+    idempotency_key: str | None = None
+    keep: bool = False
+    causation_id: str | None = None
+    traceparent: str | None = None
+    if_match: int | None = None
+    now: datetime | None = None
+    imported: str | None = None
+
+
+Handler = Callable[[UnitOfWork, Settings, Mapping[str, Any]], Outcome]
+"""Turns a command's data into events of one or more streams of the unit of work."""
+
+
+class Dispatcher:
+    """Carries out requests. Safe to use from many threads."""
+
+    def __init__(self, application: CaselogApplication, clock: Clock, handlers: Mapping[str, Handler]) -> None:
+        self._application = application
+        self._clock = clock
+        self._handlers = handlers
+        self._settings = Settings(application)
+
+    def execute(self, request: Request) -> Answer:
+        """Carry a request out and return its answer, or the first answer where the request is a repeat.
+
+        Raises a `Refusal` (a rule), a `RequestError` (unknown, stale or conflicting), or the library's
+        `PersistenceError` where the database cannot be had. After any of them nothing of the command is in the log,
+        but for `OutcomeUnknown`, which is raised only for a request without an idempotency key.
+        """
+        for _ in range(ATTEMPTS):
+            try:
+                return self._attempt(request)
+            except (Refusal, RequestError):
+                # A repeat is answered as the first time, whatever has become of the case since.
+                if (kept := self._kept(request)) is not None:
+                    return kept
+                raise
+            except AppendConflict as conflict:
+                if (kept := self._kept(request)) is not None:
+                    return kept
+                if isinstance(conflict, GuardMoved):
+                    self._settings.refresh()
+            except OutcomeUnknown:
+                if request.idempotency_key is None:
+                    raise
+                if (kept := self._kept(request)) is not None:
+                    return kept
+        raise Conflict(f"{request.command} met {ATTEMPTS} conflicting changes in a row; try again")
+
+    def _attempt(self, request: Request) -> Answer:
+        cause = Cause(
+            actor=request.actor,
+            correlation_id=request.correlation_id,
+            command_id=str(uuid_utils.uuid7()),
+            causation_id=request.causation_id,
+            traceparent=request.traceparent,
+            imported=request.imported,
+        )
+        now = self._clock.now() if request.now is None else request.now
+        work = UnitOfWork(self._application, now=now, cause=cause, if_match=request.if_match)
+        outcome = self._handlers[request.command](work, self._settings, request.data)
+        text = ""
+
+        def record(events: Sequence[RecordedEvent]) -> IdempotencyRecord | None:
+            nonlocal text
+            text = kept_text(outcome, events)
+            if request.idempotency_key is None or not outcome.keep:
+                return None
+            return IdempotencyRecord(
+                scope=f"{request.caller}:{request.command}",
+                key=request.idempotency_key,
+                fingerprint=request.fingerprint,
+                answer=text,
+                keep=request.keep,
+            )
+
+        appended = work.commit(record)
+        return render(text, appended.first_position, replayed=False)
+
+    def _kept(self, request: Request) -> Answer | None:
+        """Return the answer kept for the request's key. Raises `IdempotencyKeyReused`."""
+        if request.idempotency_key is None:
+            return None
+        kept = self._application.event_log.find_answer(f"{request.caller}:{request.command}", request.idempotency_key)
+        if kept is None:
+            return None
+        if kept.fingerprint != request.fingerprint:
+            raise IdempotencyKeyReused(
+                "this Idempotency-Key was used before with another body; a new request needs a new key"
+            )
+        return render(kept.answer, kept.first_position, replayed=True)

@@ -1,0 +1,46 @@
+"""What falls due by itself: an item of the timekeeper's list becomes a command with an id derived from what is due."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import NAMESPACE_OID, uuid5
+
+import msgspec
+
+from commands.dispatch import Request
+
+TIMEKEEPER = "timekeeper"
+
+
+class DueItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A stream with something to record at an instant: a ticket's deadline, a subscription's month.
+
+    `what` says what comes due ("first_response:1:32400", "2026-12"), and so tells it from anything else of the stream.
+    """
+
+    stream_id: str
+    kind: Literal["ticket", "subscription"]
+    what: str
+    due_at: datetime
+
+
+def request_for(
+    item: DueItem, *, caller: str = TIMEKEEPER, now: datetime | None = None, imported: str | None = None
+) -> Request:
+    """Return the command that records what is due.
+
+    Its idempotency key and ids follow from the item alone, so that two timekeepers, or one that starts again, record
+    it once. `now` and `imported` are set by an import, which keeps its own time.
+    """
+    key = f"{item.stream_id}@{item.due_at.isoformat()}:{item.what}"
+    return Request(
+        command=f"record-due-{item.kind}",
+        data={"id": item.stream_id.removeprefix(f"{item.kind}-")},
+        fingerprint=key,
+        caller=caller,
+        actor=TIMEKEEPER,
+        correlation_id=str(uuid5(NAMESPACE_OID, key)),
+        idempotency_key=key,
+        keep=True,
+        now=now,
+        imported=imported,
+    )

@@ -1,0 +1,51 @@
+"""The streams that a command names: by id, by case number, by customer."""
+
+from commands.application import Evolve
+from commands.errors import UnknownCustomer, UnknownTicket
+from commands.unit_of_work import Stream, UnitOfWork
+from domain import customer as customers
+from domain.customer import Customer
+from domain.subscription import state as subscriptions
+from domain.subscription.refusals import NoSubscription
+from domain.subscription.state import Subscription
+from domain.ticket import state as tickets
+from domain.ticket.state import Ticket
+
+EVOLVE_TICKET: Evolve[Ticket] = tickets.evolve
+
+
+def customer_stream(work: UnitOfWork, customer_id: str) -> Stream[Customer]:
+    """Load a customer's stream, which may be empty."""
+    return work.stream(f"customer-{customer_id}", customers.evolve, customer_id=customer_id)
+
+
+def existing_customer(work: UnitOfWork, customer_id: str) -> Customer:
+    """Return a customer that is registered. Raises `UnknownCustomer`."""
+    state = customer_stream(work, customer_id).state
+    if state is None:
+        raise UnknownCustomer(f"there is no customer {customer_id!r}", pointer="/customer_id")
+    return state
+
+
+def subscription_of(work: UnitOfWork, customer_id: str) -> Stream[Subscription]:
+    """Load the customer's live subscription. Raises `NoSubscription`."""
+    stream_id = work.holder("live_subscription", customer_id)
+    if stream_id is None:
+        raise NoSubscription(f"customer {customer_id} has no subscription")
+    return work.stream(stream_id, subscriptions.evolve, customer_id=customer_id)
+
+
+def ticket_named(work: UnitOfWork, name: str) -> tuple[Stream[Ticket], Ticket]:
+    """Load the ticket of an id or a case number, and hold it against the request's `If-Match`.
+
+    Raises `UnknownTicket` or `VersionMismatch`.
+    """
+    stream_id = f"ticket-{name}"
+    if name.startswith("C-"):
+        stream_id = work.holder("case_number", name) or stream_id
+    stream = work.stream(stream_id, EVOLVE_TICKET)
+    if stream.state is None:
+        raise UnknownTicket(f"there is no ticket {name!r}", pointer="/ticket")
+    work.belongs(stream, stream.state.customer_id)
+    work.expect(stream)
+    return stream, stream.state

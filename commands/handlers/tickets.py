@@ -1,0 +1,192 @@
+"""Commands about one case."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import uuid_utils
+
+from commands.handlers.personal import person, personal, personal_or_none
+from commands.handlers.streams import EVOLVE_TICKET, existing_customer, ticket_named
+from commands.lookups import Settings
+from commands.outcome import Outcome
+from commands.unit_of_work import Stream, UnitOfWork
+from domain.clocks.levels import ServiceLevels
+from domain.ticket import decide as tickets
+from domain.ticket.commands import (
+    AddNote,
+    AddReply,
+    AssignTicket,
+    CloseTicket,
+    EmergencyRequest,
+    OpenTicket,
+    ReopenTicket,
+    ResolveTicket,
+    ResumeTicket,
+    TicketCommand,
+    WaitForCustomer,
+    WaitForPartner,
+)
+from domain.ticket.events import ErrorReport
+from domain.ticket.state import Ticket
+
+
+def service_levels(work: UnitOfWork, settings: Settings) -> ServiceLevels:
+    """Return what the clocks count by, and hold the append to it."""
+    levels, guards = settings.service_levels()
+    work.guard(guards)
+    return levels
+
+
+def ticket_outcome(stream: Stream[Ticket], result: Mapping[str, Any] | None = None) -> Outcome:
+    """Return the outcome of a command on a case that exists."""
+    return Outcome(
+        stream=stream, location=f"/v1/tickets/{stream.id.removeprefix('ticket-')}", result=dict(result or {})
+    )
+
+
+def open_ticket(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
+    """Open a case. Result: `ticket_id` and `case_number`. Refused: `wrong_emergency_kind`."""
+    customer_id = data["customer_id"]
+    existing_customer(work, customer_id)
+    ticket_id = str(uuid_utils.uuid7())
+    case_number = work.next_case_number()
+    stream = work.stream(f"ticket-{ticket_id}", EVOLVE_TICKET, customer_id=customer_id, is_new=True)
+    work.claim("case_number", case_number, stream.id)
+    error, emergency = data.get("error"), data.get("emergency")
+    command = OpenTicket(
+        now=work.now,
+        levels=service_levels(work, settings),
+        ticket_id=ticket_id,
+        case_number=case_number,
+        customer_id=customer_id,
+        requester=person(data["requester"]),
+        category=data["category"],
+        subject=personal(data["subject"]),
+        description=personal(data["description"]),
+        channel=data.get("channel", "api"),
+        urgency=data.get("urgency", "normal"),
+        complexity=data.get("complexity", "basic"),
+        product=data.get("product"),
+        goal=personal_or_none(data.get("goal")),
+        error=None
+        if error is None
+        else ErrorReport(
+            noticed_at=error["noticed_at"],
+            conditions=personal(error["conditions"]),
+            expected_behaviour=personal(error["expected_behaviour"]),
+        ),
+        requested_for=data.get("requested_for"),
+        emergency=None if emergency is None else EmergencyRequest(kind=emergency["kind"], symptom=emergency["symptom"]),
+    )
+    stream.add(tickets.decide(command, None))
+    return Outcome(
+        stream=stream,
+        location=f"/v1/tickets/{ticket_id}",
+        result={"ticket_id": ticket_id, "case_number": case_number},
+        created=True,
+    )
+
+
+def _decide(work: UnitOfWork, data: Mapping[str, Any], command: TicketCommand) -> Outcome:
+    stream, state = ticket_named(work, data["ticket"])
+    stream.add(tickets.decide(command, state))
+    return ticket_outcome(stream)
+
+
+def assign_ticket(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
+    """Put an agent in charge. Refused: `ticket_closed`."""
+    return _decide(work, data, AssignTicket(now=work.now, levels=service_levels(work, settings), agent=data["agent"]))
+
+
+def add_reply(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
+    """Add a message of the customer or of staff. Refused: `ticket_closed`."""
+    return _decide(
+        work,
+        data,
+        AddReply(
+            now=work.now,
+            levels=service_levels(work, settings),
+            author_role=data["author"]["role"],
+            author=person(data["author"]),
+            body=personal(data["body"]),
+        ),
+    )
+
+
+def add_note(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
+    """Add a remark that no clock counts."""
+    return _decide(
+        work,
+        data,
+        AddNote(
+            now=work.now,
+            levels=service_levels(work, settings),
+            author_role=data["author"]["role"],
+            author=person(data["author"]),
+            body=personal(data["body"]),
+        ),
+    )
+
+
+def wait_for_customer(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
+    """Wait for the customer. Refused: `ticket_closed`, `ticket_resolved`."""
+    return _decide(
+        work,
+        data,
+        WaitForCustomer(now=work.now, levels=service_levels(work, settings), reason=personal(data["reason"])),
+    )
+
+
+def wait_for_partner(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
+    """Wait for a partner. Refused: `ticket_closed`, `ticket_resolved`."""
+    return _decide(
+        work,
+        data,
+        WaitForPartner(
+            now=work.now,
+            levels=service_levels(work, settings),
+            reason=personal(data["reason"]),
+            partner=data.get("partner"),
+        ),
+    )
+
+
+def resume_ticket(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
+    """End the waiting."""
+    return _decide(
+        work,
+        data,
+        ResumeTicket(now=work.now, levels=service_levels(work, settings), reason=personal_or_none(data.get("reason"))),
+    )
+
+
+def resolve_ticket(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
+    """Say that the request is dealt with. Refused: `ticket_closed`, `ticket_resolved` (with another resolution)."""
+    return _decide(
+        work,
+        data,
+        ResolveTicket(
+            now=work.now,
+            levels=service_levels(work, settings),
+            resolution=personal(data["resolution"]),
+            article=data.get("article"),
+        ),
+    )
+
+
+def reopen_ticket(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
+    """Take a resolved or closed case up again."""
+    return _decide(
+        work,
+        data,
+        ReopenTicket(now=work.now, levels=service_levels(work, settings), reason=personal(data["reason"])),
+    )
+
+
+def close_ticket(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
+    """End a case. Refused: `ticket_not_resolved`."""
+    return _decide(
+        work,
+        data,
+        CloseTicket(now=work.now, levels=service_levels(work, settings), reason=personal_or_none(data.get("reason"))),
+    )
