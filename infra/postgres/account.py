@@ -64,7 +64,7 @@ def first_closed(account: Account, folders: Iterable[Path]) -> Path | None:
 
 
 def reachable_programs(account: Account, installed: Path, spare: Path) -> Path:
-    """The `bin` folder of an installation that `account` can run: `installed`, else its copy in `spare`, made if needed.
+    """The `bin` folder that `account` can run: that of `installed`, else of its copy in `spare`, made when needed.
 
     `installed` is the wheel's package folder. The programs find their libraries by the path between the two, so the
     copy keeps it. As root a virtual environment is often closed to others (under /root); copying 30 MB is the price of
