@@ -93,7 +93,7 @@ class PublishPlan(Value, frozen=True, kw_only=True):
 class Plan(Value, frozen=True, kw_only=True):
     """All versions of a plan, in the order of publication."""
 
-    versions: tuple[PlanPublished, ...] = ()
+    versions: tuple[PlanPublished, ...]
 
     def in_force(self, at: datetime) -> PlanPublished | None:
         """Return the version that a subscription takes which starts at an instant."""
@@ -113,24 +113,21 @@ class WrongCurrency(Refusal):
     pointer = "/terms/currency"
 
 
-INITIAL = Plan()
-
-
 def decide(command: PublishPlan, state: Plan | None) -> list[PlanPublished]:
     """Publish the plan, unless the version that it would follow says the same.
 
     Raises `InvalidTerms`, `WrongCurrency` or `EffectiveInPast`.
     """
     check_terms(command.terms, command.currency)
-    state = state or INITIAL
-    followed = state.in_force(command.effective_from or command.now)
+    versions = state.versions if state else ()
+    followed = in_force(versions, command.effective_from or command.now)
     if followed is not None and followed.terms == command.terms:
         return []
     return [
         PlanPublished(
             occurred_at=command.now,
             plan=command.plan,
-            version=len(state.versions) + 1,
+            version=len(versions) + 1,
             terms=command.terms,
             effective_from=effective_instant(command.now, command.effective_from, founding=command.founding),
         )
@@ -139,7 +136,7 @@ def decide(command: PublishPlan, state: Plan | None) -> list[PlanPublished]:
 
 def evolve(state: Plan | None, event: PlanPublished) -> Plan:
     """Fold one more version."""
-    return Plan(versions=(*(state or INITIAL).versions, event))
+    return Plan(versions=(*state.versions, event) if state else (event,))
 
 
 _MOST = 1_000_000_000

@@ -37,9 +37,6 @@ class Subscription(Value, frozen=True, kw_only=True):
         return self.book.months[-1].ends_at if self.book.months else self.starts_at
 
 
-INITIAL: Subscription | None = None
-
-
 def evolve(state: Subscription | None, event: SubscriptionEvent) -> Subscription:
     """Fold one event; never refuses. The first one is `SubscriptionStarted`."""
     if isinstance(event, SubscriptionStarted):
