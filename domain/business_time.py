@@ -127,7 +127,9 @@ class BusinessTime:
         return index >= 0 and begin < table.closes[index]
 
     def midnight(self, day: date) -> datetime:
-        """The instant at which that local date begins."""
+        """The instant at which that local date begins. Raises BeyondCalendar."""
+        if not FIRST_YEAR <= day.year <= LAST_YEAR:
+            raise BeyondCalendar(_YEARS)
         return from_seconds(self._instant(day, 0))
 
     def local_date(self, at: datetime) -> date:
@@ -167,17 +169,19 @@ class BusinessTime:
         table = self._table
         if table is not None and table.begin <= begin and until < table.end:
             return table
+        if begin < _FIRST_SECOND or until > _LAST_SECOND:
+            raise BeyondCalendar(_YEARS)
         first, last = self._local_year(begin), self._local_year(until)
-        if first < FIRST_YEAR or last > LAST_YEAR:
-            raise BeyondCalendar(f"a calendar covers the years {FIRST_YEAR} to {LAST_YEAR}")
         if table is not None:
             first, last = min(first, table.first), max(last, table.last)
         return self._extended(table, first, last)
 
     def _grown(self, table: _Table, since: datetime) -> _Table:
-        if table.last >= min(self._last_open_year, LAST_YEAR):
+        limit = min(self._last_open_year, LAST_YEAR)
+        if table.last >= limit:
             raise BeyondCalendar(f"not enough open time after {since.isoformat()}")
-        return self._extended(table, table.first, table.last + 1)
+        # Twice as many years each time: a far instant costs as much as its years, not their square.
+        return self._extended(table, table.first, min(limit, 2 * table.last - table.first + 1))
 
     def _extended(self, table: _Table | None, first: int, last: int) -> _Table:
         """The table over `first`..`last`, which takes in the years that `table` has."""
@@ -251,7 +255,8 @@ class BusinessTime:
 
 def to_seconds(instant: datetime) -> int:
     """Whole seconds since 1970 of an aware instant, what is below a second cut off."""
-    return int(instant.replace(microsecond=0).timestamp())
+    # A float holds whole seconds exactly; with a fraction it could round up to the next.
+    return int((instant.replace(microsecond=0) if instant.microsecond else instant).timestamp())
 
 
 def from_seconds(seconds: int) -> datetime:
@@ -261,7 +266,9 @@ def from_seconds(seconds: int) -> datetime:
 
 def whole_second(instant: datetime) -> datetime:
     """The instant as the clocks count it: UTC, cut to the whole second (T1)."""
-    return instant.astimezone(UTC).replace(microsecond=0)
+    if instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
+    return instant.replace(microsecond=0) if instant.microsecond else instant
 
 
 def _open_before(table: _Table, second: int) -> int:
@@ -303,6 +310,11 @@ def _without(opened: list[tuple[int, int]], closed: list[tuple[int, int]]) -> li
             left.append((reached, end))
     return left
 
+
+_YEARS = f"a calendar covers the years {FIRST_YEAR} to {LAST_YEAR}"
+# A day less at either end than those years have in UTC, so that they are local years of theirs in every zone.
+_FIRST_SECOND = to_seconds(datetime(FIRST_YEAR, 1, 2, tzinfo=UTC))
+_LAST_SECOND = to_seconds(datetime(LAST_YEAR, 12, 31, tzinfo=UTC))
 
 ALWAYS = BusinessTime(tz="UTC", hours={"mon-sun": "00:00-24:00"})
 """The round-the-clock calendar, `24x7`."""

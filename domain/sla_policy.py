@@ -12,6 +12,8 @@ from domain.event import Event, Value
 from domain.refusal import Refusal
 from domain.setting import InvalidSetting, effective_instant
 
+LONGEST_TARGET_SECONDS = 10 * 366 * 86_400
+
 ClockName = Literal["first_response", "next_response", "resolution", "periodic_update"]
 
 
@@ -127,9 +129,9 @@ def target_for(targets: Sequence[Target], clock: ClockName, traits: Traits) -> T
 
 def _check(command: PublishSlaPolicy, takes_effect: datetime) -> None:
     errors = [
-        (f"/targets/{index}/target_seconds", "less than 0 seconds")
+        (f"/targets/{index}/target_seconds", f"not within 0 to {LONGEST_TARGET_SECONDS} seconds")
         for index, target in enumerate(command.targets)
-        if target.target_seconds is not None and target.target_seconds < 0
+        if target.target_seconds is not None and not 0 <= target.target_seconds <= LONGEST_TARGET_SECONDS
     ]
     if errors:
         raise InvalidSlaPolicy(errors)

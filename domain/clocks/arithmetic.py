@@ -7,6 +7,7 @@ set against the target of the last. Everything is on whole seconds.
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+from domain.business_time import BeyondCalendar
 from domain.clocks.levels import Calendars
 from domain.clocks.state import Instance, Pause
 
@@ -41,9 +42,16 @@ def elapsed_seconds(instance: Instance, pauses: Sequence[Pause], calendars: Cale
 def due_at(instance: Instance, pauses: Sequence[Pause], calendars: Calendars) -> datetime | None:
     """The earliest instant of the last segment where the sum of the segments has reached its target (T6).
 
-    That is the segment's start where the sum had reached it by then. Nothing without a target, or while a pause
-    without an end keeps the target out of reach.
+    That is the segment's start where the sum had reached it by then. Nothing without a target, while a pause
+    without an end keeps the target out of reach, or where the calendar's years end before it.
     """
+    try:
+        return _due_at(instance, pauses, calendars)
+    except BeyondCalendar:
+        return None
+
+
+def _due_at(instance: Instance, pauses: Sequence[Pause], calendars: Calendars) -> datetime | None:
     segment = instance.segments[-1]
     if segment.target_seconds is None:
         return None

@@ -1,0 +1,197 @@
+"""What a clock shows at an instant, and why: state, verdict, and each stretch of time by its kind (T4, T7, T8)."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from domain.business_time import SpanKind, whole_second
+from domain.clocks.arithmetic import elapsed_seconds
+from domain.clocks.levels import Calendars
+from domain.clocks.state import Clocks, Instance, Pause, PauseReason, evolve
+from domain.event import Value
+from domain.sla_policy import ClockName
+from domain.ticket.events import Segment, TicketEvent
+
+ClockState = Literal["cancelled", "fulfilled", "breached", "not_started", "paused", "out_of_hours", "running"]
+Verdict = Literal["met", "breached"]
+
+
+class History(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The clocks with all their former instances, in the order they began."""
+
+    clocks: Clocks
+    former: tuple[Instance, ...] = ()
+
+
+class Stretch(Value, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
+    """Time of one kind within one segment. `positions` are those of the events that began it.
+
+    A pause is told before a holiday, a holiday before closed hours. `seconds` is real time. A change of kind that no
+    event made (an opening, a closing, a midnight) goes by the event that began the time it lies in.
+    """
+
+    start: datetime
+    end: datetime
+    kind: SpanKind | Literal["paused"]
+    seconds: int
+    reason: PauseReason | None = None
+    target_seconds: int | None = None
+    calendar: str
+    calendar_version: int
+    policy_version: int
+    positions: tuple[int, ...]
+
+
+class Reading(Value, frozen=True, kw_only=True):
+    """One instance of a clock at an instant. `why` tiles the time from its start to then, or to its end.
+
+    `remaining_seconds` is negative once the target is overrun. Without a target there is neither due nor verdict.
+    """
+
+    clock: ClockName
+    instance: int
+    state: ClockState
+    started_at: datetime
+    ended_at: datetime | None = None
+    target_seconds: int | None = None
+    calendar: str
+    policy_version: int
+    elapsed_seconds: int
+    remaining_seconds: int | None = None
+    due_at: datetime | None = None
+    verdict: Verdict | None = None
+    breached_at: datetime | None = None
+    why: tuple[Stretch, ...]
+
+
+def evolve_history(history: History | None, event: TicketEvent, position: int) -> History | None:
+    """Fold any event of a case at its position in the log, keeping the instances that later ones replace."""
+    clocks = evolve(None if history is None else history.clocks, event, position)
+    if clocks is None or history is None:
+        return None if clocks is None else History(clocks)
+    if clocks is history.clocks:
+        return history
+    numbers = {each.clock: each.number for each in clocks.latest}
+    replaced = tuple(each for each in history.clocks.latest if each.number != numbers[each.clock])
+    return History(clocks, history.former + replaced)
+
+
+def readings(history: History, calendars: Calendars, now: datetime) -> list[Reading]:
+    """Every instance of every clock as of `now`, clock by clock, each in the order of its numbers.
+
+    `now` is not before the last event folded. `calendars` has each version that a segment names.
+    """
+    clocks = history.clocks
+    return [
+        reading(each, clocks, calendars, now)
+        for latest in clocks.latest
+        for each in (*(former for former in history.former if former.clock == latest.clock), latest)
+    ]
+
+
+def reading(instance: Instance, clocks: Clocks, calendars: Calendars, now: datetime) -> Reading:
+    """One instance as of `now`."""
+    pauses = clocks.pauses_of(instance.clock)
+    until = whole_second(now)
+    elapsed = elapsed_seconds(instance, pauses, calendars, until)
+    segment = instance.segments[-1]
+    return Reading(
+        clock=instance.clock,
+        instance=instance.number,
+        state=state_at(instance, pauses, calendars, until),
+        started_at=instance.started_at,
+        ended_at=instance.ended_at,
+        target_seconds=segment.target_seconds,
+        calendar=segment.calendar,
+        policy_version=segment.policy_version,
+        elapsed_seconds=elapsed,
+        remaining_seconds=None if segment.target_seconds is None else segment.target_seconds - elapsed,
+        due_at=instance.due_at,
+        verdict=verdict(instance, final=clocks.final),
+        breached_at=instance.breaches[0].breached_at if instance.breaches else None,
+        why=tuple(why(instance, pauses, calendars, until)),
+    )
+
+
+def verdict(instance: Instance, *, final: bool) -> Verdict | None:
+    """The verdict on an instance, once there is one; `met` for `resolution` only when the case is closed (T7)."""
+    if instance.breaches:
+        return "breached"
+    if instance.end_kind != "fulfilled" or instance.target_seconds is None:
+        return None
+    return "met" if final or instance.clock != "resolution" else None
+
+
+def state_at(instance: Instance, pauses: Sequence[Pause], calendars: Calendars, now: datetime) -> ClockState:
+    """The first state of SUPPORT_POLICY T4 that holds."""
+    if instance.end_kind is not None:
+        return instance.end_kind
+    if instance.breaches:
+        return "breached"
+    if now < instance.started_at:
+        return "not_started"
+    if any(each.started_at <= now and (each.ended_at is None or now < each.ended_at) for each in pauses):
+        return "paused"
+    segment = instance.segments[-1]
+    calendar = calendars[segment.calendar, segment.calendar_version]
+    return "running" if calendar.is_open(now) else "out_of_hours"
+
+
+def why(instance: Instance, pauses: Sequence[Pause], calendars: Calendars, until: datetime) -> Iterator[Stretch]:
+    """The stretches from the instance's start to `until` or to its end, without gaps, cut at each segment (T8)."""
+    end = until if instance.ended_at is None else min(until, instance.ended_at)
+    segments = instance.segments
+    for index, segment in enumerate(segments):
+        to = end if index + 1 == len(segments) else min(end, segments[index + 1].started_at)
+        yield from _within(segment, instance.positions[index], to, pauses, calendars)
+
+
+def _within(
+    segment: Segment, position: int, end: datetime, pauses: Sequence[Pause], calendars: Calendars
+) -> Iterator[Stretch]:
+    reached, began = segment.started_at, {position}
+    for pause in pauses:
+        if pause.started_at >= end:
+            break
+        if pause.ended_at is not None and pause.ended_at < reached:
+            continue
+        yield from _by_calendar(segment, reached, pause.started_at, began, calendars)
+        begin, stop = max(reached, pause.started_at), min(pause.ended_at or end, end)
+        if begin < stop:
+            by = {pause.position} | (began if begin == segment.started_at else set())
+            yield _stretch(segment, begin, stop, "paused", by, pause.reason)
+            began = set()
+        began = began | {pause.end_position}
+        reached = max(begin, stop)
+    yield from _by_calendar(segment, reached, end, began, calendars)
+
+
+def _by_calendar(
+    segment: Segment, start: datetime, end: datetime, began: set[int], calendars: Calendars
+) -> Iterator[Stretch]:
+    for span in calendars[segment.calendar, segment.calendar_version].spans(start, end):
+        yield _stretch(segment, span.start, span.end, span.kind, began, None)
+
+
+def _stretch(
+    segment: Segment,
+    start: datetime,
+    end: datetime,
+    kind: SpanKind | Literal["paused"],
+    positions: set[int],
+    reason: PauseReason | None,
+) -> Stretch:
+    return Stretch(
+        start=start,
+        end=end,
+        kind=kind,
+        seconds=round((end - start).total_seconds()),
+        reason=reason,
+        target_seconds=segment.target_seconds,
+        calendar=segment.calendar,
+        calendar_version=segment.calendar_version,
+        policy_version=segment.policy_version,
+        positions=tuple(sorted(positions)),
+    )
