@@ -1,0 +1,201 @@
+"""Which tables does a view live in, and how far have they come? The bookkeeping of builds.
+
+A build is one set of tables of a view, filled from position 0. Readers use the tables' plain names, which are views of
+SQL on the live build; a switch replaces those and the bookkeeping in one transaction, so that a reader sees one build
+or the other, whole. Before the first switch they show no rows: the view as it stood at position 0.
+"""
+# ruff: noqa: S608 - names come from our code alone
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import msgspec
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
+
+from infra.projection.tables import Column, RowTable, columns_of
+from projections.view import Journal, Table, Total, View
+
+BuildState = Literal["building", "ready", "live", "stopped"]
+
+_COLUMNS = "view, build, version, position, live, state"
+
+
+class PositionMoved(Exception):
+    """The build is not where its runner left it: another one moved it, or it is gone. Nothing was written."""
+
+
+class Build(msgspec.Struct, frozen=True):
+    """One build of a view, as the bookkeeping has it."""
+
+    view: str
+    build: int
+    version: int
+    position: int
+    live: bool
+    state: BuildState
+
+
+class BuildTables:
+    """The physical tables of one build of a view."""
+
+    def __init__(self, view: View, build: int) -> None:
+        self.rows: list[tuple[Table[Any], RowTable]] = [(table, _row_table(table, build)) for table in view.tables]
+        self.journals: list[tuple[Journal[Any], RowTable, list[tuple[Total, RowTable]]]] = [
+            (
+                journal,
+                _row_table(journal, build),
+                [(total, _total_table(journal, total, build)) for total in journal.totals],
+            )
+            for journal in view.journals
+        ]
+
+    def named(self) -> Iterator[tuple[str, RowTable]]:
+        """Yield each table with the plain name that readers use."""
+        for table, row_table in self.rows:
+            yield table.name, row_table
+        for journal, row_table, totals in self.journals:
+            yield journal.name, row_table
+            for total, total_table in totals:
+                yield total.name, total_table
+
+
+def live_build(cursor: Cursor, view: View) -> Build | None:
+    """Return the build of a view that readers see, whatever its version."""
+    return _one(cursor, "WHERE view = %s AND live", (view.name,))
+
+
+def unfinished_build(cursor: Cursor, view: View) -> Build | None:
+    """Return the newest build of this version of a view that was begun and never went live."""
+    return _one(
+        cursor,
+        "WHERE view = %s AND version = %s AND NOT live AND state <> 'ready' ORDER BY build DESC LIMIT 1",
+        (view.name, view.version),
+    )
+
+
+def may_build(cursor: Cursor, view: View) -> bool:
+    """Return whether this session may build the view now; if so, no other may until `built` or its end."""
+    cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(current_schema() || %s, 0))", (_building(view),))
+    row = cursor.fetchone()
+    return row is not None and bool(row[0])
+
+
+def built(cursor: Cursor, view: View) -> None:
+    """Let other sessions build the view again."""
+    cursor.execute("SELECT pg_advisory_unlock(hashtextextended(current_schema() || %s, 0))", (_building(view),))
+
+
+def begin_build(cursor: Cursor, view: View) -> Build:
+    """Create the tables of a new build, at position 0, seen by nobody; the first of all shows readers an empty view."""
+    cursor.execute("SELECT nextval('projection_build')")
+    build = int((cursor.fetchone() or (0,))[0])
+    tables = BuildTables(view, build)
+    for _, table in tables.named():
+        table.create(cursor)
+    if live_build(cursor, view) is None:
+        _show(cursor, tables, "WHERE false")
+    cursor.execute(
+        "INSERT INTO projections (view, build, version) VALUES (%s, %s, %s)", (view.name, build, view.version)
+    )
+    return Build(view.name, build, view.version, 0, live=False, state="building")
+
+
+def advance(cursor: Cursor, build: Build, old: int, new: int) -> None:
+    """Move a build's position in the caller's transaction; its row stays locked until that ends.
+
+    Raises `PositionMoved` unless it stood at `old`, so that two runners never both apply an event, and was (or was
+    not) live as `build` says, so that the runner of a replaced build learns of the switch.
+    """
+    cursor.execute(
+        "UPDATE projections SET position = %s, updated_at = clock_timestamp()"
+        " WHERE view = %s AND build = %s AND position = %s AND live = %s",
+        (new, build.view, build.build, old, build.live),
+    )
+    if cursor.rowcount != 1:
+        raise PositionMoved(f"build {build.build} of view {build.view} is not at position {old}")
+
+
+def set_state(cursor: Cursor, build: Build, state: BuildState, error: str | None = None) -> None:
+    """Note a build's state, with the error that stopped it."""
+    cursor.execute(
+        "UPDATE projections SET state = %s, error = %s, updated_at = clock_timestamp() WHERE view = %s AND build = %s",
+        (state, error, build.view, build.build),
+    )
+
+
+def lock_live(cursor: Cursor, view: View) -> int:
+    """Hold the live build where it is until the transaction ends, and return its position (0: there is none)."""
+    cursor.execute("SELECT position FROM projections WHERE view = %s AND live FOR UPDATE", (view.name,))
+    row = cursor.fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def switch(cursor: Cursor, view: View, build: Build) -> Build:
+    """Show readers this build from the end of the transaction on, and note that it is live."""
+    cursor.execute("UPDATE projections SET live = false, state = 'ready' WHERE view = %s AND live", (view.name,))
+    cursor.execute(
+        "UPDATE projections SET live = true, state = 'live', error = NULL, updated_at = clock_timestamp()"
+        " WHERE view = %s AND build = %s RETURNING position",
+        (view.name, build.build),
+    )
+    row = cursor.fetchone()
+    if row is None:
+        raise PositionMoved(f"build {build.build} of view {build.view} is gone")
+    _show(cursor, BuildTables(view, build.build))
+    return Build(build.view, build.build, build.version, int(row[0]), live=True, state="live")
+
+
+def retired_builds(cursor: Cursor, view: View) -> list[int]:
+    """Return the builds that readers no longer see."""
+    cursor.execute(
+        "SELECT build FROM projections WHERE view = %s AND NOT live"
+        " AND build < (SELECT build FROM projections WHERE view = %s AND live)",
+        (view.name, view.name),
+    )
+    return [int(build) for (build,) in cursor.fetchall()]
+
+
+def drop_build(cursor: Cursor, view: View, build: int) -> None:
+    """Drop the tables of a build, those that an older version of the code made included, and forget it."""
+    cursor.execute("DELETE FROM projections WHERE view = %s AND build = %s AND NOT live", (view.name, build))
+    cursor.execute(
+        "SELECT c.relname FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace"
+        " AND c.relkind = 'r' AND c.relname ~ ('_b' || %s || '$')",
+        (str(build),),
+    )
+    for (name,) in cursor.fetchall():
+        cursor.execute(f"DROP TABLE {name}")
+
+
+def _building(view: View) -> str:
+    return f": build of view {view.name}"
+
+
+def _one(cursor: Cursor, where: str, values: tuple[object, ...]) -> Build | None:
+    cursor.execute(f"SELECT {_COLUMNS} FROM projections {where}", values)
+    row = cursor.fetchone()
+    return None if row is None else Build(*row)
+
+
+def _show(cursor: Cursor, tables: BuildTables, where: str = "") -> None:
+    """Let the plain names mean these tables. Columns may have changed, so the old views of SQL go first."""
+    for name, table in tables.named():
+        cursor.execute(f"DROP VIEW IF EXISTS {name}")
+        cursor.execute(f"CREATE VIEW {name} AS SELECT * FROM {table.name} {where}")
+
+
+def _row_table(part: Table[Any] | Journal[Any], build: int) -> RowTable:
+    return RowTable(
+        f"{part.name}_b{build}",
+        columns_of(part.row),
+        part.key,
+        row=part.row,
+        indexes=part.indexes,
+        fillfactor=part.fillfactor,
+    )
+
+
+def _total_table(journal: Journal[Any], total: Total, build: int) -> RowTable:
+    columns = {column.name: column for column in columns_of(journal.row)}
+    chosen = tuple(Column(name, columns[name].sql_type, nullable=False) for name in (*total.by, total.amount))
+    return RowTable(f"{total.name}_b{build}", chosen, total.by, fillfactor=75, adds=total.amount)

@@ -1,0 +1,148 @@
+"""Which events come next? Each batch is read and decoded once and shared by the views that run in one process."""
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable
+from operator import attrgetter
+from threading import Condition
+from time import monotonic
+
+import msgspec
+import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+
+from domain.recorded import RecordedEvent
+from domain.tags import decode
+
+MOST_EVENTS = 20_000
+"""A batch's size in catch-up: larger ones gained nothing more, and twice as many events have to fit into memory."""
+
+_KEPT_BATCHES = 3
+_position_of = attrgetter("position")
+
+
+class Undecodable(Exception):
+    """The log has an event that this code cannot decode."""
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """The events of the log after position `after`, up to `position`, in order.
+
+    `stopped_by` is there if the event after them cannot be decoded.
+    """
+
+    after: int
+    position: int
+    records: list[RecordedEvent]
+    stopped_by: Undecodable | None = None
+
+    def since(self, position: int) -> "Batch":
+        """Return the part after a position."""
+        if position == self.after:
+            return self
+        first = bisect_right(self.records, position, key=_position_of)
+        return Batch(position, self.position, self.records[first:], self.stopped_by)
+
+
+def read_batch(connection: Connection, after: int, limit: int) -> Batch:
+    """Return the next events after a position, at most `limit`; empty at the end of the log.
+
+    `recorded_at` is left out: to parse it costs as much as to decode the event. Rows that another mapper of the
+    library stored are passed over.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT position, stream_id, version, type, data::text, metadata::text FROM events"
+            " WHERE position > %s ORDER BY position LIMIT %s",
+            (after, limit),
+        )
+        rows = cursor.fetchall()
+    records: list[RecordedEvent] = []
+    reached = after
+    for position, stream_id, version, tag, data, metadata in rows:
+        if data is not None:
+            try:
+                event = decode(tag, data)
+            except (LookupError, msgspec.ValidationError, msgspec.DecodeError) as error:
+                stopped_by = Undecodable(f"{tag} at position {position} ({stream_id}, version {version}): {error!r}")
+                return Batch(after, reached, records, stopped_by)
+            records.append(RecordedEvent(stream_id, version, event, (metadata or "{}").encode(), position))
+        reached = position
+    return Batch(after, reached, records)
+
+
+class Feed:
+    """Batches of the log for several threads, which ask for what follows their own position.
+
+    Views that run side by side ask for the same batch: the first reads it, the others wait for that and share it. One
+    that is elsewhere, because it is being built, reads its own. `connect` opens the connection, again after an error.
+    """
+
+    def __init__(self, connect: Callable[[], Connection], *, most_events: int = MOST_EVENTS) -> None:
+        self._connect = connect
+        self._most_events = most_events
+        self._changed = Condition()
+        self._head = 0
+        self._closed = False
+        self._reading = False
+        self._kept: deque[Batch] = deque(maxlen=_KEPT_BATCHES)
+        self._connection: Connection | None = None
+
+    def advanced(self, head: int) -> None:
+        """Take note that the log has come to a position."""
+        with self._changed:
+            if head > self._head:
+                self._head = head
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Wake all that wait, and give them nothing more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def after(self, position: int, timeout_seconds: float) -> Batch | None:
+        """Return the next events after a position: at once if there are some, else when `advanced` tells of them.
+
+        `None` after the time, or once the feed is closed. Raises psycopg2's errors and `DatabaseUnavailable`.
+        """
+        deadline = monotonic() + timeout_seconds
+        with self._changed:
+            while not self._closed:
+                for batch in reversed(self._kept):
+                    if batch.after <= position < batch.position:
+                        return batch.since(position)
+                if self._head > position and not self._reading:
+                    self._reading = True
+                    break
+                if not self._changed.wait(deadline - monotonic()) and monotonic() >= deadline:
+                    return None
+            else:
+                return None
+        return self._read(position)
+
+    def _read(self, position: int) -> Batch:
+        batch: Batch | None = None
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+                self._connection.autocommit = True
+            batch = read_batch(self._connection, position, self._most_events)
+        except psycopg2.Error:
+            self._disconnect()
+            raise
+        else:
+            return batch
+        finally:
+            with self._changed:
+                self._reading = False
+                if batch is not None and batch.records:
+                    self._kept.append(batch)
+                if self._closed:
+                    self._disconnect()
+                self._changed.notify_all()
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

@@ -1,0 +1,173 @@
+"""The process that keeps the views: one leader, one shared reader, a thread and a connection for each view.
+
+docs/adr/0040-views.md says why it has this shape.
+"""
+
+import threading
+from collections.abc import Sequence
+from contextlib import closing
+
+import psycopg2
+import structlog
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+
+from infra.leadership import Leadership
+from infra.postgres.pool import DatabaseUnavailable, connect
+from infra.projection.builds import PositionMoved
+from infra.projection.feed import MOST_EVENTS, Feed
+from infra.projection.listening import Listener, log_channel
+from infra.projection.positions import Announcer
+from infra.projection.rebuild import BuiltElsewhere, apply_batch, finish, log_position, open_build
+from infra.projection.runner import BuildRunner, view_connection
+from projections.view import View
+
+_IDLE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 5.0
+
+log = structlog.get_logger()
+
+
+class Projector:
+    """Brings the views of one desk forward as the log grows, until it is stopped.
+
+    Of several projectors one leads; the others stand by. A view that is missing, or was built by an older version of
+    its code, is built beside what readers see now and switched when it has caught up. A view whose handler fails
+    stands still with state `stopped` and the error, and is tried again at the next start; the others go on.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        schema: str,
+        views: Sequence[View],
+        *,
+        most_events: int = MOST_EVENTS,
+        poll_seconds: float = 1.0,
+    ) -> None:
+        self._dsn = dsn
+        self._schema = schema
+        self._views = tuple(views)
+        self._most_events = most_events
+        self._poll_seconds = poll_seconds
+        self._stopping = threading.Event()
+        self._leadership = Leadership(dsn, schema, "projector", retry_seconds=poll_seconds)
+        self._thread = threading.Thread(target=self.run, name="projector", daemon=True)
+
+    def start(self) -> None:
+        """Run in a thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop after the batches under way, and wait for the thread that `start` made."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def request_stop(self) -> None:
+        """Let `run` return soon (a signal handler may call this)."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Run until stopped: wait for the lead, lead as long as the lock is held, begin again when it was lost."""
+        while self._leadership.acquire(self._stopping):
+            try:
+                self._lead()
+            finally:
+                self._leadership.release()
+
+    def _lead(self) -> None:
+        over = threading.Event()
+        feed = Feed(
+            lambda: connect(self._dsn, self._schema, application_name="caselog reader"), most_events=self._most_events
+        )
+        announcer = Announcer(self._dsn, self._schema)
+        listener = Listener(
+            self._dsn,
+            self._schema,
+            [log_channel(self._schema)],
+            refresh=lambda connection: feed.advanced(log_position(connection)),
+            notified=lambda payload: feed.advanced(int(payload)),
+            poll_seconds=self._poll_seconds,
+            name="log head",
+        )
+        keepers = [_Keeper(self._dsn, self._schema, view, feed, announcer, over) for view in self._views]
+        threads = [
+            threading.Thread(target=keeper.run, name=f"view {keeper.view.name}", daemon=True) for keeper in keepers
+        ]
+        announcer.start()
+        listener.start()
+        for thread in threads:
+            thread.start()
+        while not self._stopping.wait(self._poll_seconds) and self._leadership.held():
+            pass
+        over.set()
+        feed.close()
+        for thread in threads:
+            thread.join()
+        listener.stop()
+        announcer.stop()
+
+
+class _Keeper:
+    """Keeps one view, in a thread of its own, through lost connections and switches."""
+
+    def __init__(
+        self, dsn: str, schema: str, view: View, feed: Feed, announcer: Announcer, over: threading.Event
+    ) -> None:
+        self.view = view
+        self._dsn = dsn
+        self._schema = schema
+        self._feed = feed
+        self._announcer = announcer
+        self._over = over
+        self._log = log.bind(view=view.name)
+
+    def run(self) -> None:
+        pause = 0.05
+        while not self._over.is_set():
+            try:
+                with closing(view_connection(self._dsn, self._schema, self.view)) as connection:
+                    runner = BuildRunner(connection, self.view, open_build(connection, self.view))
+                    runner.resume()
+                    pause = 0.05
+                    self._keep(connection, runner)
+                    return
+            except PositionMoved as moved:
+                self._log.info("another runner moved the view; its place is looked up again", reason=str(moved))
+            except BuiltElsewhere:
+                self._over.wait(_IDLE_SECONDS)
+            except (psycopg2.Error, DatabaseUnavailable) as error:
+                self._log.warning("view interrupted", error=str(error).strip(), again_in_seconds=pause)
+                self._over.wait(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            except Exception:  # noqa: BLE001 - a fault of ours in one view must be seen, and not end it
+                self._log.exception("view failed", again_in_seconds=_LONGEST_PAUSE_SECONDS)
+                self._over.wait(_LONGEST_PAUSE_SECONDS)
+
+    def _keep(self, connection: Connection, runner: BuildRunner) -> None:
+        """Bring the view forward until the lead is over or the view is stopped."""
+        indexed = runner.build.live
+        while not self._over.is_set():
+            batch = self._feed.after(runner.position, _IDLE_SECONDS if runner.build.live else 0)
+            if batch is not None:
+                error = apply_batch(runner, batch)
+                if error is not None:
+                    self._log.error("view stopped", position=runner.position, error=error)
+                    return
+            elif not runner.build.live and self._behind(connection, runner):
+                continue
+            elif not indexed:
+                runner.create_indexes()
+                indexed = True
+            elif not runner.build.live:
+                finish(connection, runner)
+                self._log.info("view switched", build=runner.build.build, position=runner.position)
+            if runner.build.live:
+                self._announcer.announce(self.view.name, runner.position)
+
+    def _behind(self, connection: Connection, runner: BuildRunner) -> bool:
+        """Whether the log goes on after the build; asked of the log itself, before readers are shown anything."""
+        with connection:
+            head = log_position(connection)
+        self._feed.advanced(head)
+        return head > runner.position

@@ -1,0 +1,128 @@
+"""How does a view get a new build? Filled from position 0 beside the one that readers see, then switched."""
+
+import threading
+from collections.abc import Callable
+from contextlib import closing
+
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+
+from infra.postgres.pool import connect
+from infra.projection.builds import (
+    Build,
+    begin_build,
+    built,
+    drop_build,
+    live_build,
+    may_build,
+    retired_builds,
+    unfinished_build,
+)
+from infra.projection.feed import MOST_EVENTS, Batch, read_batch
+from infra.projection.runner import BuildRunner, view_connection
+from projections.folding import HandlerFailed
+from projections.view import View
+
+
+class BuiltElsewhere(Exception):
+    """Another process is building this view now."""
+
+
+class RebuildFailed(Exception):
+    """An event could not be taken; readers see the build that they saw before."""
+
+
+def rebuild(
+    dsn: str,
+    schema: str,
+    view: View,
+    *,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    stopping: threading.Event | None = None,
+    resume: bool = True,
+    most_events: int = MOST_EVENTS,
+) -> Build | None:
+    """Build a view from position 0, switch readers to it in one transaction, and drop the build that it replaces.
+
+    `progress` is called with events done and events there are. The projector may run meanwhile; it goes on with the
+    new build. Interrupted (`stopping`, then `None` is returned, or by any error), the unfinished build stays and the
+    next call goes on with it, unless `resume` is false. Raises `BuiltElsewhere`, `RebuildFailed`,
+    `DatabaseUnavailable`, psycopg2's errors.
+    """
+    stopping = stopping or threading.Event()
+    with (
+        closing(view_connection(dsn, schema, view)) as connection,
+        closing(connect(dsn, schema, application_name="caselog rebuild reader")) as reader,
+    ):
+        reader.autocommit = True
+        runner = BuildRunner(connection, view, _build_to_run(connection, view, resume=resume))
+        runner.resume()
+        indexed = False
+        while not stopping.is_set():
+            batch = read_batch(reader, runner.position, most_events)
+            error = apply_batch(runner, batch)
+            if error is not None:
+                raise RebuildFailed(error)
+            progress(runner.position, max(log_position(reader), runner.position))
+            if batch.records:
+                continue
+            if indexed:
+                finish(connection, runner)
+                return runner.build
+            runner.create_indexes()
+            indexed = True
+    return None
+
+
+def apply_batch(runner: BuildRunner, batch: Batch) -> str | None:
+    """Apply a batch as far as it goes. Return what stopped the view before its end, noted as the state of the build."""
+    records, position = batch.records, batch.position
+    error = None if batch.stopped_by is None else str(batch.stopped_by)
+    while position > runner.position:
+        try:
+            runner.apply(records, position)
+        except HandlerFailed as failed:
+            error = f"{failed}: {failed.__cause__!r}"
+            position = (failed.at.position or 0) - 1
+            records = [record for record in records if (record.position or 0) <= position]
+    if error is not None:
+        runner.stop(error)
+    return error
+
+
+def open_build(connection: Connection, view: View) -> Build:
+    """Return the build that a projector has to bring forward: the live one, or one to replace an older version's.
+
+    Raises `BuiltElsewhere` where that is being made by another process.
+    """
+    with connection, connection.cursor() as cursor:
+        live = live_build(cursor, view)
+    if live is not None and live.version == view.version:
+        return live
+    return _build_to_run(connection, view, resume=True)
+
+
+def finish(connection: Connection, runner: BuildRunner) -> None:
+    """Switch readers to a build that has caught up, and drop those before it."""
+    runner.go_live()
+    with connection, connection.cursor() as cursor:
+        built(cursor, runner.view)
+        for build in retired_builds(cursor, runner.view):
+            drop_build(cursor, runner.view, build)
+
+
+def log_position(connection: Connection) -> int:
+    """Return the position of the log's last event, 0 in an empty log."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT position FROM log_head")
+        row = cursor.fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _build_to_run(connection: Connection, view: View, *, resume: bool) -> Build:
+    with connection, connection.cursor() as cursor:
+        if not may_build(cursor, view):
+            raise BuiltElsewhere(f"view {view.name} is being built by another process")
+        unfinished = unfinished_build(cursor, view)
+        if unfinished is not None and resume:
+            return unfinished
+        return begin_build(cursor, view)

@@ -1,0 +1,150 @@
+"""Which deadlines of a case are still to be met or missed? The little of its clocks that lists and the timekeeper need.
+
+`domain.clocks.state` folds the same events to the whole clocks; this fold costs a tenth of that, because it takes due
+instants as the events state them and forgets what has ended.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from domain.event import Value
+from domain.sla_policy import ClockName
+from domain.ticket.events import (
+    CustomerReplied,
+    Deadline,
+    Segment,
+    ServiceLevelBreached,
+    ServiceLevelsChanged,
+    StaffReplied,
+    TicketOpened,
+    TicketReopened,
+    TicketResolved,
+    TicketResumed,
+    WaitingStarted,
+)
+
+_RESPONSES: tuple[ClockName, ...] = ("first_response", "next_response")
+
+
+class PendingClock(Value, frozen=True, kw_only=True):
+    """A clock's latest instance that may still fall due, with the settings that its last segment counts by.
+
+    `breached` are the targets (seconds) that it has missed: each is missed once (SUPPORT_POLICY T7). `ended` holds
+    while the case is resolved.
+    """
+
+    clock: ClockName
+    instance: int
+    target_seconds: int | None = None
+    calendar: str
+    calendar_version: int
+    policy_version: int
+    due_at: datetime | None = None
+    breached: tuple[int, ...] = ()
+    ended: bool = False
+
+    @property
+    def pending_due_at(self) -> datetime | None:
+        """The due instant, unless the clock has ended or its target is already missed."""
+        return None if self.ended or self.target_seconds in self.breached else self.due_at
+
+
+Pending = tuple[PendingClock, ...]
+
+
+def begun(event: TicketOpened) -> Pending:
+    """The clocks of a new case."""
+    return _dues(tuple(_clock(segment) for segment in event.segments), event.deadlines)
+
+
+def follow(pending: Pending, event: object) -> Pending:
+    """The clocks after an event of the case; the same object where it changes none."""
+    step = _STEPS.get(type(event))
+    return pending if step is None else step(pending, event)
+
+
+def next_due(pending: Pending) -> PendingClock | None:
+    """The clock whose pending due instant is the earliest."""
+    first: PendingClock | None = None
+    earliest: datetime | None = None
+    for each in pending:
+        due = each.pending_due_at
+        if due is not None and (earliest is None or due < earliest):
+            first, earliest = each, due
+    return first
+
+
+def _clock(segment: Segment, breached: tuple[int, ...] = ()) -> PendingClock:
+    return PendingClock(
+        clock=segment.clock,
+        instance=segment.instance,
+        target_seconds=segment.target_seconds,
+        calendar=segment.calendar,
+        calendar_version=segment.calendar_version,
+        policy_version=segment.policy_version,
+        breached=breached,
+    )
+
+
+def _segments(pending: Pending, segments: tuple[Segment, ...]) -> Pending:
+    for segment in segments:
+        before = next((each for each in pending if each.clock == segment.clock), None)
+        same = before is not None and before.instance == segment.instance
+        others = tuple(each for each in pending if each.clock != segment.clock)
+        pending = (*others, _clock(segment, before.breached if before is not None and same else ()))
+    return pending
+
+
+def _dues(pending: Pending, deadlines: tuple[Deadline, ...]) -> Pending:
+    if not deadlines:
+        return pending
+    changed = {deadline.clock: deadline for deadline in deadlines}
+    return tuple(
+        msgspec.structs.replace(each, due_at=deadline.due_at)
+        if (deadline := changed.get(each.clock)) is not None and deadline.instance == each.instance
+        else each
+        for each in pending
+    )
+
+
+def _opened_segments(pending: Pending, event: CustomerReplied | TicketReopened | ServiceLevelsChanged) -> Pending:
+    return _dues(_segments(pending, event.segments), event.deadlines)
+
+
+def _only_dues(pending: Pending, event: WaitingStarted | TicketResumed) -> Pending:
+    return _dues(pending, event.deadlines)
+
+
+def _answered(pending: Pending, event: StaffReplied) -> Pending:
+    return _dues(tuple(each for each in pending if each.clock not in _RESPONSES), event.deadlines)
+
+
+def _resolved(pending: Pending, _event: TicketResolved) -> Pending:
+    """Reopening continues `resolution` and what it has missed, so it is kept."""
+    return tuple(
+        msgspec.structs.replace(each, ended=True, due_at=None) for each in pending if each.clock not in _RESPONSES
+    )
+
+
+def _breached(pending: Pending, event: ServiceLevelBreached) -> Pending:
+    return tuple(
+        msgspec.structs.replace(each, breached=(*each.breached, event.target_seconds))
+        if each.clock == event.clock and each.instance == event.instance
+        else each
+        for each in pending
+    )
+
+
+_STEPS: dict[type, Callable[[Pending, Any], Pending]] = {
+    StaffReplied: _answered,
+    CustomerReplied: _opened_segments,
+    WaitingStarted: _only_dues,
+    TicketResumed: _only_dues,
+    TicketResolved: _resolved,
+    TicketReopened: _opened_segments,
+    ServiceLevelsChanged: _opened_segments,
+    ServiceLevelBreached: _breached,
+}

@@ -1,0 +1,92 @@
+"""How is a view read? Rows decoded to their types, pages with opaque cursors, and the position that an answer is of."""
+# ruff: noqa: S608 - queries are put together from our code alone; values travel apart
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+
+from projections.view import Row
+
+R = TypeVar("R", bound=Row)
+T = TypeVar("T")
+
+Json = dict[str, Any]
+"""A JSON object as its fields, with instants and dates still as such."""
+
+MOST_ITEMS = 500
+"""The largest page."""
+
+
+class InvalidCursor(ValueError):
+    """The text is no cursor of this list."""
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Items of a list in its order. `next` asks for those after them; it is left out at the end.
+
+    `as_of_position`: the items show the events up to there, and none after it.
+    """
+
+    items: list[Json]
+    as_of_position: int
+    next: str | None = None
+
+
+def position_of(connection: Connection, *views: str) -> int:
+    """Return the position that readers of all these views see, 0 where one has never been built.
+
+    On an idle connection it begins a transaction whose later reads all see the views as of then.
+    """
+    fresh = connection.info.transaction_status == TRANSACTION_STATUS_IDLE and not connection.autocommit
+    begin = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; " if fresh else ""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            begin + "SELECT min(coalesce(p.position, 0)) FROM unnest(%s::text[]) AS v (name)"
+            " LEFT JOIN projections p ON p.view = v.name AND p.live",
+            (list(views),),
+        )
+        row = cursor.fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def select(
+    connection: Connection, row: type[R], query: str, values: Sequence[object] | dict[str, object] = ()
+) -> list[R]:
+    """Return the rows of a query `FROM … WHERE …` on the table `t`."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT row_to_json(t)::text {query}", values)
+        decode = msgspec.json.Decoder(row).decode
+        return [decode(text) for (text,) in cursor]
+
+
+def cut(
+    rows: Sequence[R], limit: int, place: Callable[[R], tuple[object, ...]], shape: Callable[[R], Json], position: int
+) -> Page:
+    """Return a page of at most `limit` items from rows read with one more than that."""
+    more = len(rows) > limit
+    shown = rows[:limit]
+    return Page([shape(row) for row in shown], position, encode_cursor(place(shown[-1])) if more else None)
+
+
+def encode_cursor(place: tuple[object, ...]) -> str:
+    """Return the opaque text for the place of the last item shown."""
+    return urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, shape: type[T]) -> T:
+    """Return the place that a cursor stands for. Raises `InvalidCursor`."""
+    try:
+        text = urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
+        return msgspec.json.decode(text, type=shape)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidCursor("this is no cursor of this list") from error
+
+
+def without_nulls(fields: Json) -> Json:
+    """Return an object without the fields that are null."""
+    return {name: value for name, value in fields.items() if value is not None}

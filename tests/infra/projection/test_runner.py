@@ -1,0 +1,123 @@
+"""One build of a view, brought forward by batches of any size, through rollbacks and rivals."""
+
+from contextlib import closing
+from typing import Any
+
+import psycopg2
+import pytest
+from psycopg2.extensions import connection as Connection
+
+from infra.projection.builds import PositionMoved, begin_build, live_build
+from infra.projection.feed import read_batch
+from infra.projection.rebuild import finish
+from infra.projection.runner import BuildRunner, view_connection
+from projections import queue, ticket
+from projections.folding import fold
+from projections.reading import select
+from projections.view import View
+from tests.infra.projection.conftest import Append
+from tests.projections.stories import desk_story, recorded
+
+VIEWS = (queue.VIEW, ticket.VIEW)
+
+
+def rows_of(connection: Connection, view: View) -> dict[str, list[Any]]:
+    return {
+        table.name: sorted(select(connection, table.row, f"FROM {table.name} t"), key=table.key_of_row)
+        for table in view.tables
+    }
+
+
+def folded(view: View, story: list[Any]) -> dict[str, list[Any]]:
+    memory = fold(view, recorded(story))
+    return {table.name: sorted(memory.rows(table), key=table.key_of_row) for table in view.tables}
+
+
+def begin(connection: Connection, view: View, **options: Any) -> BuildRunner:
+    with connection, connection.cursor() as cursor:
+        build = begin_build(cursor, view)
+    return BuildRunner(connection, view, build, **options)
+
+
+def run(connection: Connection, runner: BuildRunner, batch_size: int) -> None:
+    while (batch := read_batch(connection, runner.position, batch_size)).records:
+        runner.apply(batch.records, batch.position)
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
+@pytest.mark.parametrize("batch_size", [1, 7, 1000])
+@pytest.mark.parametrize("cached_rows", [0, 3, 100_000])
+def test_rows_are_those_of_a_fold_in_memory_whatever_the_batch_and_the_cache(
+    database: str, schema: str, append: Append, connection: Connection, view: View, batch_size: int, cached_rows: int
+) -> None:
+    story = desk_story(60 if batch_size == 1 else 300)
+    append(story)
+    with closing(view_connection(database, schema, view)) as writing:
+        runner = begin(writing, view, cached_rows=cached_rows)
+        run(writing, runner, batch_size)
+        finish(writing, runner)
+    assert rows_of(connection, view) == folded(view, story)
+
+
+def test_a_reader_sees_nothing_before_the_first_switch_and_all_of_it_after(
+    database: str, schema: str, append: Append, connection: Connection
+) -> None:
+    story = desk_story(20)
+    append(story)
+    with closing(view_connection(database, schema, queue.VIEW)) as writing:
+        runner = begin(writing, queue.VIEW)
+        run(writing, runner, 1000)
+        assert rows_of(connection, queue.VIEW) == {"queue": []}
+        finish(writing, runner)
+    assert len(rows_of(connection, queue.VIEW)["queue"]) == 20
+
+
+def test_a_batch_rolled_back_leaves_no_row_no_position_and_no_stale_cache(
+    database: str, schema: str, append: Append, connection: Connection
+) -> None:
+    story = desk_story(100)
+    append(story)
+    view = queue.VIEW
+    with closing(view_connection(database, schema, view)) as writing:
+        runner = begin(writing, view)
+        finish(writing, runner)
+        first = read_batch(writing, 0, 150)
+        runner.apply(first.records, first.position)
+        before = rows_of(connection, view)
+        with connection.cursor() as cursor:  # the next batch fails when it has written its rows
+            cursor.execute(
+                f"ALTER TABLE queue_b{runner.build.build} ADD CONSTRAINT nobody CHECK (status <> 'resolved') NOT VALID"
+            )
+        rest = read_batch(writing, first.position, 1000)
+        with pytest.raises(psycopg2.errors.CheckViolation):
+            runner.apply(rest.records, rest.position)
+        assert rows_of(connection, view) == before
+        assert runner.position == first.position
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE queue_b{runner.build.build} DROP CONSTRAINT nobody")
+        runner.apply(rest.records, rest.position)
+    assert rows_of(connection, view) == folded(view, story)
+
+
+def test_of_two_runners_of_one_build_the_slower_is_told_and_writes_nothing(
+    database: str, schema: str, append: Append, connection: Connection
+) -> None:
+    story = desk_story(100)
+    append(story)
+    view = ticket.VIEW
+    with (
+        closing(view_connection(database, schema, view)) as one,
+        closing(view_connection(database, schema, view)) as two,
+    ):
+        first = begin(one, view)
+        finish(one, first)
+        with two.cursor() as cursor:
+            build = live_build(cursor, view)
+        assert build is not None
+        second = BuildRunner(two, view, build)
+        batch = read_batch(connection, 0, 50)
+        first.apply(batch.records, batch.position)
+        with pytest.raises(PositionMoved):
+            second.apply(batch.records, batch.position)
+        run(one, first, 1000)
+    assert rows_of(connection, view) == folded(view, story)
