@@ -1,13 +1,13 @@
 """The embedded server: private, one at a time, found again after every kind of death, gone after `stop`."""
 
 import os
+import secrets
 import shutil
 import signal
 import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -32,21 +32,23 @@ sys.stdin.read()
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
 
 
-@pytest.fixture
-def data(open_folder: Path) -> Iterator[Path]:
-    """A data folder that does not exist yet; a server that a failed test left on it is ended."""
-    path = open_folder / "data"
-    yield path
-    for process in DataFolder(path).server_processes():
-        process.kill()
-
-
 def ask(url: str, sql: str) -> object:
     """The first value that `sql` answers, in a transaction of its own."""
     with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
         cursor.execute(sql)
         row = cursor.fetchone() if cursor.description else None
         return row[0] if row else None
+
+
+def write_a_number(url: str) -> int:
+    """Commit a number that `the_number` reads."""
+    number = secrets.randbelow(1_000_000)
+    ask(url, f"CREATE TABLE IF NOT EXISTS kept (number int); TRUNCATE kept; INSERT INTO kept VALUES ({number})")
+    return number
+
+
+def the_number(url: str) -> object:
+    return ask(url, "SELECT number FROM kept")
 
 
 def start_and_kill_the_starter(data: Path) -> tuple[str, int]:
@@ -65,9 +67,9 @@ def start_and_kill_the_starter(data: Path) -> tuple[str, int]:
 
 def test_what_was_committed_is_found_again_by_the_next_start(data: Path) -> None:
     with EmbeddedServer(data) as server:
-        ask(server.url, "CREATE TABLE kept AS SELECT 7 AS number")
+        number = write_a_number(server.url)
     with EmbeddedServer(data) as server:
-        assert ask(server.url, "SELECT number FROM kept") == 7
+        assert the_number(server.url) == number
 
 
 def test_stop_ends_every_process_and_removes_the_socket_folder(data: Path) -> None:
@@ -91,7 +93,7 @@ def test_nothing_outside_the_data_folder_changes_but_one_private_folder(
     with EmbeddedServer(data) as server:
         (private,) = temporary.iterdir()
         assert stat.S_IMODE(private.stat().st_mode) == 0o700
-        assert sorted(entry.name for entry in open_folder.iterdir()) == ["data", "tmp"]
+        assert [entry.name for entry in data.parent.iterdir()] == ["data"]
         assert ask(server.url, "SHOW dynamic_shared_memory_type") == "mmap"  # and so nothing in /dev/shm
     assert list(temporary.iterdir()) == []
 
@@ -174,38 +176,36 @@ def test_a_server_that_outlived_its_starter_is_taken_over_with_its_connections(d
 
 def test_a_server_whose_socket_folder_was_cleaned_away_is_stopped_and_started_anew(data: Path) -> None:
     url, pid = start_and_kill_the_starter(data)
-    ask(url, "CREATE TABLE kept AS SELECT 7 AS number")
+    number = write_a_number(url)
     shutil.rmtree(parse_dsn(url)["host"])
     with EmbeddedServer(data) as server:
         assert server.pid != pid
         assert not psutil.pid_exists(pid)
-        assert ask(server.url, "SELECT number FROM kept") == 7
+        assert the_number(server.url) == number
 
 
 def test_a_server_that_was_killed_recovers_what_was_committed_at_the_same_url(data: Path) -> None:
     with EmbeddedServer(data) as server:
         url, pid = server.url, server.pid
         assert pid is not None
-        ask(url, "CREATE TABLE kept AS SELECT 7 AS number")
+        number = write_a_number(url)
         os.kill(pid, signal.SIGKILL)
         assert server.start() == url
         assert server.pid not in {None, pid}
-        assert ask(url, "SELECT number FROM kept") == 7
+        assert the_number(url) == number
 
 
 def test_a_kill_of_starter_and_server_leaves_nothing_that_hinders_the_next_start(data: Path) -> None:
     url, pid = start_and_kill_the_starter(data)
-    ask(url, "CREATE TABLE kept AS SELECT 7 AS number")
+    number = write_a_number(url)
     os.kill(pid, signal.SIGKILL)
     with EmbeddedServer(data) as server:
-        assert ask(server.url, "SELECT number FROM kept") == 7
+        assert the_number(server.url) == number
         assert server.url != url
     assert not Path(parse_dsn(url)["host"]).exists()
 
 
 def test_a_pid_file_whose_number_another_program_has_by_now_does_not_hinder_the_start(data: Path) -> None:
-    with EmbeddedServer(data):
-        pass
     innocent = popen_as(server_account(data / "cluster"), ["/bin/sleep", "60"], subprocess.DEVNULL)
     try:
         (data / "cluster" / "postmaster.pid").write_text(f"{innocent.pid}\n{data}/cluster\n0\n5432\n/tmp\n\n1 1\n")
@@ -217,7 +217,8 @@ def test_a_pid_file_whose_number_another_program_has_by_now_does_not_hinder_the_
         innocent.wait()
 
 
-def test_an_interrupted_initialisation_is_begun_again(data: Path) -> None:
+def test_an_interrupted_initialisation_is_begun_again(open_folder: Path) -> None:
+    data = open_folder / "fresh"
     (data / "cluster.new" / "base").mkdir(parents=True)
     (data / "lock").touch()
     with EmbeddedServer(data) as server:
@@ -246,11 +247,12 @@ def test_a_data_folder_that_cannot_be_made_is_named(open_folder: Path) -> None:
 
 
 def test_a_cluster_of_another_version_is_refused(data: Path) -> None:
-    with EmbeddedServer(data):
-        pass
     (data / "cluster" / "PG_VERSION").write_text("17\n")
-    with pytest.raises(EmbeddedServerError, match="written by PostgreSQL 17, this Caselog carries 18"):
-        EmbeddedServer(data).start()
+    try:
+        with pytest.raises(EmbeddedServerError, match="written by PostgreSQL 17, this Caselog carries 18"):
+            EmbeddedServer(data).start()
+    finally:
+        (data / "cluster" / "PG_VERSION").write_text("18\n")
 
 
 def test_a_temporary_folder_too_long_for_a_socket_is_named(
