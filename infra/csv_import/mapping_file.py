@@ -86,7 +86,9 @@ class _MappingData(WireSchema):
     delimiter = fields.String(validate=validate.Length(equal=1, error="must be one character"), load_default=",")
     columns = Table(_Name(longest=64), Line(longest=1000), most=1000, required=True)
     defaults = Table(_Name(longest=64), Text(longest=10_000), most=1000, load_default=dict)
-    values = Table(_Name(longest=64), Table(Text(longest=1000), Text(longest=1000), most=100_000), most=1000, load_default=dict)
+    values = Table(
+        _Name(longest=64), Table(Text(longest=1000), Text(longest=1000), most=100_000), most=1000, load_default=dict
+    )
     customer = Part(_CustomerData, required=True)
     case = Part(_CaseData, required=True)
     activities = Table(Text(longest=1000), Many(Part(_CommandData), most=20), most=10_000, required=True)
@@ -184,7 +186,7 @@ class _Reading:
             if name not in self._names:
                 self._wrong(f"/columns/{name}", "is required")
         for name in sorted(self._names & {*TIME_PLACES, *ROW_PLACES} - set(REQUIRED_COLUMNS)):
-            self._wrong(f"/columns/{name}", f"is a name that the import fills itself; call the column something else")
+            self._wrong(f"/columns/{name}", "is a name that the import fills itself; call the column something else")
         for part in ("defaults", "values"):
             for name in self._data[part]:
                 if name not in self._names:
@@ -198,17 +200,19 @@ class _Reading:
             self._wrong("/zone", 'must be an IANA time zone such as "Europe/Rome"')
         try:
             codecs.lookup(data["encoding"])
-            ascii_alike = "\n\",;\t".encode(data["encoding"]) == b"\n\",;\t"
+            ascii_alike = '\n",;\t'.encode(data["encoding"]) == b'\n",;\t'
         except (LookupError, UnicodeError):
             ascii_alike = False
         if not ascii_alike:
-            self._wrong("/encoding", 'must be a text encoding in which ASCII stands for itself, such as "utf-8" or "cp1252"')
+            self._wrong(
+                "/encoding", 'must be an encoding in which ASCII stands for itself, such as "utf-8" or "cp1252"'
+            )
         if data["delimiter"] in '"\r\n':
             self._wrong("/delimiter", "must not be a quote or the end of a line")
         if data["time_format"] != ISO_FORMAT and not _tells_instants(data["time_format"]):
             self._wrong(
                 "/time_format",
-                f'must be "{ISO_FORMAT}", or directives of strptime that give at least year, month, day, hour and minute',
+                f'must be "{ISO_FORMAT}", or directives of strptime that tell at least year to minute',
             )
 
     def _text(self, pointer: str, text: str) -> Template | None:

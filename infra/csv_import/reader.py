@@ -10,8 +10,9 @@ from array import array
 from codecs import BOM_UTF8, lookup
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import Self
 
 import msgspec
 
@@ -75,7 +76,7 @@ class EventLogFile:
             self._file.close()
             raise
 
-    def __enter__(self) -> "EventLogFile":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -96,7 +97,9 @@ class EventLogFile:
             except (BrokenRecord, Unmappable, IndexError):
                 row = None
             if row is None or _microseconds(row.at) != instants[number]:
-                raise UnreadableFile(f"line {self._lines[number]} is not what it was a moment ago: the file has changed")
+                raise UnreadableFile(
+                    f"line {self._lines[number]} is not what it was a moment ago: the file has changed"
+                )
             yield row
 
     def _digest(self, path: Path) -> str:
@@ -126,7 +129,9 @@ class EventLogFile:
             )
         twice = [title for title in wanted.values() if titles.count(title) > 1]
         if twice:
-            raise UnreadableFile(f"{path} has the column {_listed(twice)} more than once; which one counts cannot be told")
+            raise UnreadableFile(
+                f"{path} has the column {_listed(twice)} more than once; which one counts cannot be told"
+            )
         self._first_line = header.line + self._lines_of(header.offset, header.length)
         self._file.seek(header.offset + header.length)
         return {name: titles.index(title) for name, title in wanted.items()}, len(titles)
@@ -177,7 +182,7 @@ class EventLogFile:
         return Row(line, at, cells)
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: Path) -> BufferedReader:
     try:
         if not path.is_file():
             raise UnreadableFile(f"{path} is {'no file' if path.exists() else 'not there'}")

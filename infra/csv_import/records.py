@@ -16,8 +16,7 @@ class BrokenRecord(ValueError):
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """A record of the file: the line it begins in (from 1), its bytes' offset and number, and its cells or what is
-    wrong with it."""
+    """A record of the file: the line it begins in (from 1), its place in bytes, and its cells or what is wrong."""
 
     line: int
     offset: int
@@ -68,9 +67,7 @@ class CsvForm(msgspec.Struct, frozen=True):
             line += taken
             file.seek(offset)
 
-    def _record(
-        self, file: BinaryIO, first: bytes, line: int, offset: int, columns: int | None
-    ) -> tuple[int, Record]:
+    def _record(self, file: BinaryIO, first: bytes, line: int, offset: int, columns: int | None) -> tuple[int, Record]:
         """Return how many lines the record takes, and the record."""
         reason = ""
         for taken, raw in self._candidates(file, first):

@@ -163,7 +163,7 @@ def _place(name: str, form: str, conversion: str | None, names: frozenset[str]) 
     known = names | set(TIME_PLACES) | set(ROW_PLACES)
     if name not in known:
         raise TemplateError(f"{{{name}}} is filled by nothing; there are {', '.join(sorted(known))}")
-    if form and name not in names:
+    if form and (name not in names or name in TIME_PLACES):
         raise TemplateError(f"{{{name}:{form}}}: a form belongs to a column")
     return Place(name, form)
 

@@ -1,0 +1,70 @@
+"""What falls due between two rows? The imported cases and subscriptions by their next due instant."""
+
+from datetime import datetime, timedelta
+from heapq import heappop, heappush
+
+import msgspec
+
+from commands.due import DueItem
+from domain.business_time import whole_second
+from domain.rating.months import month_of
+from domain.subscription.state import Subscription
+from domain.ticket.state import Ticket
+
+
+class Appointment(msgspec.Struct, frozen=True, gc=False):
+    """A due item and the instant at which it is to be recorded: the first at which it can be."""
+
+    item: DueItem
+    at: datetime
+
+
+def of_ticket(stream_id: str, state: Ticket) -> Appointment | None:
+    """Return a case's next appointment: a second after the due instant, as at that instant it can be met (T7)."""
+    pending = [(due, each) for each in state.case.clocks.running if (due := each.pending_due_at) is not None]
+    if not pending:
+        return None
+    due_at, instance = min(pending, key=lambda found: found[0])
+    what = f"{instance.clock}:{instance.number}:{instance.target_seconds}"
+    item = DueItem(stream_id=stream_id, kind="ticket", what=what, due_at=due_at)
+    return Appointment(item, whole_second(due_at) + timedelta(seconds=1))
+
+
+def of_subscription(stream_id: str, state: Subscription) -> Appointment:
+    """Return a subscription's next appointment: the beginning of its next month (SUPPORT_POLICY B2)."""
+    due_at = state.next_due
+    item = DueItem(stream_id=stream_id, kind="subscription", what=month_of(due_at, state.zone), due_at=due_at)
+    return Appointment(item, due_at)
+
+
+class Agenda:
+    """Appointments in their order: by instant, then by the names that the file gives to customers and cases.
+
+    The latter so that two runs of an import record the same in the same order, whatever ids were made.
+    """
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[datetime, str, str, str]] = []
+        self._next: dict[str, Appointment] = {}
+
+    def put(self, stream_id: str, name: str, appointment: Appointment | None) -> None:
+        """Set the next appointment of a stream, in the place of the one it had."""
+        if appointment is None:
+            self._next.pop(stream_id, None)
+        elif self._next.get(stream_id) != appointment:
+            self._next[stream_id] = appointment
+            heappush(self._heap, (appointment.at, appointment.item.kind, name, stream_id))
+
+    def take(self, until: datetime) -> tuple[str, Appointment] | None:
+        """Take out and return the earliest appointment not later than an instant, with its name; or nothing."""
+        while self._heap and self._heap[0][0] <= until:
+            at, _, name, stream_id = heappop(self._heap)
+            appointment = self._next.get(stream_id)
+            if appointment is not None and appointment.at == at:
+                del self._next[stream_id]
+                return name, appointment
+        return None
+
+    def next_of(self, stream_id: str) -> Appointment | None:
+        """Return a stream's next appointment."""
+        return self._next.get(stream_id)
