@@ -245,13 +245,16 @@ class Table(_Converting, fields.Dict):
     def __init__(self, names: fields.Field[Any], values: fields.Field[Any], *, most: int, **options: Any) -> None:
         self.names = names
         self.values_of = values
-        size = validate.Length(max=most, error="must have at most {max} members")
-        super().__init__(keys=names, values=values, validate=size, **options)
+        self.most = most
+        metadata = {"maxProperties": most} | options.pop("metadata", {})
+        super().__init__(keys=names, values=values, metadata=metadata, **options)
 
     def convert(self, value: Any) -> dict[Any, Any]:
         """Return the value, or raise `ValidationError`."""
         if type(value) is not dict:
             raise self.make_error("invalid")
+        if len(value) > self.most:
+            raise ValidationError(f"must have at most {self.most} members")
         loaded: dict[Any, Any] = {}
         errors: dict[str, Any] = {}
         for name, member in value.items():

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from commands.wire.catalogue import COMMAND_TYPES
+from commands.wire.examples import EXAMPLES
 from commands.wire.schema import InvalidData
-from tests.commands.wire_examples import EXAMPLES
 
 
 def errors_of(command: str, data: Any) -> dict[str, str]:
@@ -20,7 +20,7 @@ def log_work(**changes: Any) -> dict[str, Any]:
     return EXAMPLES["log-work"] | changes
 
 
-def test_every_command_has_an_example_here_and_the_examples_are_no_others() -> None:
+def test_every_command_has_an_example_and_every_example_a_command() -> None:
     assert EXAMPLES.keys() == COMMAND_TYPES.keys()
 
 
@@ -213,3 +213,11 @@ def test_the_fingerprint_tells_bodies_and_commands_apart_but_not_their_layout() 
     assert reply.fingerprint(data) == reply.fingerprint(dict(reversed(data.items())))
     assert reply.fingerprint(data) != note.fingerprint(data)
     assert reply.fingerprint(data) != reply.fingerprint(data | {"body": "another"})
+
+
+def test_a_calendar_has_a_bounded_number_of_special_days() -> None:
+    days = {f"{year}-01-01": "" for year in range(1970, 2199)}
+    calendar = EXAMPLES["publish-calendar"]
+    assert len(COMMAND_TYPES["publish-calendar"].load(calendar | {"breaks": days})["breaks"]) == 229
+    weekdays = {f"day-{number}": "" for number in range(21)}
+    assert set(errors_of("publish-calendar", calendar | {"hours": weekdays})) == {"/hours"}

@@ -1,4 +1,4 @@
-"""Data of every command with each of its fields, as API.md lists them."""
+"""An example of every command with each of its fields; the documentation shows them, the tests load them."""
 
 from typing import Any
 

@@ -1,0 +1,38 @@
+"""The Flask application: which routes there are, and what is true of all of them."""
+
+from flask import Flask, Response
+
+from api.http.commands import commands_blueprint
+from api.http.correlation import HEADER, correlation_id
+from api.http.docs import docs_blueprint
+from api.http.errors import answer_failures
+from api.http.health import health_blueprint
+from api.http.queries.routes import queries_blueprint
+from api.http.requests import LONGEST_BATCH
+from api.http.services import Services
+from api.http.test_clock import test_clock_blueprint
+
+
+def create_app(services: Services) -> Flask:
+    """Return the WSGI application over these services. It starts nothing and opens nothing."""
+    app = Flask("caselog", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = LONGEST_BATCH
+    # Otherwise `//v1/queue` and `/v1/queue/` are answered with a redirect, in HTML.
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = False
+    app.register_blueprint(commands_blueprint(services))
+    app.register_blueprint(queries_blueprint(services))
+    app.register_blueprint(health_blueprint(services))
+    app.register_blueprint(docs_blueprint())
+    if services.test_clock is not None:
+        app.register_blueprint(test_clock_blueprint(services.test_clock))
+    answer_failures(app)
+    app.after_request(_say_of_every_answer)
+    return app
+
+
+def _say_of_every_answer(response: Response) -> Response:
+    response.headers[HEADER] = correlation_id()
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response

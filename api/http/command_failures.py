@@ -1,0 +1,117 @@
+"""By which codes each command can fail, for those who document and those who handle it.
+
+A refusal that a decider may raise is listed with the commands that reach it; a test holds that none is forgotten.
+"""
+
+from api.http import problem_types as http
+from commands.errors import (
+    Conflict,
+    IdempotencyKeyReused,
+    RequestError,
+    UnknownCustomer,
+    UnknownPlan,
+    UnknownTicket,
+    VersionMismatch,
+)
+from commands.problems import (
+    INVALID_DATA,
+    MALFORMED_JSON,
+    OUTCOME_UNKNOWN,
+    UNAVAILABLE,
+    UNKNOWN_COMMAND,
+    ProblemType,
+    type_of_refusal,
+    type_of_request_error,
+)
+from domain.business_time import BeyondCalendar
+from domain.calendar import InvalidCalendar
+from domain.clocks.levels import NoServiceLevels
+from domain.customer import CustomerExists
+from domain.plan import InvalidTerms, WrongCurrency
+from domain.refusal import Refusal
+from domain.setting import EffectiveInPast
+from domain.sla_policy import InvalidSlaPolicy, UnknownCalendar
+from domain.subscription import refusals as subscription
+from domain.ticket import refusals as ticket
+
+Failure = type[Refusal] | type[RequestError]
+
+_ON_A_TICKET: tuple[Failure, ...] = (UnknownTicket, BeyondCalendar, NoServiceLevels)
+
+FAILURES: dict[str, tuple[Failure, ...]] = {
+    "register-customer": (CustomerExists,),
+    "start-subscription": (
+        UnknownCustomer,
+        UnknownPlan,
+        InvalidTerms,
+        WrongCurrency,
+        subscription.PlanNotInForce,
+        subscription.SubscriptionExists,
+    ),
+    "buy-hours": (
+        UnknownCustomer,
+        subscription.NoSubscription,
+        subscription.HoursNotInSteps,
+        subscription.EffectiveInFuture,
+        subscription.EffectiveTooEarly,
+        subscription.PackExists,
+    ),
+    "open-ticket": (
+        UnknownCustomer,
+        ticket.WrongEmergencyKind,
+        ticket.TicketExists,
+        BeyondCalendar,
+        NoServiceLevels,
+    ),
+    "add-reply": (*_ON_A_TICKET, ticket.TicketIsClosed),
+    "add-note": _ON_A_TICKET,
+    "assign-ticket": (*_ON_A_TICKET, ticket.TicketIsClosed),
+    "wait-for-customer": (*_ON_A_TICKET, ticket.TicketIsClosed, ticket.TicketIsResolved),
+    "wait-for-partner": (*_ON_A_TICKET, ticket.TicketIsClosed, ticket.TicketIsResolved),
+    "resume-ticket": (*_ON_A_TICKET, ticket.TicketIsClosed, ticket.TicketIsResolved),
+    "log-work": (
+        *_ON_A_TICKET,
+        ticket.InvalidDuration,
+        ticket.WorkInFuture,
+        ticket.EntryExists,
+        subscription.NoSubscription,
+        subscription.EntryRatedOtherwise,
+    ),
+    "resolve-ticket": (*_ON_A_TICKET, ticket.TicketIsClosed, ticket.TicketIsResolved),
+    "reopen-ticket": _ON_A_TICKET,
+    "close-ticket": (*_ON_A_TICKET, ticket.TicketNotResolved),
+    "publish-plan": (InvalidTerms, WrongCurrency, EffectiveInPast),
+    "publish-calendar": (InvalidCalendar, EffectiveInPast),
+    "publish-sla-policy": (InvalidSlaPolicy, UnknownCalendar, EffectiveInPast),
+}
+"""The rules and the unknown things that each command may be refused for."""
+
+OF_EVERY_ANSWER = (http.NOT_ACCEPTABLE, http.INTERNAL_ERROR, UNAVAILABLE)
+OF_EVERY_BODY = (
+    MALFORMED_JSON,
+    INVALID_DATA,
+    http.INVALID_HEADER,
+    http.INCOMPLETE_BODY,
+    http.LENGTH_REQUIRED,
+    http.BODY_TOO_LARGE,
+    http.UNSUPPORTED_MEDIA_TYPE,
+)
+_OF_EVERY_COMMAND: tuple[Failure, ...] = (VersionMismatch, Conflict, IdempotencyKeyReused)
+
+
+def type_of(failure: Failure) -> ProblemType:
+    """Return the problem type of a failure."""
+    return type_of_refusal(failure) if issubclass(failure, Refusal) else type_of_request_error(failure)
+
+
+def problem_types_of(command: str) -> tuple[ProblemType, ...]:
+    """Return every problem that a command may be answered with."""
+    own = tuple(type_of(failure) for failure in (*FAILURES[command], *_OF_EVERY_COMMAND))
+    return (*own, OUTCOME_UNKNOWN, *OF_EVERY_BODY, *OF_EVERY_ANSWER)
+
+
+def all_problem_types() -> tuple[ProblemType, ...]:
+    """Return every problem that the service may answer with, each code once, in order of the codes."""
+    found = [kind for command in FAILURES for kind in problem_types_of(command)]
+    found += [*http.HTTP_PROBLEM_TYPES, UNKNOWN_COMMAND]
+    return tuple(sorted({kind.code: kind for kind in found}.values(), key=lambda kind: kind.code))

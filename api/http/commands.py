@@ -1,0 +1,73 @@
+"""`POST /v1/commands/<command>` and the batch of them."""
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from api.http.batch import answer_batch
+from api.http.correlation import correlation_id, traceparent
+from api.http.problem_types import INVALID_HEADER
+from api.http.replies import JSON, ProblemRaised, etag, json_reply
+from api.http.requests import (
+    LONGEST_BATCH,
+    LONGEST_BODY,
+    check_acceptable,
+    expected_version,
+    idempotency_key,
+    read_json,
+)
+from api.http.services import Services
+from commands.answers import Answer
+from commands.dispatch import Request
+from commands.problems import UNKNOWN_COMMAND
+from commands.wire.catalogue import COMMAND_TYPES
+
+ANONYMOUS = "anonymous"
+"""Caller and actor while nobody has to say who they are."""
+
+
+def commands_blueprint(services: Services) -> Blueprint:
+    """Return the routes of commands."""
+    blueprint = Blueprint("commands", __name__)
+
+    def execute(command: str, data: Any, key: str | None, if_match: int | None) -> Answer:
+        known = COMMAND_TYPES.get(command)
+        if known is None:
+            raise ProblemRaised(UNKNOWN_COMMAND, f"there is no command {command!r}")
+        return services.commands.execute(
+            Request(
+                command=command,
+                data=known.load(data),
+                fingerprint=known.fingerprint(data),
+                caller=ANONYMOUS,
+                actor=ANONYMOUS,
+                correlation_id=correlation_id(),
+                traceparent=traceparent(),
+                idempotency_key=key,
+                if_match=if_match,
+            )
+        )
+
+    @blueprint.post("/v1/commands/<command>")
+    def one_command(command: str) -> Response:
+        if command not in COMMAND_TYPES:
+            raise ProblemRaised(UNKNOWN_COMMAND, f"there is no command {command!r}")
+        check_acceptable(JSON)
+        key, if_match = idempotency_key(), expected_version()
+        answer = execute(command, read_json(LONGEST_BODY), key, if_match)
+        headers = {"ETag": etag(answer.etag_version), "Location": answer.location}
+        if answer.replayed:
+            headers["Idempotency-Replayed"] = "true"
+        return json_reply(answer.body, status=answer.status, headers=headers)
+
+    @blueprint.post("/v1/commands")
+    def many_commands() -> Response:
+        check_acceptable(JSON)
+        for name in ("Idempotency-Key", "If-Match"):
+            if name in request.headers:
+                raise ProblemRaised(
+                    INVALID_HEADER, f"{name} of a batch stands in each of its commands, not in a header"
+                )
+        return json_reply(answer_batch(read_json(LONGEST_BATCH), execute))
+
+    return blueprint

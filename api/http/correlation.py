@@ -1,0 +1,29 @@
+"""Which request is this, among all that belong to one piece of work outside."""
+
+import re
+
+import uuid_utils
+from flask import g, request
+
+_CORRELATION_ID = re.compile(r"[!-~]{1,128}")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+HEADER = "X-Correlation-Id"
+
+
+def correlation_id() -> str:
+    """Return the request's correlation id: as sent, or a new one where that is not 1 to 128 visible characters.
+
+    It is the same however often it is asked for, and stands in the answer, in events and in the service's log.
+    """
+    if "correlation_id" not in g:
+        sent = request.environ.get("HTTP_X_CORRELATION_ID", "")
+        g.correlation_id = sent if _CORRELATION_ID.fullmatch(sent) else str(uuid_utils.uuid7())
+    known: str = g.correlation_id
+    return known
+
+
+def traceparent() -> str | None:
+    """Return the trace the request belongs to (W3C Trace Context); a header that is none is ignored, as that asks."""
+    sent = request.environ.get("HTTP_TRACEPARENT", "")
+    return sent if _TRACEPARENT.fullmatch(sent) else None

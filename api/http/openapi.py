@@ -1,0 +1,279 @@
+"""The OpenAPI 3.1 document, made from what checks the requests and shapes the answers, so that it cannot lag behind.
+
+Commands and their parts come from the marshmallow schemas (by apispec), answers from their msgspec types, errors from
+the problem types that each command and query can end with.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import msgspec
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from marshmallow import fields
+
+from api.http import command_failures as failures
+from api.http.batch import Batch, BatchAnswer, BatchCommand, BatchCommands, ExpectedVersion
+from api.http.correlation import HEADER
+from api.http.problem_types import CLOCK_BACKWARDS, NOT_FOUND, VIEW_BEHIND
+from api.http.queries.catalogue import QUERIES
+from api.http.queries.query import Query
+from api.http.replies import JSON
+from api.http.requests import IDEMPOTENCY_KEY_PATTERN
+from api.http.shapes import CommandAnswer
+from api.http.test_clock import TestClockSetting
+from commands.problems import INVALID_DATA, MEDIA_TYPE, Problem, ProblemType
+from commands.wire.catalogue import COMMAND_TYPES, CommandType
+from commands.wire.examples import EXAMPLES
+from commands.wire.fields import Anything, Day, Instant
+from commands.wire.schema import WireSchema
+
+Json = dict[str, Any]
+
+_INTRODUCTION = """The event-sourced back end of a support desk.
+
+Instants are RFC 3339 with offset, money is integer minor units with the currency beside it, durations are integer
+seconds. Errors are problem documents (RFC 9457); their `code` is stable. A list's `next` is the `cursor` of its next
+page. With `min_position` a query waits until its view has passed a position, such as that of a command's answer.
+"""
+
+
+def openapi_document() -> Json:
+    """Return the document of the whole service."""
+    plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
+    spec = APISpec(
+        title="Caselog",
+        version=_version(),
+        openapi_version="3.1.0",
+        plugins=[plugin],
+        info={"description": _INTRODUCTION},
+        servers=[{"url": "/"}],
+    )
+    converter = plugin.converter
+    assert converter is not None  # noqa: S101 - the plugin makes it when the document begins
+    converter.field_mapping = {
+        **converter.field_mapping,
+        Instant: ("string", "date-time"),
+        Day: ("string", "date"),
+        Anything: (None, None),
+    }
+    converter.attribute_functions.append(_of_a_batch)
+    spec.components.schema("BatchCommand", schema=BatchCommand)
+
+    _describe_answers(spec)
+    for command in COMMAND_TYPES.values():
+        spec.path(path=f"/v1/commands/{command.name}", operations={"post": _command(command)})
+    spec.path(path="/v1/commands", operations={"post": _batch()})
+    spec.path(path="/v1/test-clock", operations={"post": _test_clock()})
+    for query in QUERIES:
+        parameters = _query_parameters(query, converter.schema2parameters)
+        spec.path(path=_braces(query.path), operations={"get": _query(query, parameters)})
+    for path, summary in _PLAIN.items():
+        spec.path(path=path, operations={"get": _plain(path, summary)})
+    return spec.to_dict()
+
+
+_PLAIN = {
+    "/": "Where to go from here.",
+    "/health/live": "Whether the process lives.",
+    "/health/ready": "Whether it can do its work; says whether the desk runs with a test clock.",
+    "/openapi.json": "This document.",
+    "/problems/{code}": "What a problem's code stands for.",
+}
+
+
+def _describe_answers(spec: APISpec) -> None:
+    """Add the types of answers to the components, and the headers they carry."""
+    types = [CommandAnswer, BatchAnswer, Problem, *(shape for query in QUERIES for shape in query.shapes)]
+    _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    for name, schema in components.items():
+        spec.components.schema(name, schema)
+    spec.components.header(
+        "CorrelationId", {"description": "As sent, or made here.", "schema": {"type": "string"}, "required": True}
+    )
+
+
+def _command(command: CommandType) -> Json:
+    header = {
+        "Idempotency-Key": _header("The same key and body get the first answer again.", IDEMPOTENCY_KEY_PATTERN),
+        "If-Match": _header("The version that the ticket or subscription must be at.", r'^"[0-9]{1,9}"$'),
+    }
+    return {
+        "operationId": command.name,
+        "summary": command.summary,
+        "tags": ["commands"],
+        "parameters": [{"in": "header", "name": name, **described} for name, described in header.items()],
+        "requestBody": _body(type(command.schema), EXAMPLES[command.name]),
+        "responses": {
+            "200": _answered("Done, or nothing to do.", (CommandAnswer,), _ANSWER_HEADERS),
+            "201": _answered("Done; a new aggregate.", (CommandAnswer,), _ANSWER_HEADERS),
+            **_problems(failures.problem_types_of(command.name)),
+        },
+    }
+
+
+_ANSWER_HEADERS: Json = {
+    "ETag": {"description": "The version, for If-Match.", "schema": {"type": "string"}},
+    "Location": {"description": "Where to read what became of it.", "schema": {"type": "string"}},
+    "Idempotency-Replayed": {"description": "This is the first answer again.", "schema": {"const": "true"}},
+}
+
+
+def _batch() -> Json:
+    return {
+        "operationId": "batch",
+        "summary": "Many commands in order, each answered for itself.",
+        "tags": ["commands"],
+        "requestBody": _body(
+            Batch, {"commands": [{"command": "add-reply", "data": EXAMPLES["add-reply"], "idempotency_key": "r-1"}]}
+        ),
+        "responses": {
+            "200": {
+                "description": "One answer for each command, in order.",
+                "headers": _EVERY_ANSWER,
+                "content": {
+                    JSON: {
+                        "schema": {
+                            "type": "object",
+                            "properties": {"answers": {"type": "array", "items": _reference(BatchAnswer)}},
+                            "required": ["answers"],
+                        }
+                    }
+                },
+            },
+            **_problems((*failures.OF_EVERY_BODY, *failures.OF_EVERY_ANSWER)),
+        },
+    }
+
+
+def _test_clock() -> Json:
+    return {
+        "operationId": "test-clock",
+        "summary": "Set the desk's clock forward; only there with CASELOG_TEST_CLOCK=1.",
+        "tags": ["operations"],
+        "requestBody": _body(TestClockSetting, {"now": "2026-11-23T09:00:00-07:00"}),
+        "responses": {
+            "200": {
+                "description": "Everything that fell due on the way has been done.",
+                "headers": _EVERY_ANSWER,
+                "content": {JSON: {"schema": TestClockSetting}},
+            },
+            **_problems((CLOCK_BACKWARDS, NOT_FOUND, *failures.OF_EVERY_BODY, *failures.OF_EVERY_ANSWER)),
+        },
+    }
+
+
+def _query(query: Query, parameters: list[Json]) -> Json:
+    own = tuple(failures.type_of(failure) for failure in query.failures)
+    headers = {"ETag": _ANSWER_HEADERS["ETag"]} if query.tagged else {}
+    return {
+        "operationId": query.name,
+        "summary": query.summary,
+        "tags": ["queries"],
+        "parameters": parameters,
+        "responses": {
+            "200": _answered("The answer.", query.shapes, headers),
+            **_problems((*own, INVALID_DATA, VIEW_BEHIND, *failures.OF_EVERY_ANSWER)),
+        },
+    }
+
+
+def _query_parameters(query: Query, convert: Callable[..., list[Json]]) -> list[Json]:
+    """Return the names in a query's address and its parameters."""
+    in_path = [
+        {"in": "path", "name": name, "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"<(\w+)>", query.path)
+    ]
+    return in_path + convert(query.parameters, location="query")
+
+
+def _plain(path: str, summary: str) -> Json:
+    operation: Json = {
+        "operationId": path.strip("/").replace("/", "-").replace("{", "").replace("}", "") or "index",
+        "summary": summary,
+        "tags": ["operations"],
+        "responses": {
+            "200": {
+                "description": "The answer.",
+                "headers": _EVERY_ANSWER,
+                "content": {JSON: {"schema": {"type": "object"}}},
+            },
+            **_problems((NOT_FOUND, *failures.OF_EVERY_ANSWER)),
+        },
+    }
+    if "{code}" in path:
+        operation["parameters"] = [{"in": "path", "name": "code", "required": True, "schema": {"type": "string"}}]
+    return operation
+
+
+_EVERY_ANSWER: Json = {HEADER: {"$ref": "#/components/headers/CorrelationId"}}
+
+
+def _answered(description: str, shapes: tuple[Any, ...], headers: Json) -> Json:
+    schemas = [_reference(shape) for shape in shapes]
+    return {
+        "description": description,
+        "headers": {**_EVERY_ANSWER, **headers},
+        "content": {JSON: {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}},
+    }
+
+
+def _problems(kinds: Iterable[ProblemType]) -> Json:
+    """Return the responses for problems, by status, with the codes that each status may come with."""
+    by_status: dict[int, dict[str, ProblemType]] = {}
+    for kind in kinds:
+        by_status.setdefault(kind.status, {})[kind.code] = kind
+    return {
+        str(status): {
+            "description": "\n".join(f"- `{kind.code}`: {kind.description}" for _, kind in sorted(found.items())),
+            "headers": _EVERY_ANSWER
+            | ({"Retry-After": {"description": "Seconds.", "schema": {"type": "string"}}} if status == 503 else {}),
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"allOf": [_reference(Problem), {"properties": {"code": {"enum": sorted(found)}}}]}
+                }
+            },
+        }
+        for status, found in sorted(by_status.items())
+    }
+
+
+def _reference(shape: Any) -> Json:
+    """Return a reference to a type of answers."""
+    (schema,), _ = msgspec.json.schema_components([shape], ref_template="#/components/schemas/{name}")
+    return schema
+
+
+def _body(schema: type[WireSchema], example: Json) -> Json:
+    return {"required": True, "content": {JSON: {"schema": schema, "example": example}}}
+
+
+def _header(description: str, pattern: str) -> Json:
+    return {"description": description, "schema": {"type": "string", "pattern": pattern}}
+
+
+def _schema_name(schema: Any) -> str:
+    kind = schema if isinstance(schema, type) else type(schema)
+    return str(kind.__name__)
+
+
+def _of_a_batch(field: fields.Field[Any], **_: Any) -> Json:
+    """Say what the fields of a batch do not tell of themselves."""
+    if isinstance(field, BatchCommands):
+        return {"items": {"$ref": "#/components/schemas/BatchCommand"}}
+    if isinstance(field, ExpectedVersion):
+        return {"type": ["integer", "string"], "pattern": r'^"?[0-9]{1,9}"?$'}
+    return {}
+
+
+def _braces(path: str) -> str:
+    return path.replace("<", "{").replace(">", "}")
+
+
+def _version() -> str:
+    try:
+        return version("caselog")
+    except PackageNotFoundError:
+        return "0"

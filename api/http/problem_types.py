@@ -1,0 +1,41 @@
+"""Problems that HTTP itself has, beside those of commands."""
+
+from commands.problems import ProblemType
+
+NOT_FOUND = ProblemType("not_found", 404, "There is nothing at that address.")
+METHOD_NOT_ALLOWED = ProblemType(
+    "method_not_allowed", 405, "The address takes other methods; the Allow header names them."
+)
+NOT_ACCEPTABLE = ProblemType("not_acceptable", 406, "The Accept header admits no form that the address answers in.")
+LENGTH_REQUIRED = ProblemType("length_required", 411, "A body comes with its Content-Length, not in chunks.")
+BODY_TOO_LARGE = ProblemType("body_too_large", 413, "The body is larger than the address takes.")
+URI_TOO_LONG = ProblemType("uri_too_long", 414, "The address is longer than any that the service has.")
+UNSUPPORTED_MEDIA_TYPE = ProblemType("unsupported_media_type", 415, "The body is not application/json in UTF-8.")
+INCOMPLETE_BODY = ProblemType(
+    "incomplete_body", 400, "The body ended before its Content-Length; nothing of it was used."
+)
+INVALID_HEADER = ProblemType(
+    "invalid_header", 400, "A header's value does not have the form that the contract gives it."
+)
+BAD_REQUEST = ProblemType("bad_request", 400, "The request is no proper HTTP.")
+VIEW_BEHIND = ProblemType("view_behind", 503, "The view has not yet passed `min_position`; ask again.")
+CLOCK_BACKWARDS = ProblemType("clock_backwards", 422, "The test clock moves forward only.")
+INTERNAL_ERROR = ProblemType(
+    "internal_error", 500, "A fault of the service, not of the request; its log has the particulars by correlation id."
+)
+
+HTTP_PROBLEM_TYPES = (
+    NOT_FOUND,
+    METHOD_NOT_ALLOWED,
+    NOT_ACCEPTABLE,
+    LENGTH_REQUIRED,
+    BODY_TOO_LARGE,
+    URI_TOO_LONG,
+    UNSUPPORTED_MEDIA_TYPE,
+    INCOMPLETE_BODY,
+    INVALID_HEADER,
+    BAD_REQUEST,
+    VIEW_BEHIND,
+    CLOCK_BACKWARDS,
+    INTERNAL_ERROR,
+)

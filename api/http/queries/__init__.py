@@ -1,0 +1,1 @@
+"""The questions that can be asked over HTTP, one module a subject."""

@@ -1,0 +1,51 @@
+"""Questions about the log itself, and about how far the views have come."""
+
+from typing import Any
+
+from api.http.cloud_events import cloud_event
+from api.http.parameters import DEFAULT_ROWS, MOST_ROWS, NumberParameter, Parameters
+from api.http.queries.query import Asked, Query
+from api.http.shapes import CloudEvent, Page
+from commands.wire.fields import Choice, Line
+from commands.wire.json_text import GREATEST_INTEGER
+from domain.tags import EVENT_TYPES
+
+
+class EventsParameters(Parameters):
+    """From where in the log, and what of it."""
+
+    after = NumberParameter(
+        least=0, most=GREATEST_INTEGER, load_default=0, metadata={"description": "The position after which to begin."}
+    )
+    limit = NumberParameter(
+        least=1, most=MOST_ROWS, load_default=DEFAULT_ROWS, metadata={"description": "The most items of a page."}
+    )
+    type = Choice(tuple(EVENT_TYPES))
+    stream = Line(longest=200, metadata={"example": "customer-alpine-lodge"})
+
+
+def _events(asked: Asked) -> Any:
+    wanted = asked.parameters
+    page = asked.services.events.page(
+        wanted["after"], wanted["limit"], tag=wanted.get("type"), stream_id=wanted.get("stream")
+    )
+    body: dict[str, Any] = {
+        "items": [cloud_event(each) for each in page.events],
+        "as_of_position": page.head,
+    }
+    if page.more:
+        body["next"] = str(page.events[-1].position)
+    return body
+
+
+QUERIES = (
+    Query(
+        path="/v1/events",
+        name="events",
+        summary="The log itself, in order; `next` is the `after` of the next page.",
+        views=(),
+        parameters=EventsParameters(),
+        shapes=(Page[CloudEvent],),
+        answer=_events,
+    ),
+)

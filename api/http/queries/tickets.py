@@ -1,0 +1,172 @@
+"""Questions about cases: the queue, the search, one case now and as it stood, its clocks."""
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from marshmallow import ValidationError, validates_schema
+
+from api.http.cloud_events import cloud_event
+from api.http.parameters import FlagParameter, InstantParameter, NumberParameter, PageParameters, Parameters
+from api.http.queries.query import Asked, Query, choose, page_of
+from api.http.requests import GREATEST_VERSION
+from api.http.shapes import CloudEvent, Page, QueueItem, TicketShape
+from commands.errors import UnknownTicket
+from commands.wire.fields import Choice, Identifier, Line
+from commands.wire.json_text import GREATEST_INTEGER
+from domain.recorded import RecordedEvent
+from domain.ticket.events import Category, Urgency
+from projections import queue, ticket
+from projections.folding import fold
+from projections.ticket import TicketRow, TicketStatus
+
+LONGEST_LABEL = 128
+
+
+class QueueParameters(PageParameters):
+    """Whose part of the queue."""
+
+    agent = Line(longest=LONGEST_LABEL)
+    team = Line(longest=LONGEST_LABEL)
+    customer = Identifier()
+    workable_now = FlagParameter(metadata={"description": "true: only what may be worked on now (R12)."})
+
+
+class TicketsParameters(PageParameters):
+    """Which cases."""
+
+    customer = Identifier()
+    status = Choice(get_args(TicketStatus))
+    agent = Line(longest=LONGEST_LABEL)
+    team = Line(longest=LONGEST_LABEL)
+    category = Choice(get_args(Category))
+    urgency = Choice(get_args(Urgency))
+    received_from = InstantParameter()
+    received_before = InstantParameter()
+    text = Line(longest=200, metadata={"description": "Part of the case number, the subject or the requester."})
+
+
+class HistoryParameters(Parameters):
+    """Up to where; with one of them the answer is the ticket as it stood then."""
+
+    as_of = InstantParameter(metadata={"description": "The ticket as it stood at that instant."})
+    version = NumberParameter(least=1, most=GREATEST_VERSION, metadata={"description": "The ticket at that version."})
+    position = NumberParameter(
+        least=1, most=GREATEST_INTEGER, metadata={"description": "The ticket as of that position of the log."}
+    )
+
+    @validates_schema(skip_on_field_errors=False)
+    def _one_of_them(self, data: dict[str, Any], **_: Any) -> None:
+        given = [name for name in ("as_of", "version", "position") if name in data]
+        if len(given) > 1:
+            raise ValidationError({name: ["must be given alone, not together with another"] for name in given})
+
+
+def _queue(asked: Asked) -> Any:
+    wanted = asked.parameters
+    workable_at = asked.services.clock.now() if wanted.get("workable_now") else None
+    filters = queue.QueueFilters(**choose(wanted, "agent", "team", "customer"), workable_at=workable_at)
+    return page_of(queue.page(asked.connection, filters, cursor=wanted.get("cursor"), limit=wanted["limit"]))
+
+
+def _tickets(asked: Asked) -> Any:
+    wanted = asked.parameters
+    filters = ticket.TicketFilters(
+        **choose(
+            wanted,
+            "customer",
+            "status",
+            "agent",
+            "team",
+            "category",
+            "urgency",
+            "received_from",
+            "received_before",
+            "text",
+        )
+    )
+    return page_of(ticket.search(asked.connection, filters, cursor=wanted.get("cursor"), limit=wanted["limit"]))
+
+
+def find_ticket(asked: Asked) -> TicketRow:
+    """Return the case that the address names by id or case number. Raises `UnknownTicket`."""
+    row = ticket.find(asked.connection, asked.path["ticket"])
+    if row is None:
+        raise UnknownTicket(f"there is no ticket {asked.path['ticket']!r}")
+    return row
+
+
+def _ticket(asked: Asked) -> Any:
+    return ticket.shape(find_ticket(asked))
+
+
+def _history(asked: Asked) -> Any:
+    events = _events_of(asked)
+    wanted = asked.parameters
+    if "as_of" in wanted:
+        return _as_it_stood([each for each in events if each.event.occurred_at <= wanted["as_of"]], "by that instant")
+    if "version" in wanted:
+        if wanted["version"] > len(events):
+            raise UnknownTicket(f"the ticket has no version {wanted['version']}; its last is {len(events)}")
+        return _as_it_stood(events[: wanted["version"]], "at that version")
+    if "position" in wanted:
+        return _as_it_stood([each for each in events if (each.position or 0) <= wanted["position"]], "at that position")
+    return {"items": [cloud_event(each) for each in events], "as_of_position": events[-1].position}
+
+
+def _events_of(asked: Asked) -> list[RecordedEvent]:
+    """Return all events of the case that the address names, by its id or its case number."""
+    name = asked.path["ticket"]
+    stream_id = asked.services.events.stream_of_case(name) or f"ticket-{name}"
+    events = asked.services.events.read_stream(stream_id)
+    if not events:
+        raise UnknownTicket(f"there is no ticket {name!r}")
+    return events
+
+
+def _as_it_stood(events: Sequence[RecordedEvent], when: str) -> Any:
+    if not events:
+        raise UnknownTicket(f"there was no such ticket {when}")
+    (row,) = fold(ticket.VIEW, events).rows(ticket.ticket)
+    return ticket.shape(row)
+
+
+QUERIES = (
+    Query(
+        path="/v1/queue",
+        name="queue",
+        summary="Open tickets by urgency, then in the order received.",
+        views=("queue",),
+        parameters=QueueParameters(),
+        shapes=(Page[QueueItem],),
+        answer=_queue,
+    ),
+    Query(
+        path="/v1/tickets",
+        name="tickets",
+        summary="Tickets searched for, those received last first.",
+        views=("ticket",),
+        parameters=TicketsParameters(),
+        shapes=(Page[TicketShape],),
+        answer=_tickets,
+    ),
+    Query(
+        path="/v1/tickets/<ticket>",
+        name="ticket",
+        summary="One ticket as it is now.",
+        views=("ticket",),
+        shapes=(TicketShape,),
+        answer=_ticket,
+        failures=(UnknownTicket,),
+        tagged=True,
+    ),
+    Query(
+        path="/v1/tickets/<ticket>/history",
+        name="history",
+        summary="Every event of a ticket in order, or the ticket as it stood then.",
+        views=(),
+        parameters=HistoryParameters(),
+        shapes=(Page[CloudEvent], TicketShape),
+        answer=_history,
+        failures=(UnknownTicket,),
+    ),
+)

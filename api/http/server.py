@@ -1,0 +1,74 @@
+"""Serving the application under granian: processes, threads, and a clear word when the port is taken."""
+
+import errno
+import socket
+
+from flask import Flask
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+from infra.config import Config
+
+HOST = "127.0.0.1"
+KILL_AFTER_SECONDS = 30
+"""How long a worker may take to finish what it has accepted once it is told to stop."""
+RESPAWN_SECONDS = 0.5
+BACKLOG = 1024
+BACKPRESSURE = 4096
+"""Connections, not requests: a low figure lets idle ones keep the health checks out."""
+
+
+class PortInUse(Exception):
+    """Another program already listens where the API was to."""
+
+
+def serve(config: Config) -> None:
+    """Serve until SIGINT or SIGTERM; what was accepted by then is finished. Raises `PortInUse`.
+
+    Each worker process composes its own services by `build_worker_app`: connections cannot be shared by processes.
+    """
+    check_port_is_free(config.host, config.port)
+    Granian(
+        "api.http.server:build_worker_app",
+        factory=True,
+        interface=Interfaces.WSGI,
+        address=config.host,
+        port=config.port,
+        workers=config.workers,
+        blocking_threads=config.threads,
+        backlog=BACKLOG,
+        backpressure=BACKPRESSURE,
+        respawn_failed_workers=True,
+        respawn_interval=RESPAWN_SECONDS,
+        workers_kill_timeout=KILL_AFTER_SECONDS,
+        websockets=False,
+        log_level=LogLevels.warning,
+        process_name="caselog api",
+    ).serve()
+
+
+def build_worker_app() -> Flask:
+    """Return the application of one worker process, over services of its own."""
+    from api.compose import api_services  # noqa: PLC0415 - only a worker needs the whole composition
+    from api.http.app import create_app  # noqa: PLC0415
+
+    return create_app(api_services(Config.from_environment()))
+
+
+def check_port_is_free(host: str, port: int) -> None:
+    """Raise `PortInUse` if something listens there already.
+
+    granian itself would share the port with another server of the same user, and each would get half of the requests.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise PortInUse(
+                f"port {port} of {host} is in use by another program; set CASELOG_PORT to another"
+            ) from None

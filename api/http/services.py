@@ -1,0 +1,81 @@
+"""What the HTTP interface needs from the rest of Caselog; whoever composes the process hands it in."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+
+from commands.answers import Answer
+from commands.dispatch import Request
+from commands.ports import Clock
+from domain.recorded import RecordedEvent
+
+
+class Commands(Protocol):
+    """Carries out commands."""
+
+    def execute(self, request: Request) -> Answer:
+        """Return the answer; raises what `commands.dispatch.Dispatcher.execute` does."""
+
+
+class Connections(Protocol):
+    """Lends connections to the desk's schema."""
+
+    def connection(self) -> AbstractContextManager[Connection]:
+        """Lend a connection for one transaction."""
+
+
+class Views(Protocol):
+    """Knows how far the views have come."""
+
+    def wait_for(self, views: Sequence[str], min_position: int, timeout_ms: int) -> bool:
+        """Wait until readers of all these views see the event at a position; False if they do not within the time."""
+
+
+class EventPage(msgspec.Struct, frozen=True):
+    """Events of the log in order. `more`: there are others after them; `head`: the position of the log's last event."""
+
+    events: list[RecordedEvent]
+    more: bool
+    head: int
+
+
+class Events(Protocol):
+    """Reads the log."""
+
+    def page(self, after: int, limit: int, *, tag: str | None = None, stream_id: str | None = None) -> EventPage:
+        """Return the next events after a position, only of one tag or of one stream where these are named."""
+
+    def read_stream(self, stream_id: str) -> list[RecordedEvent]:
+        """Return all events of a stream, in order."""
+
+    def stream_of_case(self, case_number: str) -> str | None:
+        """Return the id of the stream of the ticket with a case number."""
+
+    def head(self) -> int:
+        """Return the position of the log's last event, 0 if it has none."""
+
+
+class SettableClock(Clock, Protocol):
+    """The clock of a desk under test."""
+
+    def set(self, instant: datetime) -> None:
+        """Set the desk's clock forward, and return when everything that fell due on the way has been done.
+
+        Raises `infra.clock.ClockBackwards`.
+        """
+
+
+class Services(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a worker of the HTTP interface uses. `test_clock` is there only where the desk runs with one."""
+
+    commands: Commands
+    connections: Connections
+    views: Views
+    events: Events
+    clock: Clock
+    test_clock: SettableClock | None = None
+    environment: str = "development"
