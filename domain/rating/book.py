@@ -71,13 +71,16 @@ class Pack(Value, frozen=True, kw_only=True):
 
     def drawing(self, month: str, seconds: int) -> "Pack":
         """Return the pack with that many seconds more drawn in a month."""
+        drawn = self.drawn | {month: self.drawn.get(month, 0) + seconds}
+        if not drawn[month]:
+            del drawn[month]
         return Pack(
             pack_id=self.pack_id,
             seconds=self.seconds,
             price_cents=self.price_cents,
             effective_at=self.effective_at,
             expires_at=self.expires_at,
-            drawn={**self.drawn, month: self.drawn.get(month, 0) + seconds},
+            drawn=drawn,
         )
 
     def recognised(self) -> dict[str, int]:

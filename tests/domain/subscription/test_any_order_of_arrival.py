@@ -18,7 +18,7 @@ from tests.domain.subscription.histories import (
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(histories)
 def test_the_bill_is_what_the_rules_say_read_naively(history: History) -> None:
     months, packs, entries = facts_of(history)
@@ -29,7 +29,7 @@ def test_the_bill_is_what_the_rules_say_read_naively(history: History) -> None:
     assert all(cents >= 0 for cents in pack_income_of(events).values())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(histories, st.randoms(use_true_random=False))
 def test_any_other_order_of_arrival_gives_the_same_bill(history: History, random: Random) -> None:
     arrivals = list(history.arrivals)
@@ -39,7 +39,7 @@ def test_any_other_order_of_arrival_gives_the_same_bill(history: History, random
     assert +pack_income_of(events) == +pack_income_of(others)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(histories)
 def test_no_grant_is_overdrawn_and_no_income_is_beyond_the_price_at_any_version_of_the_stream(history: History) -> None:
     left: Counter[tuple[str, str]] = Counter()
@@ -68,7 +68,7 @@ def test_no_grant_is_overdrawn_and_no_income_is_beyond_the_price_at_any_version_
         assert all(recognised[pack_id] == price for pack_id, price in owned.items() if not left["pack", pack_id])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(histories)
 def test_each_entry_draws_its_billed_time_and_what_stood_before_is_told_rightly(history: History) -> None:
     standing: dict[str, tuple[Draw, ...]] = {}

@@ -1,0 +1,102 @@
+"""A subscription by the terms of the examples in SUPPORT_POLICY B, in the words that its tests are written in."""
+
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from domain.plan import Plan, PlanPublished, Terms, TermsChange, default_terms
+from domain.subscription.commands import BuyHours, RateWork, StartSubscription, SubscriptionCommand
+from domain.subscription.decider import decide
+from domain.subscription.events import Draw, SubscriptionEvent, WorkClass, WorkRated, WorkRerated
+from domain.subscription.state import Subscription, evolve
+from tests.spec import Decider, Given
+
+ZONE = "America/Denver"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+subscription: Decider[SubscriptionCommand, Subscription, SubscriptionEvent] = Decider(decide, evolve)
+
+
+def denver(month: int, day: int, hour: int = 12, minute: int = 0) -> datetime:
+    """An instant of 2026 by the wall clock of the desk."""
+    return datetime(2026, month, day, hour, minute, tzinfo=ZoneInfo(ZONE)).astimezone(UTC)
+
+
+def plan(terms: Terms | None = None, *, effective_from: datetime = EPOCH) -> Plan:
+    published = PlanPublished(
+        occurred_at=effective_from,
+        plan="standard",
+        version=1,
+        terms=terms or default_terms("USD"),
+        effective_from=effective_from,
+    )
+    return Plan(versions=(published,))
+
+
+def start(
+    now: datetime, *, starts_on: date | None = None, terms: TermsChange | None = None, on: Plan | None = None
+) -> StartSubscription:
+    return StartSubscription(
+        now=now,
+        subscription_id="s-1",
+        customer_id="c-1",
+        plan=on or plan(),
+        terms=terms or TermsChange(),
+        zone=ZONE,
+        currency="USD",
+        starts_on=starts_on,
+    )
+
+
+def buy(now: datetime, hours: int = 5, *, pack_id: str = "p-1", effective_from: datetime | None = None) -> BuyHours:
+    return BuyHours(now=now, pack_id=pack_id, hours=hours, effective_from=effective_from)
+
+
+def work(
+    now: datetime,
+    entry_id: str,
+    started_at: datetime,
+    minutes: int,
+    work_class: WorkClass = "included",
+    *,
+    agent: str = "Ann",
+) -> RateWork:
+    return RateWork(
+        now=now,
+        entry_id=entry_id,
+        ticket_id="t-1",
+        case_number="C-000001",
+        agent=agent,
+        started_at=started_at,
+        duration_seconds=minutes * 60,
+        work_class=work_class,
+    )
+
+
+def since_november(
+    terms: TermsChange | None = None,
+) -> Given[SubscriptionCommand, Subscription, SubscriptionEvent]:
+    """A subscription that starts on 1 November at the default terms, but for the changes."""
+    return subscription.given().having(start(denver(11, 1, 0), terms=terms))
+
+
+def allowance(minutes: int, month: str = "2026-11") -> Draw:
+    return Draw(source="allowance", seconds=minutes * 60, month=month)
+
+
+def rollover(minutes: int, month: str = "2026-11") -> Draw:
+    return Draw(source="rollover", seconds=minutes * 60, month=month)
+
+
+def pack(minutes: int, pack_id: str = "p-1") -> Draw:
+    return Draw(source="pack", seconds=minutes * 60, pack_id=pack_id)
+
+
+def on_demand(minutes: int, amount_cents: int) -> Draw:
+    return Draw(
+        source="on_demand", seconds=minutes * 60, rate_cents_per_hour=150_00, multiplier=1, amount_cents=amount_cents
+    )
+
+
+def draws(events: list[SubscriptionEvent] | tuple[SubscriptionEvent, ...]) -> dict[str, tuple[Draw, ...]]:
+    """The draws that stand after the events, by entry."""
+    return {event.entry_id: event.draws for event in events if isinstance(event, WorkRated | WorkRerated)}
