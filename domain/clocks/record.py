@@ -50,12 +50,22 @@ def with_deadlines(event: E, clocks: Clocks | None, levels: ServiceLevels) -> E:
     deadlines = []
     for each in after.latest:
         was = before.get(each.clock)
-        due = None if each.ended_at is not None else due_at(each, after.pauses_of(each.clock), levels.calendars)
-        same = was is not None and was.number == each.number
-        if due == (was.due_at if was is not None and same else None) or (each is was and each.ended_at is not None):
-            continue
-        deadlines.append(Deadline(clock=each.clock, instance=each.number, due_at=due))
+        if was is not None and was.number != each.number:
+            was = None
+        due = _due(each, was, after, levels)
+        ended_before = was is not None and was.ended_at is not None and each.ended_at is not None
+        if due != (None if was is None else was.due_at) and not ended_before:
+            deadlines.append(Deadline(clock=each.clock, instance=each.number, due_at=due))
     return replace(event, deadlines=tuple(deadlines))
+
+
+def _due(instance: Instance, was: Instance | None, clocks: Clocks, levels: ServiceLevels) -> datetime | None:
+    if instance.ended_at is not None:
+        return None
+    if instance.missed:
+        # A target is missed once (T7): a new segment by it is due no more, the old one stays as it was judged.
+        return was.due_at if was is not None and was.segments is instance.segments else None
+    return due_at(instance, clocks.pauses_of(instance.clock), levels.calendars)
 
 
 def fell_due(

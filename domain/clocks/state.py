@@ -75,11 +75,14 @@ class Instance(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return self.segments[-1].target_seconds
 
     @property
+    def missed(self) -> bool:
+        """Whether the target that counts now was missed by this instance."""
+        return any(breach.target_seconds == self.target_seconds for breach in self.breaches)
+
+    @property
     def pending_due_at(self) -> datetime | None:
         """The due instant that is still to be met or missed; a target is missed once (T7)."""
-        if self.due_at is None or self.ended_at is not None:
-            return None
-        return None if any(breach.target_seconds == self.target_seconds for breach in self.breaches) else self.due_at
+        return None if self.ended_at is not None or self.missed else self.due_at
 
 
 class Clocks(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
