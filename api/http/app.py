@@ -32,6 +32,8 @@ def create_app(services: Services) -> Flask:
 
 
 def _say_of_every_answer(response: Response) -> Response:
+    if not response.data:
+        response.headers.remove("Content-Type")  # an answer to OPTIONS would otherwise call its nothing HTML
     response.headers[HEADER] = correlation_id()
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers.setdefault("Cache-Control", "no-store")

@@ -1,5 +1,7 @@
 """Every failure becomes a problem document: no HTML, no stack trace, and no fault without a trace in the log."""
 
+import traceback
+
 import psycopg2
 import structlog
 from flask import Flask, Response, request
@@ -45,7 +47,8 @@ def problem_of_any(error: Exception) -> Problem:
             correlation_id=correlation_id(),
             method=request.method,
             path=request.path,
-            exc_info=error,
+            # As text: a renderer of its own might show the local variables, and so what people wrote.
+            trace="".join(traceback.format_exception(error)),
         )
         return make_problem(http.INTERNAL_ERROR, http.INTERNAL_ERROR.description, correlation_id())
     if problem.status == UNAVAILABLE.status:

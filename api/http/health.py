@@ -6,6 +6,7 @@ from flask import Blueprint, Response
 
 from api.http.replies import json_reply
 from api.http.services import Services
+from infra.feed import head_position
 
 
 def health_blueprint(services: Services) -> Blueprint:
@@ -19,7 +20,8 @@ def health_blueprint(services: Services) -> Blueprint:
     @blueprint.get("/health/ready")
     def ready() -> Response:
         # Any failure to ask becomes the problem document `unavailable`, with status 503.
-        head = services.events.head()
+        with services.connections.connection() as connection:
+            head = head_position(connection)
         answer = {
             "status": "ready",
             "position": head,

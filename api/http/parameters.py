@@ -47,6 +47,8 @@ class InstantParameter(Instant):
 class Parameters(WireSchema):
     """What every query of a view takes."""
 
+    error_messages = {"unknown": "is not a parameter of this address"}  # noqa: RUF012
+
     min_position = NumberParameter(
         least=0,
         most=GREATEST_INTEGER,

@@ -11,7 +11,6 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 from commands.answers import Answer
 from commands.dispatch import Request
 from commands.ports import Clock
-from domain.recorded import RecordedEvent
 
 
 class Commands(Protocol):
@@ -35,30 +34,6 @@ class Views(Protocol):
         """Wait until readers of all these views see the event at a position; False if they do not within the time."""
 
 
-class EventPage(msgspec.Struct, frozen=True):
-    """Events of the log in order. `more`: there are others after them; `head`: the position of the log's last event."""
-
-    events: list[RecordedEvent]
-    more: bool
-    head: int
-
-
-class Events(Protocol):
-    """Reads the log."""
-
-    def page(self, after: int, limit: int, *, tag: str | None = None, stream_id: str | None = None) -> EventPage:
-        """Return the next events after a position, only of one tag or of one stream where these are named."""
-
-    def read_stream(self, stream_id: str) -> list[RecordedEvent]:
-        """Return all events of a stream, in order."""
-
-    def stream_of_case(self, case_number: str) -> str | None:
-        """Return the id of the stream of the ticket with a case number."""
-
-    def head(self) -> int:
-        """Return the position of the log's last event, 0 if it has none."""
-
-
 class SettableClock(Clock, Protocol):
     """The clock of a desk under test."""
 
@@ -75,7 +50,6 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     commands: Commands
     connections: Connections
     views: Views
-    events: Events
     clock: Clock
     test_clock: SettableClock | None = None
     environment: str = "development"

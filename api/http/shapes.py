@@ -312,3 +312,95 @@ class CloudEvent(Shape, kw_only=True):
     causationid: str | UnsetType = UNSET
     actor: str
     commandid: str
+
+
+class CustomerShape(Shape, kw_only=True):
+    """A customer."""
+
+    customer_id: str
+    name: str
+    contacts: list[PersonShape]
+    products: list[str]
+    account_manager: str | UnsetType = UNSET
+    version: int
+    position: Position
+
+
+class LedgerLineShape(Shape, kw_only=True):
+    """A line of a journal entry; the lines of an entry sum up to 0 in each commodity."""
+
+    account: str
+    commodity: str
+    amount: int
+
+
+class JournalEntry(Shape, kw_only=True):
+    """A journal entry; it is never changed."""
+
+    entry: str
+    kind: str
+    customer_id: str
+    subject: str
+    caused_by: str | UnsetType = UNSET
+    positions: Positions
+    occurred_at: datetime
+    worked_at: datetime | UnsetType = UNSET
+    posted_at: datetime
+    period: Month
+    lines: list[LedgerLineShape]
+
+
+class Balance(Shape, kw_only=True):
+    """What stands on an account of a customer."""
+
+    customer_id: str
+    account: str
+    commodity: str
+    amount: int
+
+
+class SettingVersion(Shape, kw_only=True):
+    """A published version of a setting."""
+
+    kind: str
+    name: str
+    version: int
+    effective_from: datetime
+    content: dict[str, Any]
+    position: Position
+
+
+class BreachShape(Shape, kw_only=True):
+    """A target that was missed (SUPPORT_POLICY T7)."""
+
+    ticket_id: str
+    customer_id: str
+    clock: ClockName
+    instance: int
+    target_seconds: Seconds
+    due_at: datetime
+    breached_at: datetime
+    calendar: str
+    calendar_version: int
+    policy_version: int
+    position: Position
+
+
+class DueShape(Shape, kw_only=True):
+    """The next deadline of a running ticket."""
+
+    ticket_id: str
+    case_number: str
+    customer_id: str
+    clock: ClockName
+    instance: int
+    due_at: datetime
+    target_seconds: Seconds
+
+
+class SlaOverview(Shape, kw_only=True):
+    """The first of both lists."""
+
+    breaches: list[BreachShape]
+    due_soon: list[DueShape]
+    as_of_position: Position

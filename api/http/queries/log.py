@@ -1,14 +1,16 @@
-"""Questions about the log itself, and about how far the views have come."""
+"""Questions about the log itself, the desk's settings, and how far the views have come."""
 
 from typing import Any
 
 from api.http.cloud_events import cloud_event
 from api.http.parameters import DEFAULT_ROWS, MOST_ROWS, NumberParameter, Parameters
 from api.http.queries.query import Asked, Query
-from api.http.shapes import CloudEvent, Page
+from api.http.shapes import CloudEvent, Page, SettingVersion
 from commands.wire.fields import Choice, Line
 from commands.wire.json_text import GREATEST_INTEGER
 from domain.tags import EVENT_TYPES
+from infra.feed import read_page
+from projections import setting
 
 
 class EventsParameters(Parameters):
@@ -26,8 +28,8 @@ class EventsParameters(Parameters):
 
 def _events(asked: Asked) -> Any:
     wanted = asked.parameters
-    page = asked.services.events.page(
-        wanted["after"], wanted["limit"], tag=wanted.get("type"), stream_id=wanted.get("stream")
+    page = read_page(
+        asked.connection, wanted["after"], wanted["limit"], tag=wanted.get("type"), stream_id=wanted.get("stream")
     )
     body: dict[str, Any] = {
         "items": [cloud_event(each) for each in page.events],
@@ -38,7 +40,19 @@ def _events(asked: Asked) -> Any:
     return body
 
 
+def _settings(asked: Asked) -> Any:
+    return setting.published(asked.connection)
+
+
 QUERIES = (
+    Query(
+        path="/v1/settings",
+        name="settings",
+        summary="All versions of all settings of the desk: calendars, SLA policy, plans.",
+        views=(setting.VIEW.name,),
+        shapes=(Page[SettingVersion],),
+        answer=_settings,
+    ),
     Query(
         path="/v1/events",
         name="events",

@@ -1,6 +1,7 @@
 """How every question is answered: check, wait for the view, look, answer."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import psycopg2
@@ -13,8 +14,11 @@ from api.http.queries.query import Asked, Query
 from api.http.replies import JSON, ProblemRaised, etag, json_reply
 from api.http.requests import check_acceptable
 from api.http.services import Services
+from commands.wire.fields import IDENTIFIER_PATTERN
 from commands.wire.schema import FieldError, InvalidData
 from projections.reading import InvalidCursor
+
+_identifier = re.compile(IDENTIFIER_PATTERN)
 
 
 def queries_blueprint(services: Services) -> Blueprint:
@@ -28,8 +32,12 @@ def queries_blueprint(services: Services) -> Blueprint:
 def _route(query: Query, services: Services) -> Callable[..., Response]:
     def answer(**path: str) -> Response:
         check_acceptable(JSON)
+        for name, value in path.items():
+            # What cannot be an id or case number is unknown; a NUL among it would be an error of the database.
+            if _identifier.fullmatch(value) is None:
+                raise query.failures[0](f"there is no {name} {value!r}")
         parameters = read_parameters(query.parameters)
-        _wait(query, services, parameters.get("min_position"), parameters.get("wait_ms", 0))
+        _wait(query, services, parameters)
         with services.connections.connection() as connection:
             body = _look(query, Asked(services=services, path=path, parameters=parameters, connection=connection))
         return json_reply(body, headers={"ETag": etag(body["version"])} if query.tagged else None)
@@ -47,13 +55,14 @@ def _look(query: Query, asked: Asked) -> Any:
         raise InvalidData([FieldError("/cursor", "is no cursor of this list")]) from error
 
 
-def _wait(query: Query, services: Services, position: int | None, wait_ms: int) -> None:
-    """Wait until what the query reads has passed the position; ends the request with 503 if that takes too long."""
-    if position is None:
+def _wait(query: Query, services: Services, parameters: Mapping[str, Any]) -> None:
+    """Wait until what the query reads has passed the position; ends the request with 503 if that takes too long.
+
+    The log itself has every position that anybody has been told of, so there is nothing to wait for.
+    """
+    position = parameters.get("min_position")
+    if position is None or not query.views:
         return
-    if query.views:
-        passed = services.views.wait_for(query.views, position, wait_ms)
-    else:
-        passed = services.events.head() >= position
-    if not passed:
+    wait_ms = parameters["wait_ms"]
+    if not services.views.wait_for(query.views, position, wait_ms):
         raise ProblemRaised(VIEW_BEHIND, f"position {position} was not reached within {wait_ms} ms")

@@ -15,6 +15,7 @@ from commands.wire.fields import Choice, Identifier, Line
 from commands.wire.json_text import GREATEST_INTEGER
 from domain.recorded import RecordedEvent
 from domain.ticket.events import Category, Urgency
+from infra.feed import holder_of, read_streams
 from projections import queue, ticket
 from projections.folding import fold
 from projections.ticket import TicketRow, TicketStatus
@@ -116,8 +117,8 @@ def _history(asked: Asked) -> Any:
 def _events_of(asked: Asked) -> list[RecordedEvent]:
     """Return all events of the case that the address names, by its id or its case number."""
     name = asked.path["ticket"]
-    stream_id = asked.services.events.stream_of_case(name) or f"ticket-{name}"
-    events = asked.services.events.read_stream(stream_id)
+    stream_id = holder_of(asked.connection, "case_number", name) or f"ticket-{name}"
+    events = read_streams(asked.connection, [stream_id])
     if not events:
         raise UnknownTicket(f"there is no ticket {name!r}")
     return events
@@ -135,7 +136,7 @@ QUERIES = (
         path="/v1/queue",
         name="queue",
         summary="Open tickets by urgency, then in the order received.",
-        views=("queue",),
+        views=(queue.VIEW.name,),
         parameters=QueueParameters(),
         shapes=(Page[QueueItem],),
         answer=_queue,
@@ -144,7 +145,7 @@ QUERIES = (
         path="/v1/tickets",
         name="tickets",
         summary="Tickets searched for, those received last first.",
-        views=("ticket",),
+        views=(ticket.VIEW.name,),
         parameters=TicketsParameters(),
         shapes=(Page[TicketShape],),
         answer=_tickets,
@@ -153,7 +154,7 @@ QUERIES = (
         path="/v1/tickets/<ticket>",
         name="ticket",
         summary="One ticket as it is now.",
-        views=("ticket",),
+        views=(ticket.VIEW.name,),
         shapes=(TicketShape,),
         answer=_ticket,
         failures=(UnknownTicket,),

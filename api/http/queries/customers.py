@@ -1,0 +1,115 @@
+"""Questions about customers: who they are, what they subscribed to, what they owe for a month."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from api.http.parameters import InstantParameter, PageParameters, Parameters
+from api.http.queries.query import Asked, Query, page_of
+from api.http.shapes import CustomerShape, Page, StatementShape, SubscriptionShape
+from commands.errors import UnknownCustomer, UnknownSubscription
+from commands.wire.fields import Period
+from domain.recorded import RecordedEvent
+from infra.feed import read_streams
+from projections import customer, statement, subscription
+
+
+class SubscriptionParameters(Parameters):
+    """The subscription now, or as it stood."""
+
+    as_of = InstantParameter(metadata={"description": "As it stood at that instant."})
+
+
+class StatementParameters(SubscriptionParameters):
+    """Of which month."""
+
+    period = Period(required=True, metadata={"example": "2026-11"})
+
+
+def _customers(asked: Asked) -> Any:
+    wanted = asked.parameters
+    return page_of(customer.page(asked.connection, cursor=wanted.get("cursor"), limit=wanted["limit"]))
+
+
+def _customer(asked: Asked) -> Any:
+    row = customer.find(asked.connection, asked.path["customer"])
+    if row is None:
+        raise UnknownCustomer(f"there is no customer {asked.path['customer']!r}")
+    return customer.shape(row)
+
+
+def _subscription(asked: Asked) -> Any:
+    if "as_of" in asked.parameters:
+        return statement.subscription(_account_as_of(asked))
+    found = statement.latest_subscription(asked.connection, asked.path["customer"])
+    if found is None:
+        raise _nothing_subscribed(asked)
+    return found
+
+
+def _statement(asked: Asked) -> Any:
+    period = asked.parameters["period"]
+    if "as_of" in asked.parameters:
+        return statement.statement(_account_as_of(asked), period)
+    account = statement.account(asked.connection, asked.path["customer"], period)
+    if account is None:
+        raise _nothing_subscribed(asked)
+    return statement.statement(account, period)
+
+
+def _account_as_of(asked: Asked) -> statement.Account:
+    streams = statement.subscription_streams(asked.connection, asked.path["customer"])
+    events: Sequence[RecordedEvent] = read_streams(asked.connection, streams)
+    account = statement.account_of(statement.until(events, asked.parameters["as_of"]))
+    if account is None:
+        raise _nothing_subscribed(asked)
+    return account
+
+
+def _nothing_subscribed(asked: Asked) -> UnknownCustomer | UnknownSubscription:
+    """Return the error that tells a customer without a subscription from nobody at all."""
+    _customer(asked)
+    return UnknownSubscription(f"customer {asked.path['customer']!r} has no subscription")
+
+
+QUERIES = (
+    Query(
+        path="/v1/customers",
+        name="customers",
+        summary="Customers by id.",
+        views=(customer.VIEW.name,),
+        parameters=PageParameters(),
+        shapes=(Page[CustomerShape],),
+        answer=_customers,
+    ),
+    Query(
+        path="/v1/customers/<customer>",
+        name="customer",
+        summary="One customer.",
+        views=(customer.VIEW.name,),
+        shapes=(CustomerShape,),
+        answer=_customer,
+        failures=(UnknownCustomer,),
+        tagged=True,
+    ),
+    Query(
+        path="/v1/customers/<customer>/subscription",
+        name="subscription",
+        summary="A customer's latest subscription: terms, allowance, packs and what is left of them.",
+        views=(customer.VIEW.name, subscription.VIEW.name),
+        parameters=SubscriptionParameters(),
+        shapes=(SubscriptionShape,),
+        answer=_subscription,
+        failures=(UnknownCustomer, UnknownSubscription),
+        tagged=True,
+    ),
+    Query(
+        path="/v1/customers/<customer>/statement",
+        name="statement",
+        summary="A customer's month: each work entry with its draws and amounts, purchases and totals.",
+        views=(customer.VIEW.name, subscription.VIEW.name),
+        parameters=StatementParameters(),
+        shapes=(StatementShape,),
+        answer=_statement,
+        failures=(UnknownCustomer, UnknownSubscription),
+    ),
+)
