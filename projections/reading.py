@@ -3,7 +3,7 @@
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -55,7 +55,7 @@ def position_of(connection: Connection, *views: str) -> int:
 
 
 def select(
-    connection: Connection, row: type[R], query: str, values: Sequence[object] | dict[str, object] = ()
+    connection: Connection, row: type[R], query: str, values: Sequence[object] | Mapping[str, object] = ()
 ) -> list[R]:
     """Return the rows of a query `FROM … WHERE …` on the table `t`."""
     with connection.cursor() as cursor:

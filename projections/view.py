@@ -44,6 +44,7 @@ E2 = TypeVar("E2", bound=Event)
 E3 = TypeVar("E3", bound=Event)
 
 Handler: TypeAlias = Callable[[R, E, RecordedEvent], R | None]
+KeyHandler: TypeAlias = Callable[[R | None, E, RecordedEvent, Key], R | None]
 Fold: TypeAlias = Callable[[Any, Any, RecordedEvent, Key], Row | None]
 Keys: TypeAlias = Callable[[Any], Iterable[Key]]
 
@@ -73,12 +74,19 @@ class Index(msgspec.Struct, frozen=True, gc=False):
 class Table(Generic[R]):
     """A table of a view with one row a key.
 
-    `key` names the key columns; by default the event has a field of the same name for each. A column that an index
-    names costs more to change than others (no heap-only update): index what seldom changes.
+    `key` names the key columns; unless `keys` says otherwise, an event has a field of the same name for each. A column
+    that an index names costs more to change than others (no heap-only update): index what seldom changes.
     """
 
     def __init__(
-        self, name: str, row: type[R], *, key: Sequence[str], indexes: Sequence[Index] = (), fillfactor: int = 75
+        self,
+        name: str,
+        row: type[R],
+        *,
+        key: Sequence[str],
+        keys: Keys | None = None,
+        indexes: Sequence[Index] = (),
+        fillfactor: int = 75,
     ) -> None:
         self.name = name
         self.row = row
@@ -87,6 +95,7 @@ class Table(Generic[R]):
         self.fillfactor = fillfactor
         self.steps: dict[type[Event], Step] = {}
         self.key_of_row = _key_getter(self.key)
+        self._keys = keys or _single(self.key)
 
     def begin(
         self, event_type: type[E]
@@ -97,7 +106,7 @@ class Table(Generic[R]):
             def fold(_: Row | None, event: E, at: RecordedEvent, __: Key) -> Row:
                 return handler(event, at)
 
-            self._add(event_type, Step(_single(self.key), fold, True))
+            self._add(event_type, Step(self._keys, fold, True))
             return handler
 
         return declare
@@ -129,25 +138,30 @@ class Table(Generic[R]):
                 return handler(row, event, at)
 
             for event_type in event_types:
-                self._add(event_type, Step(_single(self.key), fold, False))
+                self._add(event_type, Step(self._keys, fold, False))
             return handler
 
         return declare
 
+    @overload
     def on_each(
-        self, event_type: type[E], *, keys: Callable[[E], Iterable[Key]]
-    ) -> Callable[
-        [Callable[[R | None, E, RecordedEvent, Key], R | None]], Callable[[R | None, E, RecordedEvent, Key], R | None]
-    ]:
+        self, first: type[E], /, *, keys: Callable[[E], Iterable[Key]]
+    ) -> Callable[[KeyHandler[R, E]], KeyHandler[R, E]]: ...
+    @overload
+    def on_each(
+        self, first: type[E], second: type[E1], /, *, keys: Callable[[E | E1], Iterable[Key]]
+    ) -> Callable[[KeyHandler[R, E | E1]], KeyHandler[R, E | E1]]: ...
+    def on_each(
+        self, *event_types: type[Any], keys: Callable[[Any], Iterable[Key]]
+    ) -> Callable[[KeyHandler[R, Any]], KeyHandler[R, Any]]:
         """Declare what an event makes of each of several rows: `(row or None, event, at, key) -> row or None`.
 
         `keys` names the rows, each once.
         """
 
-        def declare(
-            handler: Callable[[R | None, E, RecordedEvent, Key], R | None],
-        ) -> Callable[[R | None, E, RecordedEvent, Key], R | None]:
-            self._add(event_type, Step(keys, handler, False))
+        def declare(handler: KeyHandler[R, Any]) -> KeyHandler[R, Any]:
+            for event_type in event_types:
+                self._add(event_type, Step(keys, handler, False))
             return handler
 
         return declare

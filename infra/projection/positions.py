@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from time import monotonic
 
 import msgspec
@@ -120,12 +120,11 @@ class ViewPositions:
         with self._changed:
             return self._known.get(view, 0)
 
-    def wait_for(self, views: str | Iterable[str], min_position: int, timeout_ms: int) -> bool:
-        """Wait until readers of the views see the event at `min_position`; false if they do not within the time."""
-        names = (views,) if isinstance(views, str) else tuple(views)
-        deadline = monotonic() + timeout_ms / 1000
+    def wait_for(self, views: Sequence[str], position: int, timeout_seconds: float) -> bool:
+        """Wait until readers of all these views see the event at a position; false if they do not within the time."""
+        deadline = monotonic() + timeout_seconds
         with self._changed:
-            while any(self._known.get(name, 0) < min_position for name in names):
+            while any(self._known.get(view, 0) < position for view in views):
                 left = deadline - monotonic()
                 if left <= 0:
                     return False

@@ -3,10 +3,12 @@
 import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from domain.event import Event
 from domain.personal import Person, Personal
 from domain.recorded import RecordedEvent
+from domain.sla_policy import ClockName
 from domain.ticket.events import (
     CustomerReplied,
     Deadline,
@@ -45,9 +47,9 @@ def recorded(events: Sequence[Placed], metadata: bytes = METADATA) -> list[Recor
     return records
 
 
-def segment(clock: str, instance: int, at: datetime, target_seconds: int | None = 3600) -> Segment:
+def segment(clock: ClockName, instance: int, at: datetime, target_seconds: int | None = 3600) -> Segment:
     return Segment(
-        clock=clock,  # type: ignore[arg-type]
+        clock=clock,
         instance=instance,
         started_at=at,
         target_seconds=target_seconds,
@@ -57,9 +59,9 @@ def segment(clock: str, instance: int, at: datetime, target_seconds: int | None 
     )
 
 
-def opened(number: int = 1, at: datetime = START, **fields: object) -> TicketOpened:
+def opened(number: int = 1, at: datetime = START, **fields: Any) -> TicketOpened:
     """A case with deadlines one hour (first response) and ten hours (resolution) after its receipt, round the clock."""
-    values = {
+    values: dict[str, Any] = {
         "ticket_id": f"t{number}",
         "customer_id": f"c{number % 7}",
         "case_number": f"C-{number:06}",
@@ -77,13 +79,13 @@ def opened(number: int = 1, at: datetime = START, **fields: object) -> TicketOpe
             Deadline(clock="resolution", instance=1, due_at=at + timedelta(hours=10)),
         ),
     }
-    return TicketOpened(**{**values, **fields})  # type: ignore[arg-type]
+    return TicketOpened(**{**values, **fields})
 
 
-def case_story(number: int, rng: random.Random) -> Iterator[Event]:
+def case_story(number: int, rng: random.Random) -> Iterator[Event]:  # noqa: PLR0912 - a branch an event
     """The life of one case, in events that its decider could have made, up to an end by chance."""
     at = START + timedelta(minutes=number)
-    ticket = {"ticket_id": f"t{number}", "customer_id": f"c{number % 7}"}
+    ticket: dict[str, Any] = {"ticket_id": f"t{number}", "customer_id": f"c{number % 7}"}
     due = at + timedelta(hours=10)
     yield opened(number, at, urgency=rng.choice(["low", "normal", "high"]))
     if rng.random() < 0.1:
@@ -112,7 +114,12 @@ def case_story(number: int, rng: random.Random) -> Iterator[Event]:
                 waiting = False
                 yield TicketResumed(occurred_at=at, deadlines=going_on, **ticket)
             case 5 if not ended:
-                entry = {"entry_id": f"w{number}-{at:%d%H%M}", "agent": "Sam", "activity": "call", "started_at": at}
+                entry: dict[str, Any] = {
+                    "entry_id": f"w{number}-{at:%d%H%M}",
+                    "agent": "Sam",
+                    "activity": "call",
+                    "started_at": at,
+                }
                 yield WorkLogged(occurred_at=at, duration_seconds=rng.randint(1, 9000), **entry, **ticket)
             case 6 if not ended:
                 ended, waiting = True, False
@@ -125,7 +132,7 @@ def case_story(number: int, rng: random.Random) -> Iterator[Event]:
                 yield TicketReopened(occurred_at=at, reason=Personal("?"), segments=again, deadlines=going_on, **ticket)
             case 8:
                 if at > due and not ended and reopenings == 0:
-                    breach = {"calendar": "24x7", "calendar_version": 0, "policy_version": 1}
+                    breach: dict[str, Any] = {"calendar": "24x7", "calendar_version": 0, "policy_version": 1}
                     yield ServiceLevelBreached(
                         occurred_at=at,
                         clock="resolution",

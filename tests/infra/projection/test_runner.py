@@ -5,20 +5,20 @@ from typing import Any
 
 import psycopg2
 import pytest
-from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from infra.projection.builds import PositionMoved, begin_build, live_build
 from infra.projection.feed import read_batch
 from infra.projection.rebuild import finish
 from infra.projection.runner import BuildRunner, view_connection
-from projections import queue, ticket
+from projections import due, queue, sla, ticket
 from projections.folding import fold
 from projections.reading import select
 from projections.view import View
 from tests.infra.projection.conftest import Append
 from tests.projections.stories import desk_story, recorded
 
-VIEWS = (queue.VIEW, ticket.VIEW)
+VIEWS = (queue.VIEW, ticket.VIEW, sla.VIEW, due.VIEW)
 
 
 def rows_of(connection: Connection, view: View) -> dict[str, list[Any]]:

@@ -1,0 +1,15 @@
+"""Which views are there? The list that the projector runs and that `caselog rebuild` chooses from."""
+
+from projections import customer, due, ledger, queue, setting, sla, subscription, ticket
+from projections.view import View
+
+VIEWS: tuple[View, ...] = (
+    queue.VIEW,
+    ticket.VIEW,
+    sla.VIEW,
+    ledger.VIEW,
+    subscription.VIEW,
+    customer.VIEW,
+    due.VIEW,
+    setting.VIEW,
+)

@@ -1,0 +1,115 @@
+"""What does the journal say? Entries with their lines, and balances, now or as they stood at an instant."""
+# ruff: noqa: S608 - queries are put together from our code alone; values travel apart
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+import msgspec
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+
+from projections.ledger import VIEW, LedgerLine
+from projections.reading import Json, Page, decode_cursor, encode_cursor, position_of, select, without_nulls
+
+
+class LedgerFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """Which entries are asked for; a field left out asks for all. An entry is shown with all its lines.
+
+    `caused_by` is the position of an event, or the id of a work entry or pack that an entry is about or was caused by.
+    `as_of` leaves out what was recorded after that instant.
+    """
+
+    customer: str | None = None
+    account: str | None = None
+    period: str | None = None
+    caused_by: str | None = None
+    as_of: datetime | None = None
+
+
+_CONDITIONS: dict[str, str] = {
+    "customer": "customer_id = %(customer)s",
+    "account": "account = %(account)s",
+    "period": "period = %(period)s",
+    "as_of": "occurred_at <= %(as_of)s",
+}
+
+
+def entries(connection: Connection, filters: LedgerFilters, *, cursor: str | None = None, limit: int = 50) -> Page:
+    """Return journal entries in the order of the log. Raises `InvalidCursor`."""
+    position = position_of(connection, VIEW.name)
+    values, conditions = _filtered(filters)
+    values["limit"] = limit + 1
+    if cursor is not None:
+        values["position"], values["part"] = decode_cursor(cursor, tuple[int, int])
+        conditions.append("(position, part) > (%(position)s, %(part)s)")
+    lines = select(
+        connection,
+        LedgerLine,
+        "FROM (SELECT DISTINCT position, part FROM ledger"
+        f" WHERE {' AND '.join(conditions) or 'true'} ORDER BY position, part LIMIT %(limit)s) AS e"
+        " JOIN ledger t USING (position, part) ORDER BY t.position, t.part, t.line",
+        values,
+    )
+    found = list(_entries(lines))
+    more = len(found) > limit
+    shown = [shape(entry) for entry in found[:limit]]
+    last = found[limit - 1][0] if more else None
+    return Page(shown, position, None if last is None else encode_cursor((last.position, last.part)))
+
+
+def shape(lines: Sequence[LedgerLine]) -> Json:
+    """A journal entry with its lines."""
+    first = lines[0]
+    return without_nulls(
+        {
+            "entry": f"{first.position}-{first.part}",
+            "kind": first.kind,
+            "customer_id": first.customer_id,
+            "subject": first.subject,
+            "caused_by": first.caused_by,
+            "positions": [first.position],
+            "occurred_at": first.occurred_at,
+            "worked_at": first.worked_at,
+            "posted_at": first.posted_at,
+            "period": first.period,
+            "lines": [{"account": line.account, "commodity": line.commodity, "amount": line.amount} for line in lines],
+        }
+    )
+
+
+def balances(connection: Connection, filters: LedgerFilters) -> Page:
+    """Return the balance of each account of each customer that is not zero, by customer and account."""
+    position = position_of(connection, VIEW.name)
+    running = filters.as_of is None and filters.period is None and filters.caused_by is None
+    values, conditions = _filtered(filters)
+    where = " AND ".join(conditions) or "true"
+    columns = "customer_id, account, commodity"
+    query = (
+        f"SELECT {columns}, amount FROM ledger_balance WHERE {where} AND amount <> 0 ORDER BY {columns}"
+        if running
+        else f"SELECT {columns}, sum(amount)::bigint FROM ledger WHERE {where} GROUP BY {columns}"
+        f" HAVING sum(amount) <> 0 ORDER BY {columns}"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        names = ("customer_id", "account", "commodity", "amount")
+        return Page([dict(zip(names, row, strict=True)) for row in cursor], position)
+
+
+def _filtered(filters: LedgerFilters) -> tuple[dict[str, Any], list[str]]:
+    values = msgspec.structs.asdict(filters)
+    conditions = [_CONDITIONS[name] for name, value in values.items() if value is not None and name in _CONDITIONS]
+    caused_by = filters.caused_by
+    if caused_by is not None:
+        if caused_by.isdecimal():
+            conditions.append("(position = %(cause)s OR subject = %(caused_by)s OR caused_by = %(caused_by)s)")
+            values["cause"] = min(int(caused_by), 2**63 - 1)
+        else:
+            conditions.append("(subject = %(caused_by)s OR caused_by = %(caused_by)s)")
+    return values, conditions
+
+
+def _entries(lines: Sequence[LedgerLine]) -> Iterator[list[LedgerLine]]:
+    for _, group in groupby(lines, key=lambda line: (line.position, line.part)):
+        yield list(group)
