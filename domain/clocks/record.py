@@ -39,22 +39,24 @@ def segments(instances: Iterable[Instance], at: datetime, levels: ServiceLevels,
 
 
 def with_deadlines(event: E, clocks: Clocks | None, levels: ServiceLevels) -> E:
-    """The event with the due instant of every clock that it starts, stops, ends or moves.
+    """The event with the due instant of every clock that it starts, stops, ends, moves or counts anew.
 
     `clocks` are those before the event; its own `deadlines` are overwritten.
     """
     after = evolve(clocks, event)
     if after is None:
         return event
-    before = {} if clocks is None else {each.clock: each for each in clocks.latest}
+    before = {} if clocks is None else {(each.clock, each.number): each for each in clocks.latest}
     deadlines = []
     for each in after.latest:
-        was = before.get(each.clock)
-        if was is not None and was.number != each.number:
-            was = None
+        was = before.get((each.clock, each.number))
+        if was is not None and was.ended_at is not None and each.ended_at is not None:
+            continue
         due = _due(each, was, after, levels)
-        ended_before = was is not None and was.ended_at is not None and each.ended_at is not None
-        if due != (None if was is None else was.due_at) and not ended_before:
+        known = None if was is None or was.ended_at is not None else was.due_at
+        # A new segment says when it is due even if that is when it was: readers start it without a due instant.
+        anew = due is not None and (was is None or was.segments is not each.segments)
+        if due != known or anew:
             deadlines.append(Deadline(clock=each.clock, instance=each.number, due_at=due))
     return replace(event, deadlines=tuple(deadlines))
 

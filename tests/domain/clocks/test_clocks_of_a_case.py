@@ -316,7 +316,7 @@ def test_a_missed_resolution_is_not_missed_again_after_reopening() -> None:
     given = after(opened(RECEIPT), resolved(nov(30, 9)))
     (event,) = given.when(reopened(nov(30, 10))).events
     assert isinstance(event, TicketReopened)
-    assert event.deadlines == (deadline("resolution", None),)
+    assert event.deadlines == ()
     given.having(reopened(nov(30, 10))).when(due_recorded(nov(30, 17))).then_nothing()
 
 

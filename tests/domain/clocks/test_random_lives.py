@@ -1,0 +1,164 @@
+"""Random lives of a case: what the events say of its clocks must not depend on when anybody looked."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from domain.clocks.arithmetic import due_at, elapsed_seconds
+from domain.clocks.explain import History, evolve_history, readings
+from domain.clocks.levels import ServiceLevels
+from domain.refusal import Refusal
+from domain.ticket.commands import TicketCommand
+from domain.ticket.decide import decide
+from domain.ticket.events import ServiceLevelBreached, TicketEvent
+from domain.ticket.state import Ticket, evolve
+from tests.domain.ticket.cases import (
+    CALENDAR,
+    POLICY,
+    closed,
+    customer_writes,
+    due_recorded,
+    noted,
+    nov,
+    opened,
+    policy,
+    reopened,
+    resolved,
+    resumed,
+    staff_replies,
+    waits_for_customer,
+    waits_for_partner,
+)
+
+Act = Callable[[datetime, ServiceLevels], TicketCommand]
+
+START = nov(23, 10)
+
+
+def waits(now: datetime, levels: ServiceLevels) -> TicketCommand:
+    return waits_for_customer(now, levels=levels)
+
+
+def waits_for_other(now: datetime, levels: ServiceLevels) -> TicketCommand:
+    return waits_for_partner(now, levels=levels)
+
+
+def resolves(now: datetime, levels: ServiceLevels) -> TicketCommand:
+    return resolved(now, levels=levels)
+
+
+ACTS: list[Act] = [
+    customer_writes,
+    staff_replies,
+    noted,
+    waits,
+    waits_for_other,
+    resumed,
+    resolves,
+    reopened,
+    closed,
+]
+
+minutes = st.integers(0, 14 * 1440)
+targets = st.one_of(st.none(), st.sampled_from([0, 1800, 7200, 32_400, 64_800]))
+lives = st.lists(st.tuples(minutes, st.sampled_from(ACTS)), max_size=10).map(
+    lambda life: sorted(life, key=lambda each: each[0])
+)
+
+
+@st.composite
+def desks(draw: st.DrawFn) -> ServiceLevels:
+    """A desk whose policy and calendar change once or twice while the case runs."""
+    policies = [
+        policy(
+            number,
+            START + timedelta(minutes=draw(minutes)),
+            first_response=draw(targets),
+            next_response=draw(targets),
+            resolution=draw(targets),
+        )
+        for number in range(2, 2 + draw(st.integers(0, 2)))
+    ]
+    second = replace(
+        CALENDAR, version=2, hours={"mon-sat": "06:00-20:00"}, effective_from=START + timedelta(minutes=draw(minutes))
+    )
+    return ServiceLevels([POLICY, *policies], [[CALENDAR, second]])
+
+
+def live(levels: ServiceLevels, acts: list[tuple[int, Act]], looks: list[int]) -> list[TicketEvent]:
+    """The events of a case that is opened, acted on, looked after by the timekeeper, and looked at in the end."""
+    steps: list[tuple[int, int, Act]] = [(minute, 1, act) for minute, act in acts]
+    steps += [(minute, 0, due_recorded) for minute in looks]
+    commands: list[TicketCommand] = [opened(START, levels)]
+    commands += [act(START + timedelta(minutes=m), levels) for m, _, act in sorted(steps, key=lambda s: s[:2])]
+    commands.append(due_recorded(START + timedelta(days=20), levels))
+    state: Ticket | None = None
+    events: list[TicketEvent] = []
+    for command in commands:
+        try:
+            decided = decide(command, state)
+        except Refusal:
+            continue
+        for event in decided:
+            state = evolve(state, event)
+        events += decided
+    return events
+
+
+def fold(events: list[TicketEvent]) -> History:
+    history: History | None = None
+    for event in events:
+        history = evolve_history(history, event, 0)
+    assert history is not None
+    return history
+
+
+@settings(max_examples=150, deadline=None)
+@given(desks(), lives, st.lists(minutes, max_size=15))
+def test_the_clocks_do_not_depend_on_when_the_timekeeper_looked(
+    levels: ServiceLevels, life: list[tuple[int, Act]], looks: list[int]
+) -> None:
+    assert fold(live(levels, life, looks)) == fold(live(levels, life, []))
+
+
+@settings(max_examples=150, deadline=None)
+@given(desks(), lives)
+def test_a_breach_is_recorded_for_every_target_that_time_ran_over_and_for_no_other(
+    levels: ServiceLevels, life: list[tuple[int, Act]]
+) -> None:
+    events = live(levels, life, [])
+    history: History | None = None
+    for event in events:
+        history = evolve_history(history, event, 0)
+        assert history is not None
+        for each in history.clocks.running:
+            if not each.missed:
+                # What the events say is due is what the arithmetic says after them.
+                assert each.due_at == due_at(each, history.clocks.pauses_of(each.clock), levels.calendars)
+        if isinstance(event, ServiceLevelBreached):
+            clocks = history.clocks
+            (missed,) = (each for each in clocks.latest if each.clock == event.clock)
+            reached = elapsed_seconds(missed, clocks.pauses_of(event.clock), levels.calendars, event.breached_at)
+            assert reached >= event.target_seconds
+            assert event.breached_at < event.occurred_at
+    keys = [(e.clock, e.instance, e.target_seconds) for e in events if isinstance(e, ServiceLevelBreached)]
+    assert len(keys) == len(set(keys))
+
+
+@settings(max_examples=100, deadline=None)
+@given(desks(), lives, st.integers(0, 30))
+def test_the_reasons_tile_the_time_and_add_up_to_what_has_elapsed(
+    levels: ServiceLevels, life: list[tuple[int, Act]], days: int
+) -> None:
+    now = START + timedelta(days=20 + days, hours=5)
+    for reading in readings(fold(live(levels, life, [])), levels.calendars, now):
+        end = reading.ended_at or now
+        assert [reading.started_at, *(each.end for each in reading.why)] == [
+            *(each.start for each in reading.why),
+            max(end, reading.started_at),
+        ]
+        assert sum(each.seconds for each in reading.why if each.kind == "counted") == reading.elapsed_seconds
+        assert all(each.seconds > 0 for each in reading.why)
