@@ -37,7 +37,7 @@ class DataFolder:
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
         self.cluster = self.path / "cluster"
-        self._password_file = self.path / "pgpass"
+        self.password_file = self.path / "pgpass"
         self._socket_record = self.path / "socket-folder"
         self._log = self.path / "postgres.log"
 
@@ -79,7 +79,7 @@ class DataFolder:
         unfinished.mkdir(mode=0o700)
         os.chown(unfinished, account.uid, account.gid)
         password = secrets.token_urlsafe(32)
-        _write_private(self._password_file, f"*:*:*:*:{password}\n")
+        _write_private(self.password_file, f"*:*:*:*:{password}\n")
         once = self.path / "initial-password"
         try:
             _write_private(once, password)
@@ -118,8 +118,8 @@ class DataFolder:
                 f"{self.cluster} was written by PostgreSQL {version}, this Caselog carries {_MAJOR_VERSION}: "
                 "carry the desk over with pg_dump and psql"
             )
-        if not os.access(self._password_file, os.R_OK):
-            raise EmbeddedServerError(f"{self._password_file}, the password of this cluster, cannot be read")
+        if not os.access(self.password_file, os.R_OK):
+            raise EmbeddedServerError(f"{self.password_file}, the password of this cluster, cannot be read")
 
     def create_database(self, socket_folder: Path) -> None:
         """Make the database unless it is there (it is not after a first start, nor after an interrupted one)."""
@@ -135,7 +135,7 @@ class DataFolder:
 
         Whoever sits at that path in the server's place learns nothing: both sides must prove that they know it.
         """
-        host, passfile = quote(str(socket_folder), safe=""), quote(str(self._password_file), safe="")
+        host, passfile = quote(str(socket_folder), safe=""), quote(str(self.password_file), safe="")
         return (
             f"postgresql://{_ROLE}@/{database}?host={host}&port={PORT}&passfile={passfile}&require_auth=scram-sha-256"
         )
@@ -185,6 +185,13 @@ class DataFolder:
         """The server's first process. A pid that was reused by another program since is not taken for it."""
         pid = self._recorded_pid()
         return next((process for process in self.server_processes() if process.pid == pid), None)
+
+    def is_ready(self) -> bool:
+        """Whether the postmaster says, in the last line of its file, that recovery is over and clients may come."""
+        try:
+            return (self.cluster / "postmaster.pid").read_text().split("\n")[7].strip() == "ready"
+        except (OSError, IndexError):
+            return False
 
     def forget_postmaster(self) -> None:
         """Remove `postmaster.pid`, which hinders a start when its pid has been reused. Only while none works here."""

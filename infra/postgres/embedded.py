@@ -197,10 +197,15 @@ class EmbeddedServer:
         finally:
             os.close(log)
         self._postmaster = psutil.Process(self._child.pid)
-        while not self._data.answers(folder):  # no limit: recovery after a crash takes its time
+        while not self._data.is_ready():  # no limit: recovery after a crash takes its time
             if self._child.poll() is not None:
                 raise EmbeddedServerError(f"PostgreSQL did not start:\n{self._data.logged_since(begun)}")
             sleep(0.02)
+        if not self._data.answers(folder):
+            raise EmbeddedServerError(
+                f"PostgreSQL started, but not with the password in {self._data.password_file}:\n"
+                f"{self._data.logged_since(begun)}"
+            )
 
     def _make_socket_folder(self, account: Account, wanted: Path | None) -> Path:
         """A new private folder: `wanted` if it was ours and has been cleaned away, else one of a fresh name."""

@@ -12,8 +12,8 @@ from threading import Condition
 from time import monotonic
 
 import psycopg2
-from psycopg2.extensions import STATUS_READY, TRANSACTION_STATUS_UNKNOWN, parse_dsn
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+from psycopg2.extensions import parse_dsn
 from psycopg2.extras import register_uuid
 
 
@@ -134,11 +134,10 @@ class ConnectionPool:
             connection.close()  # its transaction dies with it
 
     def _give_back(self, connection: Connection) -> None:
-        broken = bool(connection.closed) or connection.info.transaction_status == TRANSACTION_STATUS_UNKNOWN
-        if not broken and connection.autocommit and connection.status == STATUS_READY:
+        if not connection.closed and connection.autocommit:
             connection.autocommit = False
         with self._changed:
-            if broken or self._closed:
+            if self._closed:
                 self._open -= 1
                 connection.close()
             else:
@@ -147,7 +146,7 @@ class ConnectionPool:
 
 
 def _hung_up(connection: Connection) -> bool:
-    """Whether the server ended an idle connection: it has then sent its farewell or closed the socket.
+    """Whether an idle connection is broken, or was ended by the server: its farewell or the socket's end then waits.
 
     Nothing else arrives unasked on a connection that listens to no channel, so this costs no round trip.
     """

@@ -114,8 +114,12 @@ def test_never_more_connections_than_its_size_whatever_the_number_of_threads(dat
     assert 1 <= len(seen) <= most
 
 
-def test_a_connection_that_broke_in_use_fails_its_work_and_is_thrown_away(pool: ConnectionPool) -> None:
+@pytest.mark.parametrize("autocommit", [False, True])
+def test_a_connection_that_broke_in_use_fails_its_work_and_is_thrown_away(
+    pool: ConnectionPool, autocommit: bool
+) -> None:
     with pytest.raises(psycopg2.OperationalError), pool.connection() as connection, connection.cursor() as cursor:
+        connection.autocommit = autocommit
         cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
     assert pool.in_use == 0
     assert value(pool, "SELECT 1") == 1
