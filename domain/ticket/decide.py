@@ -50,8 +50,8 @@ from domain.ticket.refusals import (
     TicketExists,
     TicketIsClosed,
     TicketIsResolved,
+    TicketNotOpened,
     TicketNotResolved,
-    UnknownTicket,
     WorkInFuture,
     WrongEmergencyKind,
 )
@@ -78,7 +78,7 @@ def decide(command: TicketCommand, state: Ticket | None) -> list[TicketEvent]:
     if isinstance(command, OpenTicket):
         return _open(command, state)
     if state is None:
-        raise UnknownTicket("there is no such ticket")
+        raise TicketNotOpened("the ticket has not been opened")
     fallen_due = catch_up(state, command.now, command.levels)
     for event in fallen_due:
         state = evolve(state, event) or state

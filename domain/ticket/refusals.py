@@ -4,10 +4,10 @@ from domain.refusal import Refusal
 from domain.ticket.events import EmergencyKind
 
 
-class UnknownTicket(Refusal):
-    """There is no such case."""
+class TicketNotOpened(Refusal):
+    """A case begins with its request; there is none under that id."""
 
-    code = "unknown_ticket"
+    code = "ticket_not_opened"
 
 
 class TicketExists(Refusal):

@@ -35,8 +35,8 @@ from domain.ticket.refusals import (
     TicketExists,
     TicketIsClosed,
     TicketIsResolved,
+    TicketNotOpened,
     TicketNotResolved,
-    UnknownTicket,
     WorkInFuture,
     WrongEmergencyKind,
 )
@@ -462,7 +462,7 @@ COMMANDS: list[Callable[[datetime], TicketCommand]] = [
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_there_has_to_be_a_ticket(command: Callable[[datetime], TicketCommand]) -> None:
-    ticket.given().when(command(NOW)).then_refused(UnknownTicket)
+    ticket.given().when(command(NOW)).then_refused(TicketNotOpened)
 
 
 def test_every_refusal_has_a_code_of_its_own() -> None:
