@@ -34,7 +34,7 @@ class CaselogApplication(Application[str]):
 
     def __init__(self, env: EnvType | None = None) -> None:
         super().__init__(env)
-        self.log = cast("Log", self.recorder)
+        self.event_log = cast("Log", self.recorder)
 
     def load(self, stream_id: str, evolve: Evolve[S]) -> Loaded[S]:
         """Return the stream's state; version 0 and no state where it has no event."""

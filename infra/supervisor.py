@@ -90,7 +90,7 @@ class Supervisor:
         quick = self._quick_deaths.get(subcommand, 0) + 1 if lived_seconds < _QUICK_SECONDS else 0
         self._quick_deaths[subcommand] = quick
         if quick >= _QUICK_DEATHS:
-            raise KeepsDying(f"`caselog {subcommand}` ended {quick} times right after its start (last exit code {code})")
+            raise KeepsDying(f"`caselog {subcommand}` ended {quick} times right after its start (exit code {code})")
         log.warning("process ended and is started again", process=subcommand, exit_code=code)
         self._start(subcommand)
 

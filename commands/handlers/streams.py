@@ -43,9 +43,9 @@ def ticket_named(work: UnitOfWork, name: str) -> tuple[Stream[Ticket], Ticket]:
     stream_id = f"ticket-{name}"
     if name.startswith("C-"):
         stream_id = work.holder("case_number", name) or stream_id
-    stream = work.stream(stream_id, EVOLVE_TICKET)
+    stream: Stream[Ticket] = work.stream(stream_id, EVOLVE_TICKET)
     if stream.state is None:
         raise UnknownTicket(f"there is no ticket {name!r}", pointer="/ticket")
-    work.belongs(stream, stream.state.customer_id)
+    work.belongs(stream, stream.state.case.customer_id)
     work.expect(stream)
     return stream, stream.state

@@ -50,7 +50,7 @@ def open_ticket(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -
     existing_customer(work, customer_id)
     ticket_id = str(uuid_utils.uuid7())
     case_number = work.next_case_number()
-    stream = work.stream(f"ticket-{ticket_id}", EVOLVE_TICKET, customer_id=customer_id, is_new=True)
+    stream: Stream[Ticket] = work.stream(f"ticket-{ticket_id}", EVOLVE_TICKET, customer_id=customer_id, is_new=True)
     work.claim("case_number", case_number, stream.id)
     error, emergency = data.get("error"), data.get("emergency")
     command = OpenTicket(

@@ -1,0 +1,186 @@
+"""The process that records what falls due by itself: it asks the view `due`, and turns each item into a command.
+
+The commands' ids derive from what is due, and every decider records a thing once, so nothing goes wrong where two
+timekeepers overlap, where one starts again in the middle, or where the view lags behind what was just recorded.
+"""
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from time import monotonic
+
+import msgspec
+import psycopg2
+import structlog
+from eventsourcing.persistence import PersistenceError
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+
+from commands.dispatch import Dispatcher
+from commands.due import DueItem, request_for
+from commands.errors import RequestError
+from commands.lookups import Settings
+from commands.ports import Clock
+from domain.business_time import whole_second
+from domain.clocks.levels import NoServiceLevels
+from domain.refusal import Refusal
+from infra.leadership import Leadership
+from infra.postgres.pool import ConnectionPool, DatabaseUnavailable, PoolTimeout
+from infra.projection.positions import ViewPositions
+from projections.due import DueRow, by_other_settings
+from projections.due import items as due_items
+from projections.pending import next_due
+
+MOST_ITEMS = 500
+"""Items taken from the view at a time."""
+
+IDLE_SECONDS = 0.5
+"""How often the view is asked while nothing is due."""
+
+SETTLED_SECONDS = 10.0
+"""How long after a change of settings cases are searched for that do not count by it yet."""
+
+_UNREACHABLE = (psycopg2.Error, PersistenceError, DatabaseUnavailable, PoolTimeout)
+
+log = structlog.get_logger()
+
+
+class _Recorded(msgspec.Struct):
+    events: list[msgspec.Raw]
+    position: int
+
+
+_decode = msgspec.json.Decoder(_Recorded).decode
+
+
+class Timekeeper:
+    """Records the missed deadlines, changed service levels and begun months of one desk, until it is stopped.
+
+    Of several timekeepers one leads; the others stand by. `dispatcher` decides by `clock`, and so does this. Streams of
+    an import that has not ended are left to it.
+    """
+
+    def __init__(
+        self,
+        *,
+        dispatcher: Dispatcher,
+        settings: Settings,
+        clock: Clock,
+        pool: ConnectionPool,
+        positions: ViewPositions,
+        leadership: Leadership,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._settings = settings
+        self._clock = clock
+        self._pool = pool
+        self._positions = positions
+        self._leadership = leadership
+        self._stopping = threading.Event()
+        self._carried: tuple[object, ...] | None = None
+        self._noticed: tuple[object, ...] | None = None
+        self._noticed_at = 0.0
+        self._searched = ""
+
+    def request_stop(self) -> None:
+        """Let `run` return after the item under way (a signal handler may call this)."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Run until stopped: wait for the lead, lead as long as the lock is held, begin again when it was lost."""
+        while self._leadership.acquire(self._stopping):
+            try:
+                while not self._stopping.is_set() and self._leadership.held():
+                    if not self._round():
+                        self._stopping.wait(IDLE_SECONDS)
+            finally:
+                self._leadership.release()
+
+    def record_what_is_due(self) -> int:
+        """Record what the view shows as due by now, and return how much was recorded.
+
+        Waits for the view to have seen it, so that the next call is not shown the same again.
+        """
+        now = self._clock.now()
+        with self._pool.connection() as connection:
+            items = [item_of(row) for row in due_rows(connection, now, MOST_ITEMS)]
+        return self._record(items) + self._record(self._other_settings(now))
+
+    def _round(self) -> bool:
+        """Return whether there was something to do."""
+        try:
+            return self.record_what_is_due() > 0
+        except _UNREACHABLE as error:
+            log.warning("the database cannot be reached; what is due is recorded later", error=str(error).strip())
+            return False
+
+    def _record(self, items: Sequence[DueItem]) -> int:
+        """Record items one by one; one that is refused does not stop the others."""
+        recorded, last_position = 0, 0
+        for item in items:
+            if self._stopping.is_set():
+                break
+            try:
+                answer = self._dispatcher.execute(request_for(item))
+            except (Refusal, RequestError):
+                log.exception("what is due was refused", stream=item.stream_id, due=item.what)
+                continue
+            body = _decode(answer.body)
+            if body.events:
+                recorded += 1
+                last_position = max(last_position, body.position)
+        if recorded:
+            log.info("recorded what was due", items=recorded, position=last_position)
+            self._positions.wait_for(("due",), last_position, timeout_seconds=10)
+        return recorded
+
+    def _other_settings(self, now: datetime) -> list[DueItem]:
+        """Return the cases whose clocks do not count by the settings in force now (SUPPORT_POLICY T6).
+
+        Once a change of settings has been carried to all of them, the view need not be searched until the next. A
+        command decided just before the change can reach the log, and the view, after it: so the search goes on a while.
+        """
+        self._settings.refresh()
+        levels, _ = self._settings.service_levels()
+        try:
+            in_force = levels.at(now)
+        except NoServiceLevels:
+            return []
+        versions = (in_force.policy_version, *sorted(in_force.calendar_versions.items()))
+        if versions == self._carried:
+            return []
+        if versions != self._noticed:
+            self._noticed, self._noticed_at = versions, monotonic()
+        with self._pool.connection() as connection:
+            rows = by_other_settings(
+                connection, in_force.policy_version, in_force.calendar_versions, limit=MOST_ITEMS, after=self._searched
+            )
+        self._searched = rows[-1].stream_id if len(rows) == MOST_ITEMS else ""
+        if not rows and monotonic() - self._noticed_at > SETTLED_SECONDS:
+            self._carried = versions
+        changed_at = max(levels.changes(datetime.min.replace(tzinfo=UTC), now), default=now)
+        return [
+            DueItem(stream_id=row.stream_id, kind="ticket", what=f"levels:{versions}", due_at=changed_at)
+            for row in rows
+        ]
+
+
+def due_rows(connection: Connection, now: datetime, limit: int) -> list[DueRow]:
+    """Return what the view shows as due by now, but for streams of an import that has not ended.
+
+    A month begins at its instant; a deadline can still be met in the second in which it falls due (SUPPORT_POLICY T7).
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM imports WHERE state <> 'ended'")
+        importing = [name for (name,) in cursor.fetchall()]
+    rows = due_items(connection, now, limit=limit, excluding_imports=importing)
+    return [
+        row for row in rows if row.due_at is not None and (row.kind == "subscription" or row.due_at < whole_second(now))
+    ]
+
+
+def item_of(row: DueRow) -> DueItem:
+    """Return the due item of a row of the view."""
+    assert row.due_at is not None  # noqa: S101 - the query asks for nothing else
+    first = next_due(row.clocks)
+    what = "month" if first is None else f"{first.clock}:{first.instance}:{first.target_seconds}"
+    return DueItem(stream_id=row.stream_id, kind=row.kind, what=what, due_at=row.due_at)
