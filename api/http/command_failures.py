@@ -36,7 +36,7 @@ from domain.ticket import refusals as ticket
 
 Failure = type[Refusal] | type[RequestError]
 
-_ON_A_TICKET: tuple[Failure, ...] = (UnknownTicket, BeyondCalendar, NoServiceLevels)
+_ON_A_TICKET: tuple[Failure, ...] = (UnknownTicket, ticket.TicketNotOpened, BeyondCalendar, NoServiceLevels)
 
 FAILURES: dict[str, tuple[Failure, ...]] = {
     "register-customer": (CustomerExists,),

@@ -50,10 +50,10 @@ def serve(config: Config) -> None:
 
 def build_worker_app() -> Flask:
     """Return the application of one worker process, over services of its own."""
-    from api.compose import api_services  # noqa: PLC0415 - only a worker needs the whole composition
+    from api.compose import worker_services  # noqa: PLC0415 - only a worker needs the whole composition
     from api.http.app import create_app  # noqa: PLC0415
 
-    return create_app(api_services(Config.from_environment()))
+    return create_app(worker_services(Config.from_environment()))
 
 
 def check_port_is_free(host: str, port: int) -> None:

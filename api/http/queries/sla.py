@@ -40,11 +40,10 @@ def _overview(asked: Asked) -> Any:
     wanted = asked.parameters
     filters = sla.SlaFilters(**choose(wanted, "customer", "clock", "before"))
     cursor, limit = wanted.get("cursor"), wanted["limit"]
-    match wanted.get("show"):
-        case "breaches":
-            return page_of(sla.missed(asked.connection, filters, cursor=cursor, limit=limit))
-        case "due_soon":
-            return page_of(sla.due_soon(asked.connection, filters, cursor=cursor, limit=limit))
+    if wanted.get("show") == "breaches":
+        return page_of(sla.missed(asked.connection, filters, cursor=cursor, limit=limit))
+    if wanted.get("show") == "due_soon":
+        return page_of(sla.due_soon(asked.connection, filters, cursor=cursor, limit=limit))
     breaches = sla.missed(asked.connection, filters, limit=limit)
     due_soon = sla.due_soon(asked.connection, filters, limit=limit)
     return {"breaches": breaches.items, "due_soon": due_soon.items, "as_of_position": breaches.as_of_position}
