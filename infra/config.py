@@ -7,6 +7,7 @@ its log. Of the desk only zone and currency stand here, and only the start that 
 import os
 import re
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self, TypeVar, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -45,6 +46,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """What the environment says, with the defaults of the README's table."""
 
     data_folder: Path
+    host: str
     port: int
     database_url: str | None
     schema: str
@@ -71,6 +73,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
         config = cls(
             data_folder=read("CASELOG_DATA", ".caselog", lambda value: Path(value).absolute()),
+            host=read("CASELOG_HOST", "127.0.0.1", _address),
             port=read("CASELOG_PORT", "8000", _whole(1, 65535)),
             database_url=read("CASELOG_DATABASE_URL", "", _database_url),
             schema=read("CASELOG_SCHEMA", "caselog", _schema),
@@ -93,6 +96,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         """Variable -> value in force, fit to be shown and logged: the database's password is left out."""
         return {
             "CASELOG_DATA": str(self.data_folder),
+            "CASELOG_HOST": self.host,
             "CASELOG_PORT": str(self.port),
             "CASELOG_DATABASE_URL": _without_password(self.database_url) if self.database_url else "",
             "CASELOG_SCHEMA": self.schema,
@@ -108,6 +112,31 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"Config({self.described()})"
+
+
+MEANINGS: Mapping[str, str] = {
+    "CASELOG_DATA": "folder of the embedded PostgreSQL; nothing outside it changes but the socket's private folder",
+    "CASELOG_HOST": "IP address that the API listens on",
+    "CASELOG_PORT": "port that the API listens on",
+    "CASELOG_DATABASE_URL": "libpq URL of a PostgreSQL 15 or later of your own; empty: embedded",
+    "CASELOG_SCHEMA": "schema of the desk; several desks can share a database",
+    "CASELOG_ZONE": "IANA zone of a desk made by this start; a desk's zone never changes",
+    "CASELOG_CURRENCY": "ISO 4217 code, likewise",
+    "CASELOG_TEST_CLOCK": "1 lets callers move the desk's clock forward; refused in production",
+    "CASELOG_ENV": "development or production",
+    "CASELOG_POOL_SIZE": "most database connections a process keeps",
+    "CASELOG_POOL_WAIT_MS": "milliseconds a request waits for one of them before it is refused",
+    "CASELOG_WORKERS": "processes of the API",
+    "CASELOG_THREADS": "threads of each",
+}
+"""What each variable is for."""
+
+
+def _address(value: str) -> str:
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is not an IP address such as 127.0.0.1") from None
 
 
 def _whole(least: int, most: int) -> Callable[[str], int]:

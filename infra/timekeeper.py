@@ -21,7 +21,7 @@ from commands.errors import RequestError
 from commands.lookups import Settings
 from commands.ports import Clock
 from domain.business_time import whole_second
-from domain.clocks.levels import NoServiceLevels
+from domain.clocks.levels import NoServiceLevels, ServiceLevels
 from domain.refusal import Refusal
 from infra.leadership import Leadership
 from infra.postgres.pool import ConnectionPool, DatabaseUnavailable, PoolTimeout
@@ -151,9 +151,7 @@ class Timekeeper:
         if versions != self._noticed:
             self._noticed, self._noticed_at = versions, monotonic()
         with self._pool.connection() as connection:
-            rows = by_other_settings(
-                connection, in_force.policy_version, in_force.calendar_versions, limit=MOST_ITEMS, after=self._searched
-            )
+            rows = cases_by_other_settings(connection, levels, now, MOST_ITEMS, after=self._searched)
         self._searched = rows[-1].stream_id if len(rows) == MOST_ITEMS else ""
         if not rows and monotonic() - self._noticed_at > SETTLED_SECONDS:
             self._carried = versions
@@ -176,6 +174,14 @@ def due_rows(connection: Connection, now: datetime, limit: int) -> list[DueRow]:
     return [
         row for row in rows if row.due_at is not None and (row.kind == "subscription" or row.due_at < whole_second(now))
     ]
+
+
+def cases_by_other_settings(
+    connection: Connection, levels: ServiceLevels, now: datetime, limit: int, *, after: str = ""
+) -> list[DueRow]:
+    """Return cases with a running clock that counts by other versions than those in force now, by stream id."""
+    in_force = levels.at(now)
+    return by_other_settings(connection, in_force.policy_version, in_force.calendar_versions, limit=limit, after=after)
 
 
 def item_of(row: DueRow) -> DueItem:

@@ -1,0 +1,53 @@
+"""The command `caselog`: what runs a desk, and what its people ask it from a shell.
+
+Exit codes: 0 done, 1 done but with something to look at (rows not imported), 2 wrong usage or configuration, 3 the
+database or another service cannot be had, 130 interrupted.
+"""
+
+import sys
+
+import click
+
+from api.cli.api import api
+from api.cli.config import config
+from api.cli.errors import exit_code_of, sentence_of
+from api.cli.history import history
+from api.cli.importing import import_
+from api.cli.project import project
+from api.cli.rebuild import rebuild
+from api.cli.timekeeper import timekeeper
+from api.cli.up import up
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="caselog", message="caselog %(version)s")
+def caselog() -> None:
+    """The event-sourced back end of a support desk.
+
+    `caselog up` runs all of it on this machine. The environment variables CASELOG_… configure it; `caselog config`
+    shows each with its meaning.
+    """
+
+
+for command in (up, api, project, timekeeper, history, import_, rebuild, config):
+    caselog.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; a failure is one sentence on standard error, never a stack trace."""
+    try:
+        caselog.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as ended:
+        sys.exit(ended.exit_code)
+    except Exception as error:
+        code = exit_code_of(error)
+        if code is None:
+            raise
+        click.echo(f"caselog: {sentence_of(error)}", err=True)
+        sys.exit(code)

@@ -1,0 +1,21 @@
+"""`caselog api`: the HTTP interface alone."""
+
+import click
+
+from api import compose
+from api.http.server import serve
+from infra.config import Config
+from infra.logging import configure_logging
+from infra.supervisor import stop_with_supervisor
+
+
+@click.command()
+def api() -> None:
+    """Serve the HTTP interface on CASELOG_HOST and CASELOG_PORT; any number may run on one database."""
+    configure_logging()
+    config = Config.from_environment()
+    stop_with_supervisor()
+    with compose.database(config) as url:
+        compose.prepare(config, url)
+        with compose.handed_down(url):
+            serve(config)

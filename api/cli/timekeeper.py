@@ -1,0 +1,27 @@
+"""`caselog timekeeper`: the timekeeper alone."""
+
+import signal
+
+import click
+
+from api import compose
+from infra.config import Config
+from infra.logging import configure_logging
+from infra.supervisor import stop_with_supervisor
+
+
+@click.command()
+def timekeeper() -> None:
+    """Record what falls due by itself: missed service levels and months that begin.
+
+    Of several that run on one database, one leads and the others stand by.
+    """
+    configure_logging()
+    config = Config.from_environment()
+    with compose.database(config) as url:
+        compose.prepare(config, url)
+        with compose.timekeeper(config, url) as keeper:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda *_: keeper.request_stop())
+            stop_with_supervisor()
+            keeper.run()

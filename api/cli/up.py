@@ -1,0 +1,117 @@
+"""`caselog up`: everything of a desk on this machine."""
+
+import json
+import os
+import signal
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from types import FrameType
+
+import click
+
+from api import compose
+from api.http.server import check_port_is_free
+from domain.desk import Desk
+from infra.config import Config
+from infra.logging import configure_logging
+from infra.postgres.embedded import EmbeddedServer
+from infra.supervisor import Supervisor
+
+PROCESSES = ("project", "timekeeper", "api")
+"""Started in this order, stopped in the reverse one."""
+
+READY_SECONDS = 60.0
+
+
+@click.command()
+def up() -> None:
+    """Run a whole desk on this machine: PostgreSQL, API, projector and timekeeper.
+
+    Without CASELOG_DATABASE_URL the database is embedded, its data in CASELOG_DATA (./.caselog). Ctrl-C stops
+    everything; the next start finds its data again.
+    """
+    configure_logging()
+    config = Config.from_environment()
+    check_port_is_free(config.host, config.port)
+    stop = _stop_signals()
+    server = None if config.database_url else EmbeddedServer(config.data_folder)
+    try:
+        click.echo(f"Starting a desk, its data in {(config.database_url and 'your database') or config.data_folder} …")
+        url = config.database_url or (server.start() if server else "")
+        desk = compose.prepare(config, url)
+        supervisor = Supervisor({**os.environ, "CASELOG_DATABASE_URL": url})
+        try:
+            supervisor.start(PROCESSES)
+            announcer = threading.Thread(target=_announce, args=(config, desk, stop), daemon=True)
+            announcer.start()
+            supervisor.run(until=_until(stop, server))
+        finally:
+            click.echo("Stopping …")
+            supervisor.stop()
+    finally:
+        if server is not None:
+            server.stop()
+    click.echo("Stopped; the data is kept.")
+
+
+def _stop_signals() -> threading.Event:
+    """Return an event that Ctrl-C, SIGTERM and a closed terminal set."""
+    stop = threading.Event()
+
+    def request_stop(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, request_stop)
+    return stop
+
+
+def _until(stop: threading.Event, server: EmbeddedServer | None) -> Callable[[], bool]:
+    """Return the supervisor's condition to stop; on the way it starts the embedded server again if that has died."""
+
+    def until() -> bool:
+        if stop.is_set():
+            return True
+        if server is not None and server.pid is None:
+            click.echo("PostgreSQL has ended and is started again.", err=True)
+            server.start()
+        return False
+
+    return until
+
+
+def _announce(config: Config, desk: Desk, stop: threading.Event) -> None:
+    """Tell the address as soon as the API answers, and what to try next."""
+    address = f"http://{config.host}:{config.port}"
+    deadline = time.monotonic() + READY_SECONDS
+    while not stop.wait(0.1):
+        if _ready(address):
+            break
+        if time.monotonic() > deadline:
+            click.echo(f"The API at {address} has not become ready within {READY_SECONDS:.0f} s.", err=True)
+            return
+    else:
+        return
+    click.echo(
+        f"""
+Caselog is ready: {address}   (zone {desk.zone}, currency {desk.currency}{", TEST CLOCK" if config.test_clock else ""})
+
+  Try next, in another terminal:
+    curl {address}/                       where everything is
+    {address}/docs             every command and query, in a browser
+    the README's first case: register a customer, open a case, log work, read the bill
+
+  Ctrl-C stops everything; the data stays in {(config.database_url and "your database") or config.data_folder}.
+"""
+    )
+
+
+def _ready(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/health/ready", timeout=2) as answer:  # noqa: S310 - our own address
+            return bool(json.load(answer)["status"] == "ready")
+    except (urllib.error.URLError, OSError, ValueError, KeyError):
+        return False

@@ -1,0 +1,172 @@
+"""The composition root: which parts a process is made of, put together from its configuration."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from multiprocessing.util import Finalize
+
+from api.http.services import Services
+from commands.application import CaselogApplication
+from commands.dispatch import Dispatcher
+from commands.founding import found_desk
+from commands.handlers.catalogue import HANDLERS
+from commands.lookups import Settings
+from commands.ports import Clock
+from domain.desk import Desk
+from infra.awaited_clock import AwaitedClock
+from infra.clock import SystemClock, TestClock
+from infra.config import Config, ConfigError
+from infra.leadership import Leadership
+from infra.postgres.embedded import EmbeddedServer
+from infra.postgres.migrations import migrate
+from infra.postgres.pool import ConnectionPool
+from infra.projection.positions import ViewPositions
+from infra.timekeeper import Timekeeper
+from projections.catalogue import VIEWS
+
+DATABASE_URL = "CASELOG_DATABASE_URL"
+
+
+@contextmanager
+def database(config: Config) -> Iterator[str]:
+    """Give the URL of the desk's database for as long as it is needed.
+
+    It is the configured server; else the embedded one of the data folder, which is started, and stopped at the end,
+    unless another process runs it already. Raises `EmbeddedServerError`.
+    """
+    url = config.database_url or EmbeddedServer.find(config.data_folder)
+    if url is not None:
+        yield url
+        return
+    with EmbeddedServer(config.data_folder) as server:
+        yield server.url
+
+
+def application(config: Config, url: str) -> CaselogApplication:
+    """Return the write side over the log of the desk."""
+    return CaselogApplication(
+        {
+            "PERSISTENCE_MODULE": "infra.log",
+            "CASELOG_DATABASE_URL": url,
+            "CASELOG_SCHEMA": config.schema,
+            "CASELOG_POOL_SIZE": str(config.pool_size),
+            "CASELOG_POOL_WAIT_MS": str(config.pool_wait_ms),
+        }
+    )
+
+
+def clock(config: Config, pool: ConnectionPool) -> Clock:
+    """Return the desk's clock."""
+    return TestClock(pool) if config.test_clock else SystemClock()
+
+
+def prepare(config: Config, url: str) -> Desk:
+    """Bring the schema up to date and found the desk if it is new.
+
+    Raises `MigrationError`, or `ConfigError` where the environment asks for another zone or currency than the desk has.
+    """
+    migrate(url, config.schema)
+    with application(config, url) as app, connection_pool(config, url) as pool:
+        desk = found_desk(app, now=clock(config, pool).now(), zone=config.zone, currency=config.currency)
+    asked = {"CASELOG_ZONE": (config.zone, desk.zone), "CASELOG_CURRENCY": (config.currency, desk.currency)}
+    problems = {
+        variable: f"this desk was created with {has}, which never changes (another desk: another CASELOG_SCHEMA)"
+        for variable, (wanted, has) in asked.items()
+        if os.environ.get(variable) and wanted != has
+    }
+    if problems:
+        raise ConfigError(problems)
+    return desk
+
+
+@contextmanager
+def timekeeper(config: Config, url: str) -> Iterator[Timekeeper]:
+    """Give a timekeeper, ready to run."""
+    with ExitStack() as stack:
+        app = stack.enter_context(application(config, url))
+        pool = stack.enter_context(connection_pool(config, url, size=4))
+        positions = stack.enter_context(view_positions(config, url))
+        desk_clock = clock(config, pool)
+        yield Timekeeper(
+            dispatcher=Dispatcher(app, desk_clock, HANDLERS),
+            settings=Settings(app),
+            clock=desk_clock,
+            pool=pool,
+            positions=positions,
+            leadership=Leadership(url, config.schema, "timekeeper"),
+        )
+
+
+@contextmanager
+def api_services(config: Config, url: str) -> Iterator[Services]:
+    """Give what a worker of the HTTP interface uses."""
+    with ExitStack() as stack:
+        app = stack.enter_context(application(config, url))
+        pool = stack.enter_context(connection_pool(config, url))
+        positions = stack.enter_context(view_positions(config, url))
+        desk_clock = clock(config, pool)
+        yield Services(
+            commands=Dispatcher(app, desk_clock, HANDLERS),
+            connections=pool,
+            views=positions,
+            clock=desk_clock,
+            test_clock=AwaitedClock(
+                desk_clock,
+                settings=Settings(app),
+                pool=pool,
+                positions=positions,
+                views=[view.name for view in VIEWS],
+            )
+            if isinstance(desk_clock, TestClock)
+            else None,
+            environment=config.environment,
+        )
+
+
+def worker_services(config: Config) -> Services:
+    """Return the services of a worker process of the HTTP interface, which close when it ends.
+
+    The process that started it has put the database's URL into its environment (`handed_down`).
+    """
+    if config.database_url is None:
+        raise ConfigError({"CASELOG_DATABASE_URL": "a worker is started by `caselog api`, which sets it"})
+    stack = ExitStack()
+    services = stack.enter_context(api_services(config, config.database_url))
+    # `atexit` does not run in the processes of multiprocessing.
+    Finalize(services, stack.close, exitpriority=10)
+    return services
+
+
+@contextmanager
+def handed_down(url: str) -> Iterator[None]:
+    """Let processes that are started meanwhile find the database by their environment."""
+    before = os.environ.get(DATABASE_URL)
+    os.environ[DATABASE_URL] = url
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[DATABASE_URL]
+        else:
+            os.environ[DATABASE_URL] = before
+
+
+@contextmanager
+def view_positions(config: Config, url: str) -> Iterator[ViewPositions]:
+    """Give the positions of the views, kept up to date by a thread."""
+    positions = ViewPositions(url, config.schema)
+    positions.start()
+    try:
+        yield positions
+    finally:
+        positions.stop()
+
+
+@contextmanager
+def connection_pool(config: Config, url: str, size: int | None = None) -> Iterator[ConnectionPool]:
+    """Give a pool of connections to the desk's schema."""
+    pool = ConnectionPool(url, config.schema, size or config.pool_size, config.pool_wait_ms / 1000)
+    try:
+        yield pool
+    finally:
+        pool.close()
