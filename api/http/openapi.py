@@ -17,7 +17,7 @@ from marshmallow import fields
 from api.http import command_failures as failures
 from api.http.batch import Batch, BatchAnswer, BatchCommand, BatchCommands, ExpectedVersion
 from api.http.correlation import HEADER
-from api.http.problem_types import CLOCK_BACKWARDS, NOT_FOUND, VIEW_BEHIND
+from api.http.problem_types import CLOCK_BACKWARDS, CLOCK_STILL_BEHIND, NOT_FOUND, VIEW_BEHIND
 from api.http.queries.catalogue import QUERIES
 from api.http.queries.query import Query
 from api.http.replies import JSON
@@ -160,7 +160,9 @@ def _test_clock() -> Json:
                 "headers": _EVERY_ANSWER,
                 "content": {JSON: {"schema": TestClockSetting}},
             },
-            **_problems((CLOCK_BACKWARDS, NOT_FOUND, *failures.OF_EVERY_BODY, *failures.OF_EVERY_ANSWER)),
+            **_problems(
+                (CLOCK_BACKWARDS, CLOCK_STILL_BEHIND, NOT_FOUND, *failures.OF_EVERY_BODY, *failures.OF_EVERY_ANSWER)
+            ),
         },
     }
 

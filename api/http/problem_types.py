@@ -20,6 +20,11 @@ INVALID_HEADER = ProblemType(
 BAD_REQUEST = ProblemType("bad_request", 400, "The request is no proper HTTP.")
 VIEW_BEHIND = ProblemType("view_behind", 503, "The view has not yet passed `min_position`; ask again.")
 CLOCK_BACKWARDS = ProblemType("clock_backwards", 422, "The test clock moves forward only.")
+CLOCK_STILL_BEHIND = ProblemType(
+    "clock_still_behind",
+    503,
+    "The test clock is set, but what fell due on the way is not done yet; setting the same instant waits again.",
+)
 INTERNAL_ERROR = ProblemType(
     "internal_error", 500, "A fault of the service, not of the request; its log has the particulars by correlation id."
 )
@@ -37,5 +42,6 @@ HTTP_PROBLEM_TYPES = (
     BAD_REQUEST,
     VIEW_BEHIND,
     CLOCK_BACKWARDS,
+    CLOCK_STILL_BEHIND,
     INTERNAL_ERROR,
 )

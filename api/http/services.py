@@ -30,7 +30,7 @@ class Connections(Protocol):
 class Views(Protocol):
     """Knows how far the views have come."""
 
-    def wait_for(self, views: Sequence[str], min_position: int, timeout_ms: int) -> bool:
+    def wait_for(self, views: Sequence[str], position: int, timeout_seconds: float) -> bool:
         """Wait until readers of all these views see the event at a position; False if they do not within the time."""
 
 
@@ -40,7 +40,7 @@ class SettableClock(Clock, Protocol):
     def set(self, instant: datetime) -> None:
         """Set the desk's clock forward, and return when everything that fell due on the way has been done.
 
-        Raises `infra.clock.ClockBackwards`.
+        Raises `infra.clock.ClockBackwards`, or `infra.awaited_clock.StillBehind`.
         """
 
 

@@ -2,12 +2,13 @@
 
 from flask import Blueprint, Response
 
-from api.http.problem_types import CLOCK_BACKWARDS
+from api.http.problem_types import CLOCK_BACKWARDS, CLOCK_STILL_BEHIND
 from api.http.replies import JSON, ProblemRaised, json_reply
 from api.http.requests import LONGEST_BODY, check_acceptable, read_json
 from api.http.services import SettableClock
 from commands.wire.fields import Instant
 from commands.wire.schema import WireSchema, load
+from infra.awaited_clock import StillBehind
 from infra.clock import ClockBackwards
 
 
@@ -34,6 +35,8 @@ def test_clock_blueprint(clock: SettableClock) -> Blueprint:
             clock.set(instant)
         except ClockBackwards as error:
             raise ProblemRaised(CLOCK_BACKWARDS, str(error)) from None
+        except StillBehind as error:
+            raise ProblemRaised(CLOCK_STILL_BEHIND, str(error)) from None
         return json_reply({"now": instant})
 
     return blueprint

@@ -5,12 +5,12 @@ from typing import Any
 from api.http.cloud_events import cloud_event
 from api.http.parameters import DEFAULT_ROWS, MOST_ROWS, NumberParameter, Parameters
 from api.http.queries.query import Asked, Query
-from api.http.shapes import CloudEvent, Page, SettingVersion
+from api.http.shapes import CloudEvent, Page, ProjectionShape, SettingVersion
 from commands.wire.fields import Choice, Line
 from commands.wire.json_text import GREATEST_INTEGER
 from domain.tags import EVENT_TYPES
-from infra.feed import read_page
-from projections import setting
+from infra.feed import head_position, read_page
+from projections import progress, setting
 
 
 class EventsParameters(Parameters):
@@ -44,7 +44,19 @@ def _settings(asked: Asked) -> Any:
     return setting.published(asked.connection)
 
 
+def _projections(asked: Asked) -> Any:
+    return {"items": progress.of_views(asked.connection), "as_of_position": head_position(asked.connection)}
+
+
 QUERIES = (
+    Query(
+        path="/v1/projections",
+        name="projections",
+        summary="How far each view has come.",
+        views=(),
+        shapes=(Page[ProjectionShape],),
+        answer=_projections,
+    ),
     Query(
         path="/v1/settings",
         name="settings",

@@ -64,5 +64,5 @@ def _wait(query: Query, services: Services, parameters: Mapping[str, Any]) -> No
     if position is None or not query.views:
         return
     wait_ms = parameters["wait_ms"]
-    if not services.views.wait_for(query.views, position, wait_ms):
+    if not services.views.wait_for(query.views, position, wait_ms / 1000):
         raise ProblemRaised(VIEW_BEHIND, f"position {position} was not reached within {wait_ms} ms")
