@@ -71,14 +71,14 @@ def _due(instance: Instance, was: Instance | None, clocks: Clocks, levels: Servi
 
 
 def fell_due(
-    clocks: Clocks, now: datetime, levels: ServiceLevels, traits: Traits, *, resolved: bool, ticket: tuple[str, str]
+    clocks: Clocks, now: datetime, levels: ServiceLevels, traits: Traits, ticket: tuple[str, str]
 ) -> list[ServiceLevelsChanged | ServiceLevelBreached]:
     """What happened to the clocks by itself before `now` and is not recorded: changes of settings and breaches.
 
     In time order; a change counts before what is due at its instant, because a due instant is missed only after it has
-    passed. `ticket` is its id and its customer's. While resolved nothing falls due and no segment starts (T6).
+    passed. `ticket` is its id and its customer's. A resolved case has no running clock, so nothing happens to it (T6).
     """
-    if resolved or not clocks.running:
+    if not clocks.running:
         return []
     until = whole_second(now)
     recorded: list[ServiceLevelsChanged | ServiceLevelBreached] = []
@@ -86,7 +86,7 @@ def fell_due(
     def record(event: ServiceLevelsChanged | ServiceLevelBreached) -> None:
         nonlocal clocks
         recorded.append(event)
-        clocks = evolve(clocks, event) or clocks
+        clocks = evolve(clocks, event)
 
     for change in levels.changes(min(each.levels_at for each in clocks.running), until):
         moved = _moved(clocks, change, levels, traits)

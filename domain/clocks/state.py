@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import msgspec
 from msgspec.structs import replace
@@ -119,6 +119,10 @@ class Clocks(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return self.pauses if clock == "resolution" else ()
 
 
+@overload
+def evolve(clocks: Clocks, event: TicketEvent, position: int = 0) -> Clocks: ...
+@overload
+def evolve(clocks: Clocks | None, event: TicketEvent, position: int = 0) -> Clocks | None: ...
 def evolve(clocks: Clocks | None, event: TicketEvent, position: int = 0) -> Clocks | None:
     """Fold any event of a case. Clocks begin with `TicketOpened`; other events than those of T3-T7 change nothing.
 

@@ -81,7 +81,7 @@ def decide(command: TicketCommand, state: Ticket | None) -> list[TicketEvent]:
         raise TicketNotOpened("the ticket has not been opened")
     fallen_due = catch_up(state, command.now, command.levels)
     for event in fallen_due:
-        state = evolve(state, event) or state
+        state = evolve(state, event)
     return [*fallen_due, *_decide(command, state)]
 
 
@@ -93,8 +93,7 @@ def catch_up(state: Ticket, now: datetime, levels: ServiceLevels) -> list[Ticket
             now,
             levels,
             state.case.traits,
-            resolved=isinstance(state, Resolved | Closed),
-            ticket=(state.case.ticket_id, state.case.customer_id),
+            (state.case.ticket_id, state.case.customer_id),
         )
     ]
 
@@ -246,7 +245,7 @@ def _reply(command: AddReply, state: Ticket) -> list[TicketEvent]:
         **_of(command, state), author=command.author, body=command.body, segments=_next_response(command, state)
     )
     event = record.with_deadlines(replied, state.case.clocks, command.levels)
-    return [event, *_taken_up_by_customer(command, evolve(state, event) or state)]
+    return [event, *_taken_up_by_customer(command, evolve(state, event))]
 
 
 def _next_response(command: AddReply, state: Ticket) -> tuple[Segment, ...]:

@@ -1,7 +1,7 @@
 """A case as its decider needs it, folded from its events."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, overload
 
 import msgspec
 
@@ -13,13 +13,10 @@ from domain.ticket.events import (
     AwaitedParty,
     Category,
     CustomerReplied,
-    EmergencyDeclined,
-    EmergencyKind,
     EmergencyRequested,
     ServiceLevelBreached,
     ServiceLevelsChanged,
     StaffReplied,
-    Symptom,
     TicketAssigned,
     TicketClosed,
     TicketEvent,
@@ -32,21 +29,16 @@ from domain.ticket.events import (
 )
 
 
-class Emergency(msgspec.Struct, frozen=True, gc=False):
-    """Emergency support asked for, and what became of it."""
-
-    kind: EmergencyKind
-    symptom: Symptom
-    state: Literal["requested", "declined"]
-
-
 class Case(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What every case has, whatever its state. `entries` are its work entries as logged."""
+    """What every case has, whatever its state. `entries` are its work entries as logged.
+
+    `opened` and `emergency` are kept as they were asked for: a request that comes again is compared with them.
+    """
 
     opened: TicketOpened
     clocks: Clocks
     assignee: str | None = None
-    emergency: Emergency | None = None
+    emergency: EmergencyRequested | None = None
     entries: tuple[WorkLogged, ...] = ()
 
     @property
@@ -103,6 +95,10 @@ class Closed(msgspec.Struct, frozen=True, gc=False):
 Ticket = Open | Waiting | Resolved | Closed
 
 
+@overload
+def evolve(state: Ticket, event: TicketEvent) -> Ticket: ...
+@overload
+def evolve(state: Ticket | None, event: TicketEvent) -> Ticket | None: ...
 def evolve(state: Ticket | None, event: TicketEvent) -> Ticket | None:
     """Fold an event; one that no decision depends on leaves the state as it is. Refuses nothing."""
     if state is None:
@@ -131,7 +127,7 @@ def _with_case(state: Ticket, case: Case) -> Ticket:
 def _timed(case: Case, event: TicketEvent) -> Case:
     return Case(
         opened=case.opened,
-        clocks=clocks.evolve(case.clocks, event) or case.clocks,
+        clocks=clocks.evolve(case.clocks, event),
         assignee=case.assignee,
         emergency=case.emergency,
         entries=case.entries,
@@ -147,16 +143,7 @@ def _assigned(state: Ticket, event: TicketAssigned) -> Ticket:
 
 
 def _emergency_requested(state: Ticket, event: EmergencyRequested) -> Ticket:
-    emergency = Emergency(event.kind, event.symptom, "requested")
-    return _with_case(state, msgspec.structs.replace(state.case, emergency=emergency))
-
-
-def _emergency_declined(state: Ticket, _event: EmergencyDeclined) -> Ticket:
-    asked = state.case.emergency
-    if asked is None:
-        return state
-    declined = Emergency(asked.kind, asked.symptom, "declined")
-    return _with_case(state, msgspec.structs.replace(state.case, emergency=declined))
+    return _with_case(state, msgspec.structs.replace(state.case, emergency=event))
 
 
 def _work_logged(state: Ticket, event: WorkLogged) -> Ticket:
@@ -189,7 +176,6 @@ def _closed(state: Ticket, event: TicketClosed) -> Closed:
 
 _FOLDS: dict[type[TicketEvent], Callable[[Ticket, Any], Ticket]] = {
     EmergencyRequested: _emergency_requested,
-    EmergencyDeclined: _emergency_declined,
     TicketAssigned: _assigned,
     StaffReplied: _on_clocks,
     CustomerReplied: _on_clocks,
