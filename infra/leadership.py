@@ -46,7 +46,9 @@ class Leadership:
         """Return whether this process leads now."""
         try:
             if self._connection is None:
-                self._connection = connect(self._dsn, self._schema, application_name=f"caselog {self._role} lock")
+                self._connection = connect(
+                    self._dsn, self._schema, application_name=f"caselog {self._schema} {self._role} lock"
+                )
                 self._connection.autocommit = True
             with self._connection.cursor() as cursor:
                 cursor.execute(

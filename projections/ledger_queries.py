@@ -1,5 +1,4 @@
 """What does the journal say? Entries with their lines, and balances, now or as they stood at an instant."""
-# ruff: noqa: S608 - queries are put together from our code alone; values travel apart
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime

@@ -4,7 +4,6 @@ A build is one set of tables of a view, filled from position 0. Readers use the 
 SQL on the live build; a switch replaces those and the bookkeeping in one transaction, so that a reader sees one build
 or the other, whole. Before the first switch they show no rows: the view as it stood at position 0.
 """
-# ruff: noqa: S608 - names come from our code alone
 
 from collections.abc import Iterator
 from typing import Any, Literal

@@ -70,7 +70,7 @@ class Listener:
         pause = 0.05
         while not self._stopping.is_set():
             try:
-                connection = connect(self._dsn, self._schema, application_name=f"caselog {self._name}")
+                connection = connect(self._dsn, self._schema, application_name=f"caselog {self._schema} {self._name}")
             except DatabaseUnavailable:
                 self._stopping.wait(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

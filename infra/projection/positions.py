@@ -62,7 +62,9 @@ class Announcer:
         while (pending := self._take()) is not None:
             try:
                 if connection is None:
-                    connection = connect(self._dsn, self._schema, application_name="caselog view announcer")
+                    connection = connect(
+                        self._dsn, self._schema, application_name=f"caselog {self._schema} view announcer"
+                    )
                     connection.autocommit = True
                 with connection.cursor() as cursor:
                     cursor.execute(

@@ -78,7 +78,8 @@ class Projector:
     def _lead(self) -> None:
         over = threading.Event()
         feed = Feed(
-            lambda: connect(self._dsn, self._schema, application_name="caselog reader"), most_events=self._most_events
+            lambda: connect(self._dsn, self._schema, application_name=f"caselog {self._schema} reader"),
+            most_events=self._most_events,
         )
         announcer = Announcer(self._dsn, self._schema)
         listener = Listener(

@@ -51,7 +51,7 @@ def rebuild(
     stopping = stopping or threading.Event()
     with (
         closing(view_connection(dsn, schema, view)) as connection,
-        closing(connect(dsn, schema, application_name="caselog rebuild reader")) as reader,
+        closing(connect(dsn, schema, application_name=f"caselog {schema} rebuild reader")) as reader,
     ):
         reader.autocommit = True
         runner = BuildRunner(connection, view, _build_to_run(connection, view, resume=resume))
@@ -79,12 +79,12 @@ def apply_batch(runner: BuildRunner, batch: Batch) -> str | None:
     error = None if batch.stopped_by is None else str(batch.stopped_by)
     while position > runner.position:
         try:
-            runner.apply(records, position)
+            runner.apply(records, position, stopped_by=error)
         except HandlerFailed as failed:
             error = f"{failed}: {failed.__cause__!r}"
             position = (failed.at.position or 0) - 1
             records = [record for record in records if (record.position or 0) <= position]
-    if error is not None:
+    if error is not None and batch.after == runner.position:
         runner.stop(error)
     return error
 

@@ -24,7 +24,7 @@ def view_connection(dsn: str, schema: str, view: View) -> Connection:
 
     From about 500 keys on the planner would join by a hash of the whole table; these settings keep it to the index.
     """
-    connection = connect(dsn, schema, application_name=f"caselog view {view.name}")
+    connection = connect(dsn, schema, application_name=f"caselog {schema} view {view.name}")
     with connection, connection.cursor() as cursor:
         cursor.execute(
             "SET enable_hashjoin = off; SET enable_mergejoin = off; SET random_page_cost = 1.1; SET jit = off"
@@ -45,15 +45,18 @@ class BuildRunner:
         self._handles = view.handles
         self._rows = [_CachedRows(table, row_table, cached_rows) for table, row_table in tables.rows]
 
-    def apply(self, records: Sequence[RecordedEvent], position: int) -> None:
+    def apply(self, records: Sequence[RecordedEvent], position: int, *, stopped_by: str | None = None) -> None:
         """Apply the events after `self.position` up to `position` and move there, in one transaction.
 
+        `stopped_by` notes in it why the view will not go further.
         Raises `PositionMoved` if the build was not where this runner left it, `HandlerFailed` for an event that a
         handler cannot take, or psycopg2's errors; then nothing was written.
         """
         try:
             with self._connection.cursor() as cursor:
                 self._write(cursor, records, self.position, position)
+                if stopped_by is not None:
+                    set_state(cursor, self.build, "stopped", stopped_by)
             self._connection.commit()
         except BaseException:
             self._undo()

@@ -3,7 +3,6 @@
 Rows are written in one of two ways, by their number: few as one JSON parameter, many through COPY. Both end in the
 form of INSERT that finds an old row by the key's index, whatever the planner thinks of the number of rows.
 """
-# ruff: noqa: S608 - see the first sentence
 
 import io
 from collections.abc import Callable, Collection, Iterable, Iterator

@@ -10,6 +10,7 @@ from domain.personal import Person, Personal
 from domain.recorded import RecordedEvent
 from domain.sla_policy import ClockName
 from domain.ticket.events import (
+    AwaitedParty,
     CustomerReplied,
     Deadline,
     EmergencyDeclined,
@@ -97,7 +98,7 @@ def case_story(number: int, rng: random.Random) -> Iterator[Event]:  # noqa: PLR
         at += timedelta(minutes=rng.randint(1, 90))
         paused = (Deadline(clock="resolution", instance=1),)
         going_on = (Deadline(clock="resolution", instance=1, due_at=due + (at - START)),)
-        match rng.randint(0, 8):
+        match rng.randint(0, 9):
             case 0 if not ended:
                 yield TicketAssigned(occurred_at=at, agent=f"agent {rng.randint(1, 4)}", **ticket)
             case 1 if not ended:
@@ -106,9 +107,9 @@ def case_story(number: int, rng: random.Random) -> Iterator[Event]:  # noqa: PLR
                 yield CustomerReplied(occurred_at=at, author=ADA, body=Personal("No."), **ticket)
             case 3 if not ended:
                 waiting = True
-                party = rng.choice(["customer", "partner"])
+                party: list[AwaitedParty] = ["customer", "partner"]
                 yield WaitingStarted(
-                    occurred_at=at, waiting_for=party, reason=Personal("…"), deadlines=paused, **ticket
+                    occurred_at=at, waiting_for=rng.choice(party), reason=Personal("…"), deadlines=paused, **ticket
                 )
             case 4 if waiting and not ended:
                 waiting = False
@@ -130,7 +131,7 @@ def case_story(number: int, rng: random.Random) -> Iterator[Event]:  # noqa: PLR
                 ended, reopenings = False, reopenings + 1
                 again = (segment("resolution", 1, at, 36_000),)
                 yield TicketReopened(occurred_at=at, reason=Personal("?"), segments=again, deadlines=going_on, **ticket)
-            case 8:
+            case _:
                 if at > due and not ended and reopenings == 0:
                     breach: dict[str, Any] = {"calendar": "24x7", "calendar_version": 0, "policy_version": 1}
                     yield ServiceLevelBreached(

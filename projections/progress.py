@@ -1,0 +1,29 @@
+"""How far have the views come? Each with its version, position and lag behind the log."""
+
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+
+from projections.reading import Json, without_nulls
+
+_COLUMNS = ("view", "version", "position", "lag_events", "lag_seconds", "state", "error", "building", "parked_keys")
+
+
+def of_views(connection: Connection) -> list[Json]:
+    """Return each view by name, as the HTTP contract's `projection`.
+
+    It is the build that readers see; before the first, the one that is being built. `lag_seconds` is how long the
+    oldest event that it does not show has been in the log. `building` (version, position) tells of a build beside it,
+    `error` of what stopped it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.view, p.version, p.position, greatest(h.position - p.position, 0),"
+            " coalesce(greatest(extract(epoch FROM clock_timestamp() - e.recorded_at), 0), 0)::float8,"
+            " p.state, p.error, b.building, 0"
+            " FROM (SELECT DISTINCT ON (view) * FROM projections ORDER BY view, live DESC, build DESC) AS p"
+            " CROSS JOIN log_head AS h"
+            " LEFT JOIN events AS e ON e.position = p.position + 1"
+            " LEFT JOIN LATERAL (SELECT json_build_object('version', version, 'position', position) AS building"
+            " FROM projections WHERE view = p.view AND build > p.build ORDER BY build DESC LIMIT 1) AS b ON true"
+            " ORDER BY p.view"
+        )
+        return [without_nulls(dict(zip(_COLUMNS, row, strict=True))) for row in cursor]

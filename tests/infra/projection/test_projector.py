@@ -1,0 +1,213 @@
+"""The projector with its views: live, interrupted, twice at once, rebuilt under way."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+from msgspec.structs import replace
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+
+from domain.recorded import RecordedEvent
+from domain.ticket.events import NoteAdded, TicketOpened
+from infra.projection.positions import ViewPositions
+from infra.projection.projector import Projector
+from infra.projection.rebuild import rebuild
+from projections import progress, queue, ticket
+from projections.ticket import TicketRow
+from projections.view import Table, View
+from tests.infra.projection.conftest import Append
+from tests.infra.projection.test_runner import folded, rows_of
+from tests.projections.stories import Placed, desk_story
+
+WAIT_SECONDS = 20.0
+Wait = Callable[[View, int], None]
+
+
+@pytest.fixture
+def wait(database: str, schema: str) -> Iterator[Wait]:
+    """A function that waits, as another process would, until a view shows a position."""
+    positions = ViewPositions(database, schema)
+    positions.start()
+
+    def until(view: View, position: int) -> None:
+        assert positions.wait_for([view.name], position, WAIT_SECONDS), f"{view} did not reach {position}"
+
+    yield until
+    positions.stop()
+
+
+@contextmanager
+def projecting(database: str, schema: str, views: Sequence[View], **options: int) -> Iterator[Projector]:
+    projector = Projector(database, schema, views, poll_seconds=0.1, **options)
+    projector.start()
+    try:
+        yield projector
+    finally:
+        projector.stop()
+
+
+def terminate_sessions(connection: Connection, schema: str) -> None:
+    """What a restart of the database does to a projector and those who wait for it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name LIKE %s AND pid <> pg_backend_pid()",
+            (f"caselog {schema} %",),
+        )
+
+
+def append_in_chunks(append: Append, story: list[Placed], size: int) -> int:
+    return [append(chunk) for chunk in chunks(story, size)][-1]
+
+
+def chunks(story: list[Placed], size: int) -> Iterator[list[Placed]]:
+    for start in range(0, len(story), size):
+        yield story[start : start + size]
+
+
+def test_views_follow_the_log_as_it_grows(
+    database: str, schema: str, append: Append, wait: Wait, connection: Connection
+) -> None:
+    story = desk_story(80)
+    with projecting(database, schema, [queue.VIEW, ticket.VIEW]):
+        head = append_in_chunks(append, story, 37)
+        wait(queue.VIEW, head)
+        wait(ticket.VIEW, head)
+    assert rows_of(connection, queue.VIEW) == folded(queue.VIEW, story)
+    assert rows_of(connection, ticket.VIEW) == folded(ticket.VIEW, story)
+
+
+def test_a_rebuild_equals_the_live_view_while_the_log_grows_and_the_projector_goes_on_with_it(
+    database: str, schema: str, append: Append, wait: Wait, connection: Connection
+) -> None:
+    story = desk_story(200)
+    half = len(story) // 2
+    append(story[:half])
+    with projecting(database, schema, [queue.VIEW]):
+        wait(queue.VIEW, half)
+        appended = threading.Thread(target=lambda: [append(chunk) for chunk in chunks(story[half:], 11)])
+        appended.start()
+        told: list[tuple[int, int]] = []
+        build = rebuild(
+            database, schema, queue.VIEW, progress=lambda done, total: told.append((done, total)), most_events=20
+        )
+        appended.join()
+        wait(queue.VIEW, len(story))
+    assert build is not None
+    assert told[-1][0] == told[-1][1] >= half
+    assert rows_of(connection, queue.VIEW) == folded(queue.VIEW, story)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT build, live FROM projections")
+        assert cursor.fetchall() == [(build.build, True)]
+        cursor.execute(
+            "SELECT count(*) FROM pg_class WHERE relname ~ '^queue_b' AND relkind = 'r'"
+            " AND relnamespace = current_schema()::regnamespace"
+        )
+        assert cursor.fetchone() == (1,)
+
+
+def test_an_interrupted_rebuild_changes_nothing_for_readers_and_is_gone_on_with(
+    database: str, schema: str, append: Append, connection: Connection
+) -> None:
+    story = desk_story(50)
+    append(story)
+    rebuild(database, schema, queue.VIEW)
+    stopping = threading.Event()
+    calls: list[int] = []
+
+    def stop_half_way(done: int, _: int) -> None:
+        calls.append(done)
+        if done > len(story) // 2:
+            stopping.set()
+
+    assert rebuild(database, schema, queue.VIEW, progress=stop_half_way, stopping=stopping, most_events=10) is None
+    assert rows_of(connection, queue.VIEW) == folded(queue.VIEW, story)
+    reached = calls[-1]
+    calls.clear()
+    assert rebuild(database, schema, queue.VIEW, progress=lambda done, _: calls.append(done), most_events=10)
+    assert calls[0] > reached
+    assert rows_of(connection, queue.VIEW) == folded(queue.VIEW, story)
+
+
+def test_views_go_on_after_their_connections_were_cut(
+    database: str, schema: str, append: Append, wait: Wait, connection: Connection
+) -> None:
+    story = desk_story(120)
+    with projecting(database, schema, [queue.VIEW, ticket.VIEW]):
+        for chunk in chunks(story, 50):
+            append(chunk)
+            terminate_sessions(connection, schema)
+        wait(queue.VIEW, len(story))
+        wait(ticket.VIEW, len(story))
+    assert rows_of(connection, queue.VIEW) == folded(queue.VIEW, story)
+    assert rows_of(connection, ticket.VIEW) == folded(ticket.VIEW, story)
+
+
+def test_of_two_projectors_one_stands_by_and_takes_over(
+    database: str, schema: str, append: Append, wait: Wait, connection: Connection
+) -> None:
+    story = desk_story(60)
+    half = len(story) // 2
+    with projecting(database, schema, [ticket.VIEW]) as first, projecting(database, schema, [ticket.VIEW]):
+        wait(ticket.VIEW, append(story[:half]))
+        first.stop()
+        wait(ticket.VIEW, append(story[half:]))
+    assert rows_of(connection, ticket.VIEW) == folded(ticket.VIEW, story)
+
+
+def broken_from(position: int) -> View:
+    """A view whose handler cannot take the events from a position on."""
+    table = Table("notes", TicketRow, key=("ticket_id",))
+    table.begin(TicketOpened)(ticket.opened)
+
+    @table.on(NoteAdded)
+    def noted(row: TicketRow, _: NoteAdded, at: RecordedEvent) -> TicketRow:
+        if (at.position or 0) >= position:
+            raise ValueError("cannot take this note")
+        return replace(row, version=at.originator_version)
+
+    return View("notes", version=1, tables=(table,))
+
+
+def test_a_failing_handler_stops_its_view_just_before_the_event_and_no_other(
+    database: str, schema: str, append: Append, wait: Wait, connection: Connection
+) -> None:
+    story = desk_story(60)
+    note = next(number for number, (_, event) in enumerate(story, 1) if isinstance(event, NoteAdded) and number > 50)
+    broken = broken_from(note)
+    append(story[:40])
+    with projecting(database, schema, [queue.VIEW, broken]):
+        wait(broken, 40)
+        wait(queue.VIEW, append(story[40:]))
+        wait(broken, note - 1)
+    states = {each["view"]: each for each in progress.of_views(connection)}
+    assert states["notes"]["position"] == note - 1
+    assert "cannot take this note" in states["notes"]["error"]
+    assert states["notes"]["lag_events"] == len(story) - note + 1
+    assert states["queue"]["state"] == "live"
+
+
+def test_a_view_of_another_version_is_built_anew_and_switched(
+    database: str, schema: str, append: Append, wait: Wait, connection: Connection
+) -> None:
+    story = desk_story(30)
+    half = append(story[:-20])
+    with projecting(database, schema, [queue.VIEW]):
+        wait(queue.VIEW, half)
+    newer = View("queue", version=2, tables=(Table("queue", TicketRow, key=("ticket_id",)),))
+    newer.tables[0].begin(TicketOpened)(ticket.opened)
+    with projecting(database, schema, [newer]):
+        wait(newer, append(story[-20:]))
+    assert progress.of_views(connection)[0]["version"] == 2
+    assert rows_of(connection, newer) == folded(newer, story)
+
+
+def test_waiting_ends_when_the_time_is_over(database: str, schema: str) -> None:
+    positions = ViewPositions(database, schema)
+    positions.start()
+    try:
+        assert positions.wait_for(["queue"], 0, 0.0)
+        assert not positions.wait_for(["queue"], 1, 0.05)
+    finally:
+        positions.stop()
