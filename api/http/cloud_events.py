@@ -29,4 +29,6 @@ def cloud_event(recorded: RecordedEvent) -> dict[str, Any]:
     }
     if metadata.causation_id is not None:
         item["causationid"] = metadata.causation_id
+    if metadata.traceparent is not None:
+        item["traceparent"] = metadata.traceparent
     return item

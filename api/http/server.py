@@ -43,8 +43,7 @@ def serve(config: Config) -> None:
         respawn_interval=RESPAWN_SECONDS,
         workers_kill_timeout=KILL_AFTER_SECONDS,
         websockets=False,
-        log_level=LogLevels.warning,
-        process_name="caselog api",
+        log_level=LogLevels.error,
     ).serve()
 
 

@@ -312,6 +312,7 @@ class CloudEvent(Shape, kw_only=True):
     recordedat: datetime
     correlationid: str
     causationid: str | UnsetType = UNSET
+    traceparent: str | UnsetType = UNSET
     actor: str
     commandid: str
 
