@@ -119,9 +119,8 @@ class RecordDue(Command, frozen=True, kw_only=True):
     """Record what fell due before `now`, for the timekeeper (T7)."""
 
 
-TicketCommand = (
-    OpenTicket
-    | AssignTicket
+CaseCommand = (
+    AssignTicket
     | AddReply
     | AddNote
     | WaitForCustomer
@@ -133,3 +132,6 @@ TicketCommand = (
     | CloseTicket
     | RecordDue
 )
+"""What can be asked of a case that is there."""
+
+TicketCommand = OpenTicket | CaseCommand

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from domain.personal import Person, Personal
 from domain.refusal import Refusal
 from domain.ticket.commands import EmergencyRequest, TicketCommand
-from domain.ticket.decide import NOT_ELIGIBLE
 from domain.ticket.events import (
     CustomerReplied,
     EmergencyDeclined,
@@ -29,6 +28,7 @@ from domain.ticket.events import (
     WaitingStarted,
     WorkLogged,
 )
+from domain.ticket.opening import NOT_ELIGIBLE
 from domain.ticket.refusals import (
     EntryExists,
     InvalidDuration,
