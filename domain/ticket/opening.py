@@ -4,6 +4,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from domain.business_time import BeyondCalendar, BusinessTime
 from domain.clocks import record
 from domain.clocks.levels import ServiceLevels
 from domain.sla_policy import Traits
@@ -38,13 +39,7 @@ def open_ticket(command: OpenTicket, state: Ticket | None) -> list[TicketEvent]:
         raise TicketExists(f"ticket {command.ticket_id} was opened with another request")
     now, levels = command.now, command.levels
     calendar = levels.desk_calendar(now)
-    if command.emergency is not None:
-        right: EmergencyKind = "business_hours" if calendar.is_open(now) else "after_hours"
-        if command.emergency.kind != right:
-            raise WrongEmergencyKind(command.emergency.kind, right)
-    resolution_from = now
-    if command.requested_for is not None:
-        resolution_from = max(now, calendar.next_opening(calendar.midnight(command.requested_for)))
+    _refuse_wrong_kind(command, calendar)
     opened = TicketOpened(
         occurred_at=now,
         ticket_id=command.ticket_id,
@@ -65,7 +60,26 @@ def open_ticket(command: OpenTicket, state: Ticket | None) -> list[TicketEvent]:
         received_at=now,
         workable_from=max(now, calendar.next_opening(now)),
     )
-    return [_with_first_clocks(opened, resolution_from, levels), *_emergency(command)]
+    return [_with_first_clocks(opened, _resolution_from(command, calendar), levels), *_emergency(command)]
+
+
+def _refuse_wrong_kind(command: OpenTicket, calendar: BusinessTime) -> None:
+    """Emergency support has one form for each hour of the desk's calendar, whatever the product (R13)."""
+    if command.emergency is None:
+        return
+    right: EmergencyKind = "business_hours" if calendar.is_open(command.now) else "after_hours"
+    if command.emergency.kind != right:
+        raise WrongEmergencyKind(command.emergency.kind, right)
+
+
+def _resolution_from(command: OpenTicket, calendar: BusinessTime) -> datetime:
+    """Receipt, or the first opening instant on or after the date asked for if that is later (T3, R18)."""
+    if command.requested_for is None:
+        return command.now
+    try:
+        return max(command.now, calendar.next_opening(calendar.midnight(command.requested_for)))
+    except BeyondCalendar as beyond:
+        raise BeyondCalendar(beyond.detail, pointer="/requested_for") from None
 
 
 def _request(asked: OpenTicket | TicketOpened) -> tuple[object, ...]:
