@@ -105,7 +105,10 @@ class UnitOfWork:
             )
 
     def holder(self, kind: str, key: str) -> str | None:
-        """Return the id of the stream that holds a claim."""
+        """Return the id of the stream that holds a claim, or will with this append."""
+        for claim in self._claims:
+            if (claim.kind, claim.key) == (kind, key):
+                return claim.stream_id
         return self._application.event_log.holder(kind, key)
 
     def read(self, stream_id: str) -> Sequence[RecordedEvent]:

@@ -7,8 +7,6 @@ import click
 from tqdm import tqdm
 
 from api import compose
-from commands.dispatch import Dispatcher
-from commands.handlers.catalogue import HANDLERS
 from infra.config import Config
 from infra.csv_import.mapping_file import load_mapping
 from infra.csv_import.run import Report, run_import
@@ -45,14 +43,12 @@ def import_(file: Path, mapping_name: str, errors: Path | None) -> None:
             compose.connection_pool(config, url, size=4) as pool,
             _Bar() as bar,
         ):
-            clock = compose.clock(config, pool)
             report = run_import(
                 file,
                 mapping,
-                dispatcher=Dispatcher(application, clock, HANDLERS),
                 application=application,
                 pool=pool,
-                clock=clock,
+                clock=compose.clock(config, pool),
                 progress=bar.show,
             )
     _tell(report, errors)

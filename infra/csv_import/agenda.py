@@ -55,15 +55,22 @@ class Agenda:
             self._next[stream_id] = appointment
             heappush(self._heap, (appointment.at, appointment.item.kind, name, stream_id))
 
-    def take(self, until: datetime) -> tuple[str, Appointment] | None:
-        """Take out and return the earliest appointment not later than an instant, with its name; or nothing."""
-        while self._heap and self._heap[0][0] <= until:
-            at, _, name, stream_id = heappop(self._heap)
+    def take(self, until: datetime, most: int) -> list[tuple[str, Appointment]]:
+        """Take out and return the earliest appointments not later than an instant, at most so many, with their names.
+
+        All of them are of one instant.
+        """
+        taken: list[tuple[str, Appointment]] = []
+        while self._heap and len(taken) < most:
+            at, _, name, stream_id = self._heap[0]
+            if at > until or (taken and at != taken[0][1].at):
+                break
+            heappop(self._heap)
             appointment = self._next.get(stream_id)
             if appointment is not None and appointment.at == at:
                 del self._next[stream_id]
-                return name, appointment
-        return None
+                taken.append((name, appointment))
+        return taken
 
     def next_of(self, stream_id: str) -> Appointment | None:
         """Return a stream's next appointment."""

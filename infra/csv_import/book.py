@@ -11,19 +11,19 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 from commands.answers import render
 from infra.csv_import.errors import AlreadyRunning, MappingChanged
 from infra.csv_import.mapping import Mapping
-from infra.csv_import.plan import OPENING
 from infra.csv_import.reader import Row
+from infra.csv_import.row_command import IMPORT_ROW
 from infra.postgres.pool import ConnectionPool
 
-SUBSCRIBING = "start-subscription"
 _FETCH = 5_000
 
 
 class Finished(msgspec.Struct):
-    """What earlier runs did: commands with their data, the tickets of cases, and the subscriptions started."""
+    """What earlier runs did: rows, the tickets of cases, and the customers and subscriptions they made."""
 
-    commands: set[bytes]
+    rows: set[bytes]
     ticket_ids: dict[str, str]
+    customer_ids: list[str]
     subscription_ids: list[str]
 
 
@@ -91,36 +91,35 @@ class ImportBook:
     def refused_before(self, row: Row) -> str | None:
         """Return why the row was refused in an earlier run, if it was and still says the same."""
         refused = self._refused.get(row.line)
-        return refused.reason if refused is not None and refused.row_digest == _digest(row) else None
+        return refused.reason if refused is not None and refused.row_digest == fingerprint_of(row) else None
 
     def refuse(self, row: Row, reason: str) -> None:
         """Keep that a rule refused the row."""
         self._write(
             "INSERT INTO import_refusals (import_name, line, row_digest, reason) VALUES (%s, %s, %s, %s)"
             " ON CONFLICT (import_name, line) DO UPDATE SET row_digest = excluded.row_digest, reason = excluded.reason",
-            (self._mapping.import_name, row.line, _digest(row), reason),
+            (self._mapping.import_name, row.line, fingerprint_of(row), reason),
         )
 
     def finished(self) -> Finished:
         """Return what earlier runs did, read in one go so that no row has to ask for itself."""
-        finished = Finished(set(), {}, [])
-        caller = self._mapping.caller
-        for command in sorted(self._mapping.command_names()):
-            with self._connection.cursor(name="finished_commands", withhold=True) as cursor:
-                cursor.itersize = _FETCH
-                cursor.execute(
-                    "SELECT key, fingerprint, CASE WHEN %s THEN answer END, first_position FROM idempotency"
-                    " WHERE scope = %s",
-                    (command in {OPENING, SUBSCRIBING}, f"{caller}:{command}"),
-                )
-                for key, fingerprint, answer, position in cursor:
-                    finished.commands.add(command_digest(command, key, fingerprint))
-                    if answer is not None:
-                        result = msgspec.json.decode(render(answer, position, replayed=True).body)["result"]
-                        if command == OPENING:
-                            finished.ticket_ids[key.rsplit("/", 2)[0]] = result["ticket_id"]
-                        else:
-                            finished.subscription_ids.append(result["subscription_id"])
+        finished = Finished(set(), {}, [], [])
+        with self._connection.cursor(name="finished_rows", withhold=True) as cursor:
+            cursor.itersize = _FETCH
+            cursor.execute(
+                # Only the first rows of cases and customers made anything that the others have to know.
+                "SELECT key, fingerprint, CASE WHEN answer ~ %s THEN answer END, first_position"
+                " FROM idempotency WHERE scope = %s",
+                ('"(customer|subscription|ticket)_id":', f"{self._mapping.caller}:{IMPORT_ROW}"),
+            )
+            for key, fingerprint, answer, position in cursor:
+                finished.rows.add(_mark(key, fingerprint))
+                if answer is not None:
+                    made = msgspec.json.decode(render(answer, position, replayed=True).body)["result"]
+                    if "ticket_id" in made:
+                        finished.ticket_ids[case_of(key)] = made["ticket_id"]
+                    finished.customer_ids += filter(None, [made.get("customer_id")])
+                    finished.subscription_ids += filter(None, [made.get("subscription_id")])
         return finished
 
     def _read(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
@@ -131,11 +130,6 @@ class ImportBook:
     def _write(self, statement: str, values: tuple[Any, ...]) -> None:
         with self._connection.cursor() as cursor:
             cursor.execute(statement, values)
-
-
-def command_digest(command: str, key: str, fingerprint: str) -> bytes:
-    """Return what tells one finished command from all others, in 16 bytes."""
-    return hashlib.blake2b(f"{command}\0{key}\0{fingerprint}".encode(), digest_size=16).digest()
 
 
 @contextmanager
@@ -159,5 +153,26 @@ def import_lock(pool: ConnectionPool, mapping: Mapping) -> Iterator[Connection]:
                     cursor.execute("SELECT pg_advisory_unlock_all()")
 
 
-def _digest(row: Row) -> str:
+def key_of(row: Row) -> str:
+    """Return the idempotency key of a row, within those of the mapping's version."""
+    return f"{row.case}/{row.line}"
+
+
+def case_of(key: str) -> str:
+    """Return the case of a row by its key."""
+    return key.rpartition("/")[0]
+
+
+def fingerprint_of(row: Row) -> str:
+    """Return a digest of what a row says, to tell it from another one in the same place."""
     return hashlib.sha256(msgspec.json.encode(row.cells, order="deterministic")).hexdigest()
+
+
+def is_finished(finished: Finished, row: Row) -> bool:
+    """Whether an earlier run carried the row out."""
+    return _mark(key_of(row), fingerprint_of(row)) in finished.rows
+
+
+def _mark(key: str, fingerprint: str) -> bytes:
+    """Return what tells a finished row from all others, in 16 bytes: there may be millions."""
+    return hashlib.blake2b(f"{key}\0{fingerprint}".encode(), digest_size=16).digest()

@@ -11,8 +11,7 @@ from infra.csv_import.mapping import CUSTOMER_COMMANDS, CommandTemplate, Mapping
 from infra.csv_import.reader import Row
 from infra.csv_import.template import Facts, render_data
 
-OPENING = "open-ticket"
-REOPENING = "reopen-ticket"
+_REOPENING = "reopen-ticket"
 _SETTLING = frozenset({"resolve-ticket", "close-ticket"})
 
 
@@ -27,32 +26,17 @@ class Case(msgspec.Struct):
     settled: bool = False
 
 
-class PlannedCommand(msgspec.Struct, frozen=True, gc=False):
-    """A command of a row. `data` lacks the `ticket`, which a command of the same row may still have to open.
+class Plan(msgspec.Struct, frozen=True, gc=False):
+    """A row's commands in their order, the customer that it names, and the one whose case it is about.
 
-    `number` counts through all that the row could become, done or not, so that a command of a row keeps its number
-    whatever the rows before it have brought about. `completes_customer` marks the last one that a new customer needs.
+    The data of a command about a case lacks the `ticket`, which a command before it may still have to open.
     """
 
-    number: int
-    type: CommandType
-    data: dict[str, Any]
-    completes_customer: bool = False
-
-    @property
-    def names_ticket(self) -> bool:
-        """Whether the command is about a case that is there already."""
-        return self.type.name != OPENING and self.type.name not in CUSTOMER_COMMANDS
-
-
-class Plan(msgspec.Struct, frozen=True, gc=False):
-    """A row's commands in their order, the customer that it names, and the one whose case it is about."""
-
     row: Row
-    customer_text: str
+    named_customer: str
     named_customer_id: str
     customer_id: str
-    commands: list[PlannedCommand]
+    commands: list[tuple[CommandType, dict[str, Any]]]
 
     @property
     def names_another_customer(self) -> bool:
@@ -61,21 +45,24 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
 
 
 class Known:
-    """What the rows so far have brought about: customers by their ids, cases by the names they have in the file."""
+    """What the rows so far have brought about: customers by their ids, cases by the names they have in the file.
+
+    Of a customer whom an earlier run made, the text that names it is not known before its first row.
+    """
 
     def __init__(self) -> None:
-        self.customers: dict[str, str] = {}
+        self.customers: dict[str, str | None] = {}
         self.cases: dict[str, Case] = {}
 
-    def learn(self, plan: Plan, done: PlannedCommand) -> None:
-        """Take in that a command was carried out; the ticket's id is whoever's who got the answer to set."""
+    def learn(self, plan: Plan) -> None:
+        """Take in that a row was carried out; the ticket's id is for whoever got the answer to set."""
+        self.customers[plan.named_customer_id] = plan.named_customer
         case = self.cases[plan.row.case]
-        if done.completes_customer:
-            self.customers[plan.named_customer_id] = plan.customer_text
-        elif done.type.name in _SETTLING:
-            case.settled = True
-        elif done.type.name == REOPENING:
-            case.settled = False
+        for command, _ in plan.commands:
+            if command.name in _SETTLING:
+                case.settled = True
+            elif command.name == _REOPENING:
+                case.settled = False
 
 
 def plan_row(mapping: Mapping, row: Row, known: Known, zone: ZoneInfo) -> Plan:
@@ -88,36 +75,31 @@ def plan_row(mapping: Mapping, row: Row, known: Known, zone: ZoneInfo) -> Plan:
     if activity is None:
         raise Unmappable(f"activity {row.activity!r} is not in the mapping")
     facts = Facts(cells=row.cells, at=row.at, zone=zone, line=row.line, import_name=mapping.import_name)
-    named, customer_text = _named_customer(mapping, row, known, facts)
+    named, text = _named_customer(mapping, row, known, facts)
     case = known.cases.get(row.case)
     customer_id = named if case is None else case.customer_id
-    commands: list[PlannedCommand] = []
-    number = 0
+    commands: list[tuple[CommandType, dict[str, Any]]] = []
 
-    def take(template: CommandTemplate | None, *, wanted: bool, customer: str | None = None) -> None:
-        nonlocal number
-        number += 1
-        if wanted and template is not None:
-            data = render_data(template.data, facts)
-            if customer is not None:
-                data = {"customer_id": customer, **data}
-            completes = number == len(mapping.for_new_customer)
-            commands.append(PlannedCommand(number, template.type, data, completes))
+    def take(template: CommandTemplate, about: dict[str, str]) -> None:
+        commands.append((template.type, about | render_data(template.data, facts)))
 
-    for template in mapping.for_new_customer:
-        take(template, wanted=named not in known.customers, customer=named)
-    take(mapping.opening, wanted=case is None or case.ticket_id is None, customer=customer_id)
-    reopens = case is not None and case.settled and row.activity not in mapping.never_reopens
-    take(mapping.reopening, wanted=reopens)
+    if named not in known.customers:
+        for template in mapping.for_new_customer:
+            take(template, {"customer_id": named})
+    if case is None or case.ticket_id is None:
+        take(mapping.opening, {"customer_id": customer_id})
+    elif case.settled and mapping.reopening is not None and row.activity not in mapping.never_reopens:
+        take(mapping.reopening, {})
     for template in activity:
-        take(template, wanted=True, customer=customer_id if template.type.name in CUSTOMER_COMMANDS else None)
-    return Plan(row, customer_text, named, customer_id, commands)
+        take(template, {"customer_id": customer_id} if template.type.name in CUSTOMER_COMMANDS else {})
+    return Plan(row, text, named, customer_id, commands)
 
 
 def _named_customer(mapping: Mapping, row: Row, known: Known, facts: Facts) -> tuple[str, str]:
     """Return the id of the customer that the row names, and the text that names it."""
     made = str(mapping.customer_id.render(facts))
     text = row.cells.get("customer", made)
-    if known.customers.get(made, text) != text:
-        raise Unmappable(f"customer {text!r} would get the id {made!r}, which {known.customers[made]!r} has")
+    holder = known.customers.get(made)
+    if holder is not None and holder != text:
+        raise Unmappable(f"customer {text!r} would get the id {made!r}, which {holder!r} has")
     return made, text

@@ -10,27 +10,26 @@ from zoneinfo import ZoneInfo
 import msgspec
 import psycopg2
 
-from commands.answers import Answer
 from commands.application import CaselogApplication
-from commands.dispatch import Dispatcher, Request
+from commands.dispatch import Dispatcher, Handler, Request
 from commands.errors import Conflict, RequestError
+from commands.handlers.catalogue import HANDLERS
 from commands.lookups import Settings
 from commands.ports import Clock
+from commands.wire.catalogue import CommandType
 from commands.wire.schema import InvalidData
 from domain.refusal import Refusal
-from infra.csv_import.book import SUBSCRIBING, ImportBook, command_digest, import_lock
+from infra.csv_import.book import ImportBook, fingerprint_of, import_lock, is_finished, key_of
 from infra.csv_import.errors import Failure, ImportFailed, Unmappable
-from infra.csv_import.mapping import Mapping
-from infra.csv_import.plan import OPENING, Case, Known, Plan, PlannedCommand, plan_row
-from infra.csv_import.reader import EventLogFile
+from infra.csv_import.mapping import TICKET_COMMANDS, Mapping
+from infra.csv_import.plan import Case, Known, Plan, plan_row
+from infra.csv_import.reader import EventLogFile, Row
+from infra.csv_import.row_command import IMPORT_ROW, RECORD_DUE, ImportRow, RecordDue
 from infra.csv_import.timeline import Timeline
 from infra.postgres.pool import ConnectionPool
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done ("reading", "importing"), how much of it is done, and of how much (bytes, rows)."""
-
-_LEAVES_CLOCKS = frozenset({"add-note", "assign-ticket", "log-work", "close-ticket", "buy-hours", "register-customer"})
-"""Commands after which the same is due as before, so that the case need not be looked at again."""
 
 _TELL_EVERY_SECONDS = 0.5
 _MOST_NAMED = 20
@@ -60,7 +59,6 @@ def run_import(
     path: Path,
     mapping: Mapping,
     *,
-    dispatcher: Dispatcher,
     application: CaselogApplication,
     pool: ConnectionPool,
     clock: Clock,
@@ -80,9 +78,7 @@ def run_import(
     ):
         book = ImportBook(connection, mapping, file.digest)
         book.check_mapping()
-        timeline = Timeline(dispatcher, application, caller=mapping.caller, imported=mapping.import_name)
-        zone = ZoneInfo(Settings(application).desk().zone)
-        run = _Run(mapping, zone, book, dispatcher, timeline)
+        run = _Run(mapping, book, application, clock)
         try:
             run.take_all(file, progress)
         except BaseException:
@@ -98,20 +94,23 @@ def run_import(
 class _Run:
     """One run of an import."""
 
-    def __init__(
-        self, mapping: Mapping, zone: ZoneInfo, book: ImportBook, dispatcher: Dispatcher, timeline: Timeline
-    ) -> None:
+    def __init__(self, mapping: Mapping, book: ImportBook, application: CaselogApplication, clock: Clock) -> None:
         self._mapping = mapping
-        self._zone = zone
         self._book = book
-        self._dispatcher = dispatcher
-        self._timeline = timeline
-        self._known = Known()
+        self._zone = ZoneInfo(Settings(application).desk().zone)
+        self._import_row, record_due = ImportRow(), RecordDue()
+        handlers: dict[str, Handler] = {**HANDLERS, IMPORT_ROW: self._import_row, RECORD_DUE: record_due}
+        self._dispatcher = Dispatcher(application, clock, handlers)
+        self._timeline = Timeline(mapping, self._dispatcher, record_due, application)
         self._finished = book.finished()
+        self._known = Known()
+        for customer_id in self._finished.customer_ids:
+            self._known.customers[customer_id] = None
         self._begun = False
         self._failures: list[Failure] = []
         self._imported = 0
         self._done_before = 0
+        self._customer_ids: set[str] = set()
         self._of_several_customers: dict[str, None] = {}
 
     def take_all(self, file: EventLogFile, progress: Progress) -> None:
@@ -149,40 +148,27 @@ class _Run:
             imported=self._imported,
             done_before=self._done_before,
             cases=sum(case.ticket_id is not None for case in self._known.cases.values()),
-            customers=len(self._known.customers),
+            customers=len(self._customer_ids),
             failures=sorted([*file.failures, *self._failures], key=lambda failure: failure.line),
             remarks=remarks,
         )
 
     def _take(self, plan: Plan) -> None:
-        """Carry out what of a row is not done yet. Raises `Unmappable` or `_Failed`."""
-        case = self._case(plan)
-        pending = {planned.number for planned in plan.commands if not self._is_done(plan, planned, case)}
-        refused = self._book.refused_before(plan.row) if pending else None
-        data: dict[int, dict[str, Any]] = {}
-        if pending and refused is None:
-            # All of the row's data before any of its commands: a row that cannot be said as a whole does nothing.
-            data = {planned.number: _checked(planned) for planned in plan.commands if planned.number in pending}
-            self._begin()
-            self._timeline.advance_to(plan.row.at)
-        for planned in plan.commands:
-            if planned.number not in pending:
-                self._known.learn(plan, planned)
-            elif refused is None:
-                self._execute(plan, planned, case, data[planned.number])
-                self._known.learn(plan, planned)
-        if refused is not None:
-            raise _Failed(refused)
-        if pending:
-            self._imported += 1
-        else:
+        """Carry out a row that is not done yet. Raises `Unmappable` or `_Failed`."""
+        row, case = plan.row, self._case(plan)
+        if is_finished(self._finished, row):
             self._done_before += 1
-
-    def _is_done(self, plan: Plan, planned: PlannedCommand, case: Case) -> bool:
-        if planned.type.name == OPENING and case.ticket_id is not None:
-            return True
-        fingerprint = planned.type.fingerprint(planned.data)
-        return command_digest(planned.type.name, _key(plan, planned), fingerprint) in self._finished.commands
+        else:
+            refused = self._book.refused_before(row)
+            if refused is not None:
+                raise _Failed(refused)
+            commands = [(command.name, _checked(command, data)) for command, data in plan.commands]
+            self._begin()
+            self._timeline.advance_to(row.at)
+            self._execute(row, case, commands)
+            self._imported += 1
+        self._customer_ids.add(plan.named_customer_id)
+        self._known.learn(plan)
 
     def _case(self, plan: Plan) -> Case:
         name = plan.row.case
@@ -194,17 +180,15 @@ class _Run:
             self._of_several_customers[name] = None
         return case
 
-    def _execute(self, plan: Plan, planned: PlannedCommand, case: Case, data: dict[str, Any]) -> None:
-        row, command, caller = plan.row, planned.type.name, self._mapping.caller
+    def _execute(self, row: Row, case: Case, commands: list[tuple[str, dict[str, Any]]]) -> None:
         request = Request(
-            command=command,
-            data={**data, "ticket": case.ticket_id} if planned.names_ticket else data,
-            # Of what the row says: the key says which case that is about.
-            fingerprint=planned.type.fingerprint(planned.data),
-            caller=caller,
-            actor=caller,
-            correlation_id=str(uuid5(NAMESPACE_OID, f"{caller}/{row.case}/{row.line}")),
-            idempotency_key=_key(plan, planned),
+            command=IMPORT_ROW,
+            data={"ticket_id": case.ticket_id, "commands": commands},
+            fingerprint=fingerprint_of(row),
+            caller=self._mapping.caller,
+            actor=self._mapping.caller,
+            correlation_id=str(uuid5(NAMESPACE_OID, f"{self._mapping.caller}/{key_of(row)}")),
+            idempotency_key=key_of(row),
             keep=True,
             now=row.at,
             imported=self._mapping.import_name,
@@ -214,17 +198,22 @@ class _Run:
         except Conflict as conflict:
             raise ImportFailed(f"line {row.line}: {conflict.detail}") from conflict
         except Refusal as refusal:
-            reason = f"{command}: {refusal.detail} ({refusal.code})"
+            reason = f"{self._import_row.command}: {refusal.detail} ({refusal.code})"
             self._book.refuse(row, reason)
             raise _Failed(reason) from refusal
         except RequestError as error:
-            raise _Failed(f"{command}: {error.detail} ({error.code})") from error
-        if command == OPENING:
-            case.ticket_id = _result_of(answer)["ticket_id"]
-        if command == SUBSCRIBING:
-            self._timeline.look_at_subscription(_result_of(answer)["subscription_id"])
-        elif command not in _LEAVES_CLOCKS and case.ticket_id is not None:
-            self._timeline.look_at_ticket(row.case, case.ticket_id)
+            raise _Failed(f"{self._import_row.command}: {error.detail} ({error.code})") from error
+        if answer.replayed:
+            # It was appended although the connection was lost on the way: the streams are those of another decision.
+            made = msgspec.json.decode(answer.body)["result"]
+            case.ticket_id = made.get("ticket_id", case.ticket_id)
+            self._timeline.resume({row.case: case.ticket_id}, filter(None, [made.get("subscription_id")]))
+            return
+        streams = self._import_row.streams
+        case.ticket_id = streams["ticket_id"].id.removeprefix("ticket-")
+        self._timeline.set_ticket(row.case, streams["ticket_id"].state)
+        if "subscription_id" in streams:
+            self._timeline.set_subscription(streams["subscription_id"].state)
 
     def _begin(self) -> None:
         """Prepare for the first command of this run; a run that finds all done changes nothing."""
@@ -234,20 +223,11 @@ class _Run:
             self._begun = True
 
 
-def _key(plan: Plan, planned: PlannedCommand) -> str:
-    return f"{plan.row.case}/{plan.row.line}/{planned.number}"
-
-
-def _checked(planned: PlannedCommand) -> dict[str, Any]:
+def _checked(command: CommandType, data: dict[str, Any]) -> dict[str, Any]:
     """Return a command's data as Python values, by the same schema as over HTTP. Raises `Unmappable`."""
-    data = {"ticket": "not-opened-yet", **planned.data} if planned.names_ticket else planned.data
+    about = {"ticket": "to-be-known"} if command.name in TICKET_COMMANDS else {}
     try:
-        return planned.type.load(data)
+        return command.load(about | data)
     except InvalidData as invalid:
         wrong = "; ".join(f"{error.pointer} {error.detail}" for error in invalid.errors)
-        raise Unmappable(f"{planned.type.name}: {wrong}") from None
-
-
-def _result_of(answer: Answer) -> dict[str, str]:
-    result: dict[str, str] = msgspec.json.decode(answer.body)["result"]
-    return result
+        raise Unmappable(f"{command.name}: {wrong}") from None

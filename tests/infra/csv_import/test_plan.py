@@ -5,7 +5,7 @@ import pytest
 
 from infra.csv_import.errors import Unmappable
 from infra.csv_import.mapping_file import parse_mapping
-from infra.csv_import.plan import OPENING, Case, Known, Plan, plan_row
+from infra.csv_import.plan import Case, Known, Plan, plan_row
 from infra.csv_import.reader import Row
 from tests.infra.csv_import.event_logs import SHOP, row, shop
 
@@ -21,20 +21,22 @@ class Course:
     def take(self, each: Row) -> Plan:
         plan = plan_row(shop(), each, self.known, ROME)
         case = self.known.cases.setdefault(each.case, Case(plan.customer_id))
-        for planned in plan.commands:
-            if planned.type.name == OPENING:
-                case.ticket_id = f"ticket of {each.case}"
-            self.known.learn(plan, planned)
+        case.ticket_id = case.ticket_id or f"ticket of {each.case}"
+        self.known.learn(plan)
         return plan
 
 
 def course(*rows: Row) -> list[list[str]]:
     taken = Course()
-    return [[planned.type.name for planned in taken.take(each).commands] for each in rows]
+    return [names(taken.take(each)) for each in rows]
 
 
-def data_of(plan: Plan, command: str) -> dict[str, Any]:
-    return next(planned.data for planned in plan.commands if planned.type.name == command)
+def names(plan: Plan) -> list[str]:
+    return [command.name for command, _ in plan.commands]
+
+
+def data_of(plan: Plan, name: str) -> dict[str, Any]:
+    return next(data for command, data in plan.commands if command.name == name)
 
 
 def test_the_first_row_of_all_registers_subscribes_and_opens_before_its_own_activity() -> None:
@@ -58,7 +60,7 @@ def test_the_first_customer_that_a_case_names_holds_and_another_is_registered_wi
     taken = Course()
     taken.take(row(2, "Wait"))
     plan = taken.take(row(3, "Work", customer="Other"))
-    assert [planned.type.name for planned in plan.commands] == [
+    assert names(plan) == [
         "register-customer",
         "start-subscription",
         "assign-ticket",
@@ -91,24 +93,7 @@ def test_without_reopening_in_the_mapping_nothing_is_reopened() -> None:
     mapping = parse_mapping(SHOP[:start] + SHOP[end:])
     known = Known()
     known.cases["A"] = Case("acme", "ticket", settled=True)
-    commands = plan_row(mapping, row(9, "Wait"), known, ROME).commands
-    assert "reopen-ticket" not in [planned.type.name for planned in commands]
-
-
-def test_a_command_keeps_its_number_whatever_was_done_before() -> None:
-    first = Course().take(row(2, "Work"))
-    taken = Course()
-    taken.take(row(1, "Wait"))
-    later = taken.take(row(2, "Work"))
-    numbers = {planned.type.name: planned.number for planned in first.commands}
-    assert numbers == {
-        "register-customer": 1,
-        "start-subscription": 2,
-        "open-ticket": 3,
-        "assign-ticket": 5,
-        "log-work": 6,
-    }
-    assert {planned.type.name: planned.number for planned in later.commands}.items() <= numbers.items()
+    assert "reopen-ticket" not in names(plan_row(mapping, row(9, "Wait"), known, ROME))
 
 
 def test_an_activity_that_the_mapping_does_not_name_cannot_be_mapped() -> None:
@@ -135,3 +120,14 @@ def test_a_case_opens_with_the_customer_of_its_first_row() -> None:
         "subject": "A",
         "description": "A",
     }
+
+
+def test_a_customer_whom_an_earlier_run_made_is_not_registered_again() -> None:
+    taken = Course()
+    taken.known.customers["acme"] = None
+    assert names(taken.take(row(2, "Wait"))) == ["open-ticket", "wait-for-customer"]
+    assert taken.known.customers == {"acme": "Acme"}
+
+
+def test_an_activity_that_means_nothing_is_a_row_all_the_same() -> None:
+    assert course(row(2, "Wait"), row(3, "Nothing"))[1] == []
