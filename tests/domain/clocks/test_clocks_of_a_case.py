@@ -22,6 +22,7 @@ from domain.ticket.events import (
     TicketResumed,
     WaitingStarted,
 )
+from domain.ticket.refusals import TicketNotOpened
 from tests.domain.ticket.cases import (
     CALENDAR,
     LEVELS,
@@ -78,6 +79,20 @@ def test_a_ticket_opens_with_first_response_and_resolution_running_from_receipt(
     )
     assert event.segments == (first, replace(first, clock="resolution", target_seconds=64_800))
     assert event.deadlines == (deadline("first_response", FIRST_DUE), deadline("resolution", RESOLUTION_DUE))
+
+
+def test_the_next_due_instant_of_a_case_is_the_earliest() -> None:
+    assert clocks_after(opened(RECEIPT)).next_due_at == FIRST_DUE
+    assert clocks_after(opened(RECEIPT), staff_replies(nov(23, 11))).next_due_at == RESOLUTION_DUE
+    assert clocks_after(opened(RECEIPT), resolved(nov(23, 11))).next_due_at is None
+
+
+@pytest.mark.parametrize("kept", [[], ["first_response"], ["resolution"]])
+def test_an_opening_without_its_clocks_is_no_case(kept: list[str]) -> None:
+    (event,) = ticket.given().when(opened(RECEIPT)).events
+    assert isinstance(event, TicketOpened)
+    segments = tuple(each for each in event.segments if each.clock in kept)
+    ticket.given(replace(event, segments=segments)).when(noted(nov(23, 11))).then_refused(TicketNotOpened)
 
 
 def test_a_clock_without_a_target_runs_and_is_never_due() -> None:
