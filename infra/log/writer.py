@@ -1,0 +1,93 @@
+"""Appending to the log: groups of jobs, each group one statement, and what becomes of a group that fails."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import psycopg2
+from eventsourcing.persistence import StoredEvent, Tracking
+
+from commands.ports import Claim, Guard, IdempotencyRecord, OutcomeUnknown
+from infra.log.errors import library_errors, translated
+from infra.log.group_commit import GroupCommit
+from infra.log.job import APPEND, Job, arguments, outcomes
+from infra.postgres.pool import ConnectionPool
+
+
+class LogWriter:
+    """The one way into a schema's log for a process. Safe to use from many threads, and meant to be."""
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
+        self._commits = GroupCommit(self._send)
+
+    def append(
+        self,
+        events: Sequence[StoredEvent],
+        *,
+        claims: Sequence[Claim] = (),
+        releases: Sequence[Claim] = (),
+        guards: Sequence[Guard] = (),
+        idempotency: IdempotencyRecord | None = None,
+        tracking: Tracking | None = None,
+    ) -> int:
+        """Append all or nothing and return the position of the first event (the head of the log, if there is none).
+
+        The events of a stream follow each other without a gap. Raises an `AppendConflict` where the log is not as
+        expected; `OutcomeUnknown` where the connection broke while the statement was under way: it is not tried again,
+        for the repeat of one that was committed would look like a conflict, and only an idempotency record tells;
+        `ValueError`, `UnicodeEncodeError` or `DataError` for text that PostgreSQL cannot hold; or the library's
+        `OperationalError` where no connection can be had (nothing was appended).
+        """
+        return self._commits.submit(
+            Job(events, claims=claims, releases=releases, guards=guards, idempotency=idempotency, tracking=tracking)
+        )
+
+    def next_case_number(self) -> int:
+        """Return a number that was never returned before, greater than all before (gaps allowed)."""
+        return self._number("SELECT nextval('case_number')", {})
+
+    def forget_answers(self, recorded_before: datetime, limit: int = 1_000) -> int:
+        """Delete up to `limit` answers recorded before an instant, but those to be kept; return how many they were."""
+        return self._number(
+            "WITH expired AS (SELECT scope, key FROM idempotency WHERE NOT keep AND recorded_at < %(before)s"
+            " ORDER BY recorded_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED),"
+            " forgotten AS (DELETE FROM idempotency i USING expired e WHERE i.scope = e.scope AND i.key = e.key"
+            " RETURNING 1) SELECT count(*) FROM forgotten",
+            {"before": recorded_before, "limit": limit},
+        )
+
+    def close(self) -> None:
+        """Refuse new appends, and those that still wait."""
+        self._commits.close()
+
+    def _send(self, jobs: Sequence[Job]) -> Sequence[int | Exception]:
+        """Append a group; where the statement fails, its jobs one by one, so that only the bad one fails."""
+        try:
+            return self._append(jobs)
+        except OutcomeUnknown as error:
+            return [error] * len(jobs)
+        except Exception as error:  # noqa: BLE001 - of any kind: it is raised in the thread whose job it is
+            if len(jobs) == 1:
+                return [translated(error)]
+            return [self._send([job])[0] for job in jobs]
+
+    def _append(self, jobs: Sequence[Job]) -> Sequence[int | Exception]:
+        group = arguments(jobs)
+        with self._pool.connection() as connection:
+            connection.autocommit = True  # the head row is locked for one statement, never across a round trip
+            with connection.cursor() as cursor:
+                try:
+                    cursor.execute(APPEND, group)
+                    [(head_before, conflicts)] = cursor.fetchall()
+                except psycopg2.Error as error:
+                    if connection.closed:
+                        raise OutcomeUnknown(f"the connection was lost during the append: {error}".strip()) from error
+                    raise
+        return outcomes(jobs, head_before, conflicts)
+
+    def _number(self, query: str, values: Mapping[str, object]) -> int:
+        with library_errors(), self._pool.connection() as connection, connection.cursor() as cursor:
+            connection.autocommit = True
+            cursor.execute(query, values)
+            [(number,)] = cursor.fetchall()
+            return int(number)
