@@ -78,7 +78,8 @@ def fell_due(
     In time order; a change counts before what is due at its instant, because a due instant is missed only after it has
     passed. `ticket` is its id and its customer's. A resolved case has no running clock, so nothing happens to it (T6).
     """
-    if not clocks.running:
+    running = clocks.running
+    if not running:
         return []
     until = whole_second(now)
     recorded: list[ServiceLevelsChanged | ServiceLevelBreached] = []
@@ -88,7 +89,7 @@ def fell_due(
         recorded.append(event)
         clocks = evolve(clocks, event)
 
-    for change in levels.changes(min(each.levels_at for each in clocks.running), until):
+    for change in levels.changes(min([each.levels_at for each in running]), until):
         moved = _moved(clocks, change, levels, traits)
         if not moved:
             continue

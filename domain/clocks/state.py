@@ -77,7 +77,7 @@ class Instance(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     @property
     def missed(self) -> bool:
         """Whether the target that counts now was missed by this instance."""
-        return any(breach.target_seconds == self.target_seconds for breach in self.breaches)
+        return bool(self.breaches) and any(each.target_seconds == self.target_seconds for each in self.breaches)
 
     @property
     def pending_due_at(self) -> datetime | None:
@@ -102,12 +102,12 @@ class Clocks(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     def latest(self) -> tuple[Instance, ...]:
         """The latest instances, in the order of SUPPORT_POLICY T3."""
         found = (self.first_response, self.next_response, self.resolution, self.periodic_update)
-        return tuple(instance for instance in found if instance is not None)
+        return tuple([instance for instance in found if instance is not None])
 
     @property
     def running(self) -> tuple[Instance, ...]:
         """The instances that have not ended."""
-        return tuple(instance for instance in self.latest if instance.ended_at is None)
+        return tuple([instance for instance in self.latest if instance.ended_at is None])
 
     @property
     def next_due_at(self) -> datetime | None:
