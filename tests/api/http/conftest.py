@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.http.app import create_app
+from api.http.command_failures import FAILURES, problem_types_of
 from api.http.services import Services
 from commands.application import CaselogApplication
 from commands.dispatch import Dispatcher
@@ -65,6 +66,9 @@ class Api:
         )
         if answer.status_code in {200, 201}:
             self.position = max(self.position, json_of(answer)["position"])
+        elif command in FAILURES:
+            codes = {(kind.status, kind.code) for kind in problem_types_of(command)}
+            assert (answer.status_code, json_of(answer)["code"]) in codes, "a failure that the document does not tell"
         return answer
 
     def done(self, command: str, **data: Any) -> Any:
