@@ -119,7 +119,7 @@ def ended(row: SlaRow, event: TicketResolved | TicketClosed, at: RecordedEvent) 
 def _moved(row: SlaRow, event: TicketEvent, at: RecordedEvent, *, running: bool) -> SlaRow:
     position = at.position or 0
     history = evolve_history(row.history, event, position)
-    due = history.clocks.next_due_at if history is not None and running else None
+    due = None if history is None else history.clocks.next_due_at
     return replace(row, history=history, next_due_at=due, running=running, position=position)
 
 
