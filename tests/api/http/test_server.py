@@ -1,0 +1,207 @@
+"""The service as it runs: granian's processes on a real port, spoken to over plain sockets."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from api.http.server import PortInUse, check_port_is_free
+from commands.wire.examples import EXAMPLES
+
+ROOT = Path(__file__).parents[3]
+HOST = "127.0.0.1"
+READY_SECONDS = 30
+
+
+class Server:
+    """A running `caselog api`."""
+
+    def __init__(self, dsn: str, schema: str, port: int, **environment: str) -> None:
+        self.port = port
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "api.cli", "api"],
+            cwd=ROOT,
+            env=os.environ
+            | {"CASELOG_DATABASE_URL": dsn, "CASELOG_SCHEMA": schema, "CASELOG_PORT": str(port), "CASELOG_THREADS": "4"}
+            | environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def wait_until_ready(self) -> None:
+        """Return when it answers."""
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            try:
+                if self.request("GET", "/health/ready")[0] == 200:
+                    return
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.05)
+
+    def request(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, dict[str, str], Any]:
+        """Send a request and return status, headers and JSON."""
+        with closing(http.client.HTTPConnection(HOST, self.port, timeout=20)) as connection:
+            content = None if body is None else json.dumps(body)
+            connection.request(method, path, content, {"Content-Type": "application/json", **(headers or {})})
+            answer = connection.getresponse()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, json.load(answer)
+
+    def raw(self, request: bytes, *, half_close: bool = False) -> tuple[int, bytes]:
+        """Send bytes and return the status of the answer and all of it."""
+        with socket.create_connection((HOST, self.port), timeout=20) as connection:
+            connection.sendall(request)
+            if half_close:
+                connection.shutdown(socket.SHUT_WR)
+            answer = b""
+            while part := connection.recv(65_536):
+                answer += part
+        return int(answer.split(b" ", 2)[1]), answer
+
+    def stop(self) -> str:
+        """Stop it as a supervisor does, and return what it wrote to standard error."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self) -> str:
+        """Wait for its end, and return what it wrote to standard error."""
+        _, errors = self.process.communicate(timeout=30)
+        return errors
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def server(postgres_dsn: str) -> Iterator[Server]:
+    running = Server(postgres_dsn, "test_server", free_port())
+    try:
+        running.wait_until_ready()
+        yield running
+    finally:
+        running.stop()
+
+
+def post(command: str, body: bytes, *headers: str) -> bytes:
+    lines = [
+        f"POST /v1/commands/{command} HTTP/1.1",
+        "Host: desk",
+        "Connection: close",
+        "Content-Type: application/json",
+    ]
+    return "\r\n".join([*lines, *headers, "", ""]).encode("latin-1") + body
+
+
+REGISTER = json.dumps(EXAMPLES["register-customer"]).encode()
+
+
+def test_a_command_is_carried_out_and_repeated_over_real_http(server: Server) -> None:
+    data = EXAMPLES["register-customer"] | {"customer_id": "over-http"}
+    first = server.request("POST", "/v1/commands/register-customer", data, {"Idempotency-Key": "k"})
+    again = server.request("POST", "/v1/commands/register-customer", data, {"Idempotency-Key": "k"})
+    assert (first[0], again[0]) == (201, 201)
+    assert first[2] == again[2]
+    assert again[1]["idempotency-replayed"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status", "code"),
+    [
+        (post("register-customer", b"0\r\n\r\n", "Transfer-Encoding: chunked"), 411, b"length_required"),
+        (post("register-customer", b""), 411, b"length_required"),
+        (post("register-customer", b"", "Content-Length: 0"), 400, b"malformed_json"),
+        (post("register-customer", b"", f"Content-Length: {64 * 1024 * 1024}"), 413, b"body_too_large"),
+        (
+            post(
+                "register-customer",
+                REGISTER,
+                f"Content-Length: {len(REGISTER)}",
+                "Idempotency-Key: a",
+                "Idempotency-Key: b",
+            ),
+            400,
+            b"invalid_header",
+        ),
+        (
+            post("register-customer", REGISTER, f"Content-Length: {len(REGISTER)}", "Idempotency-Key: \xe9"),
+            400,
+            b"invalid_header",
+        ),
+        (b"GET /v1/tickets/%00 HTTP/1.1\r\nHost: desk\r\nConnection: close\r\n\r\n", 404, b"unknown_ticket"),
+        (b"BREW /v1/queue HTTP/1.1\r\nHost: desk\r\nConnection: close\r\n\r\n", 405, b"method_not_allowed"),
+    ],
+)
+def test_bad_http_is_answered_with_a_problem_document(
+    server: Server, request_bytes: bytes, status: int, code: bytes
+) -> None:
+    found, answer = server.raw(request_bytes)
+    assert found == status, answer
+    assert code in answer
+    assert b"application/problem+json" in answer
+    assert b"<html" not in answer.lower()
+
+
+def test_a_cut_body_is_not_taken_for_a_whole_one(server: Server) -> None:
+    data = json.dumps(EXAMPLES["register-customer"] | {"customer_id": "cut"}).encode()
+    server.raw(post("register-customer", data, f"Content-Length: {len(data) + 10}"), half_close=True)
+    assert server.request("GET", "/v1/events?stream=customer-cut")[2]["items"] == []
+
+
+def test_a_second_server_on_the_port_says_so_and_ends(server: Server, postgres_dsn: str) -> None:
+    second = Server(postgres_dsn, "test_server", server.port)
+    errors = second.wait()
+    assert second.process.returncode == 2
+    assert f"port {server.port}" in errors
+    assert "Traceback" not in errors
+    with pytest.raises(PortInUse):
+        check_port_is_free(HOST, server.port)
+
+
+def test_a_killed_worker_is_replaced_and_the_service_goes_on(server: Server) -> None:
+    workers = [child for child in psutil.Process(server.process.pid).children() if _is_worker(child)]
+    assert workers
+    for worker in workers:
+        worker.kill()
+    server.wait_until_ready()
+    assert server.process.poll() is None
+
+
+def _is_worker(child: psutil.Process) -> bool:
+    return "resource_tracker" not in " ".join(child.cmdline())
+
+
+def test_what_was_accepted_is_answered_before_it_stops(postgres_dsn: str, schema: str) -> None:
+    own = Server(postgres_dsn, schema, free_port())
+    own.wait_until_ready()
+    with closing(http.client.HTTPConnection(HOST, own.port, timeout=20)) as connection:
+        connection.request("GET", "/v1/queue?min_position=9000000000&wait_ms=1500")
+        _let_it_arrive(own)
+        own.process.send_signal(signal.SIGTERM)
+        answer = connection.getresponse()
+        assert answer.status == 503
+        assert json.load(answer)["code"] == "view_behind"
+    assert "Traceback" not in own.wait()
+    assert own.process.returncode == 0
+
+
+def _let_it_arrive(server: Server) -> None:
+    """Return once a request sent before has reached the application: requests are taken in the order they come."""
+    assert server.request("GET", "/health/live")[0] == 200
