@@ -133,7 +133,7 @@ def worker_services(config: Config) -> Services:
     stack = ExitStack()
     services = stack.enter_context(api_services(config, config.database_url))
     # `atexit` does not run in the processes of multiprocessing.
-    Finalize(services, stack.close, exitpriority=10)
+    Finalize(None, stack.close, exitpriority=10)
     return services
 
 

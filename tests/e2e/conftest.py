@@ -1,0 +1,16 @@
+"""Folders and desks of the tests that run Caselog as its users do."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that the account can pass through which runs PostgreSQL when the tests run as root."""
+    with tempfile.TemporaryDirectory(prefix="caselog-e2e-") as name:
+        path = Path(name)
+        path.chmod(0o711)
+        yield path
