@@ -26,7 +26,7 @@ from infra.log.stored import LogEvent
 _encode = msgspec.json.Encoder().encode
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
-APPEND = "SELECT head_before, conflicts FROM append_to_log(" + ", ".join(["%s"] * 13) + ")"
+APPEND = f"SELECT head_before, conflicts FROM append_to_log({', '.join(['%s'] * 13)})"
 
 
 class TrackingConflict(AppendConflict):
