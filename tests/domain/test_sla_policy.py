@@ -57,7 +57,9 @@ def test_the_policys_name_is_a_label_of_the_one_line_of_versions() -> None:
 
 
 def test_the_same_content_again_is_no_version() -> None:
+    policy.given(published()).when(publish()).then_nothing()
     policy.given(published()).when(publish(now=NOW + HOUR)).then_nothing()
+    policy.given(published(effective_from=NOW + HOUR)).when(publish()).then(published(version=2))
 
 
 def test_other_targets_are_the_next_version() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.business_time import ALWAYS, BusinessTime
@@ -90,12 +90,19 @@ def test_a_target_of_nothing_is_due_at_the_first_open_instant_outside_a_pause() 
     assert due_at(at_once, [pause(8, 10)], CALENDARS) == hour(10)
     assert due_at(at_once, [pause(8, None)], CALENDARS) is None
     assert due_at(at_once, [pause(10, None)], CALENDARS) == hour(9)
+    assert due_at(at_once, [pause(9, 9.5)], CALENDARS) == hour(9.5)  # paused in the very second of opening
 
 
 def test_each_segment_counts_by_its_own_calendar_and_the_sum_against_the_last_target() -> None:
     two = instance(segment(hour(8), 7200, "business"), segment(hour(10), 3 * 3600))
     assert elapsed_seconds(two, [], CALENDARS, hour(11)) == 3600 + 3600
     assert due_at(two, [], CALENDARS) == hour(12)
+
+
+def test_a_segment_ends_where_the_next_begins() -> None:
+    three = instance(segment(hour(8), 7200, "business"), segment(hour(10), 7200), segment(hour(11), 7200, "business"))
+    elapsed = {h: elapsed_seconds(three, [], CALENDARS, hour(h)) for h in (8, 9.5, 10.5, 12)}
+    assert elapsed == {8: 0, 9.5: 1800, 10.5: 5400, 12: 3 * 3600}
 
 
 @pytest.mark.parametrize(("target", "due"), [(3599, 10), (3600, 10), (3601, 10 + 1 / 3600), (0, 10)])
@@ -122,6 +129,7 @@ def test_a_target_beyond_the_calendars_years_is_never_due() -> None:
 stretches = st.lists(st.integers(0, 400_000), max_size=8, unique=True).map(sorted)
 
 
+@settings(deadline=None)
 @given(stretches, st.lists(st.integers(1, 400_000), max_size=3, unique=True).map(sorted), st.integers(0, 300_000))
 def test_due_is_the_first_second_at_which_elapsed_reaches_the_target(
     edges: list[int], cuts: list[int], target: int

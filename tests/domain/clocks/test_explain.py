@@ -143,6 +143,12 @@ def test_waiting_pauses_resolution_in_and_out_of_hours() -> None:
         assert read("first_response", now, *history).state != "paused"
 
 
+def test_a_pause_lasts_to_the_instant_it_ends() -> None:
+    history = (opened(RECEIPT), waits_for_customer(nov(23, 11)), resumed(nov(23, 12)))
+    states = [read("resolution", now, *history).state for now in (nov(23, 12) - SECOND, nov(23, 12), nov(23, 13))]
+    assert states == ["paused", "running", "running"]
+
+
 def test_a_breach_is_shown_before_a_pause() -> None:
     history = (opened(RECEIPT), waits_for_customer(nov(25, 12)))
     reading = read("resolution", nov(25, 13), *history)
@@ -215,6 +221,26 @@ def test_a_new_segment_cuts_a_stretch_and_a_pause() -> None:
     ]
     first = read("first_response", nov(23, 13), *history).why
     assert [(each.start, each.positions) for each in first] == [(RECEIPT, (1,)), (nov(23, 11), (3,))]
+
+
+def test_a_stretch_that_a_segment_and_a_resumption_begin_names_both() -> None:
+    levels = with_policy(policy(2, nov(23, 12), first_response=36_000, resolution=36_000))
+    history = (opened(RECEIPT), waits_for_customer(nov(23, 11)), resumed(nov(23, 12), levels))
+    # 1 opened, 2 waiting, 3 levels changed, 4 resumed
+    assert [each.positions for each in read("resolution", nov(23, 13), *history).why] == [(1,), (2,), (3, 4)]
+
+
+def test_every_segment_is_told() -> None:
+    levels = with_policy(
+        policy(2, nov(23, 11), first_response=36_000, resolution=36_000),
+        policy(3, nov(23, 12), first_response=36_000, resolution=36_000),
+    )
+    why = read("resolution", nov(23, 13), opened(RECEIPT), due_recorded(nov(23, 12), levels)).why
+    assert [(each.start, each.end, each.policy_version) for each in why] == [
+        (RECEIPT, nov(23, 11), 1),
+        (nov(23, 11), nov(23, 12), 2),
+        (nov(23, 12), nov(23, 13), 3),
+    ]
 
 
 def test_former_instances_are_told_beside_the_latest() -> None:

@@ -27,6 +27,12 @@ def test_a_clock_without_a_target_counts_by_the_desks_calendar() -> None:
     assert levels.at(nov(24, 9)).level("first_response", NORMAL) == Level(None, "business", 1, 1)
 
 
+def test_a_target_can_count_round_the_clock() -> None:
+    always = Target(when=When(), clock="resolution", target_seconds=60, calendar="24x7")
+    levels = ServiceLevels([replace(POLICY, targets=(always,))], [[CALENDAR]])
+    assert levels.at(nov(24, 9)).level("resolution", NORMAL) == Level(60, "24x7", 0, 1)
+
+
 def test_a_target_counts_by_the_version_of_its_calendar_in_force() -> None:
     second = replace(CALENDAR, version=2, tz="Europe/Rome", effective_from=nov(24, 9))
     levels = ServiceLevels([POLICY], [[CALENDAR, second]])
