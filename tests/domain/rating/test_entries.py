@@ -43,6 +43,7 @@ def test_many_entries_are_found_and_listed_from_any_place_in_whatever_order_they
     seconds = [number * 7919 % 3000 for number in range(3000)]
     entries = of([entry(second) for second in seconds])
     assert [each.started_at for each in entries] == [START + timedelta(seconds=second) for second in range(3000)]
+    assert max(map(len, entries.chunks)) <= 512
     for second in (0, 1, 255, 256, 257, 1500, 2999):
         at = START + timedelta(seconds=second)
         found = entries.find((at, at, "e"))

@@ -21,10 +21,10 @@ def denver(month: int, day: int, hour: int = 12, minute: int = 0) -> datetime:
     return datetime(2026, month, day, hour, minute, tzinfo=ZoneInfo(ZONE)).astimezone(UTC)
 
 
-def plan(terms: Terms | None = None, *, effective_from: datetime = EPOCH) -> Plan:
+def plan(terms: Terms | None = None, *, name: str = "standard", effective_from: datetime = EPOCH) -> Plan:
     published = PlanPublished(
         occurred_at=effective_from,
-        plan="standard",
+        plan=name,
         version=1,
         terms=terms or default_terms("USD"),
         effective_from=effective_from,
@@ -59,11 +59,12 @@ def work(
     work_class: WorkClass = "included",
     *,
     agent: str = "Ann",
+    ticket_id: str = "t-1",
 ) -> RateWork:
     return RateWork(
         now=now,
         entry_id=entry_id,
-        ticket_id="t-1",
+        ticket_id=ticket_id,
         case_number="C-000001",
         agent=agent,
         started_at=started_at,

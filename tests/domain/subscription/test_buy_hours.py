@@ -37,6 +37,12 @@ def test_hours_cost_the_pack_rate_and_cover_work_from_their_purchase() -> None:
     )
 
 
+def test_a_pack_for_earlier_work_is_posted_in_the_month_of_its_purchase() -> None:
+    bought = since_november().when(buy(denver(12, 10), effective_from=denver(11, 10))).events[-1]
+    assert isinstance(bought, HourPackPurchased)
+    assert (bought.month, bought.effective_at) == ("2026-12", denver(11, 10))
+
+
 @pytest.mark.parametrize("hours", [-5, 0, 1, 4, 6])
 def test_hours_are_sold_in_whole_steps(hours: int) -> None:
     since_november().when(buy(denver(11, 10), hours)).then_refused(HoursNotInSteps)

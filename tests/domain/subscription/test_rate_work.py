@@ -56,6 +56,8 @@ def test_the_facts_of_an_entry_are_never_edited() -> None:
     given = since_november().having(work(denver(11, 3, 17), "e-1", denver(11, 3), 40))
     given.when(work(denver(11, 3, 17), "e-1", denver(11, 3), 41)).then_refused(EntryRatedOtherwise)
     given.when(work(denver(11, 3, 17), "e-1", denver(11, 3), 40, agent="Bob")).then_refused(EntryRatedOtherwise)
+    elsewhere = work(denver(11, 3, 17), "e-1", denver(11, 3), 40, ticket_id="t-2")
+    given.when(elsewhere).then_refused(EntryRatedOtherwise)
 
 
 def test_an_entry_belongs_to_the_month_of_its_start_at_the_desk() -> None:

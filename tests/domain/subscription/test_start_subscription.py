@@ -118,6 +118,14 @@ def test_a_plan_that_was_not_in_force_yet_cannot_be_taken(day: date) -> None:
     assert nothing.when(start(denver(11, 23), starts_on=date(2026, 11, 23), on=later)).events
 
 
+def test_no_plan_is_in_force_before_1970_not_even_where_midnight_is_before_the_calendar_begins() -> None:
+    first = start(denver(11, 23), starts_on=date(1970, 1, 1))
+    assert nothing.when(first).events
+    for zone in ("America/Denver", "Europe/Rome"):
+        ancient = msgspec.structs.replace(first, zone=zone, starts_on=date(1, 1, 1))
+        nothing.when(ancient).then_refused(PlanNotInForce)
+
+
 def test_wrong_terms_are_refused_each_by_its_name() -> None:
     terms = TermsChange(billing_increment_seconds=0, allowance_seconds=-1)
     refusal = nothing.when(start(denver(11, 23), terms=terms)).then_refused(InvalidTerms)
@@ -145,6 +153,7 @@ def test_the_same_subscription_started_again_changes_nothing() -> None:
         start(denver(11, 23), starts_on=date(2026, 11, 24)),
         start(denver(11, 23), terms=TermsChange(allowance_seconds=0)),
         start(denver(11, 23), on=plan(msgspec.structs.replace(default_terms("USD"), pack_step_hours=10))),
+        start(denver(11, 23), on=plan(name="premium")),
     ],
 )
 def test_a_customer_has_one_live_subscription(other: StartSubscription) -> None:
