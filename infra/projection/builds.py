@@ -80,7 +80,7 @@ def may_build(cursor: Cursor, view: View) -> bool:
 
 
 def built(cursor: Cursor, view: View) -> None:
-    """Let other sessions build the view again."""
+    """Let other sessions build the view again, if this one kept them from it."""
     cursor.execute("SELECT pg_advisory_unlock(hashtextextended(current_schema() || %s, 0))", (_building(view),))
 
 

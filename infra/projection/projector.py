@@ -13,15 +13,16 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 
 from infra.leadership import Leadership
 from infra.postgres.pool import DatabaseUnavailable, connect
-from infra.projection.builds import PositionMoved
+from infra.projection.builds import PositionMoved, built, live_build
 from infra.projection.feed import MOST_EVENTS, Feed
 from infra.projection.listening import Listener, log_channel
 from infra.projection.positions import Announcer
-from infra.projection.rebuild import BuiltElsewhere, apply_batch, finish, log_position, open_build
+from infra.projection.rebuild import BuiltElsewhere, NewerVersion, apply_batch, finish, log_position, open_build
 from infra.projection.runner import BuildRunner, view_connection
 from projections.view import View
 
 _IDLE_SECONDS = 1.0
+_LOOK_AGAIN_SECONDS = 2.0
 _LONGEST_PAUSE_SECONDS = 5.0
 
 log = structlog.get_logger()
@@ -135,8 +136,9 @@ class _Keeper:
                     return
             except PositionMoved as moved:
                 self._log.info("another runner moved the view; its place is looked up again", reason=str(moved))
-            except BuiltElsewhere:
-                self._over.wait(_IDLE_SECONDS)
+            except (BuiltElsewhere, NewerVersion) as other:
+                self._log.info("view left to others", reason=str(other))
+                self._over.wait(_LOOK_AGAIN_SECONDS)
             except (psycopg2.Error, DatabaseUnavailable) as error:
                 self._log.warning("view interrupted", error=str(error).strip(), again_in_seconds=pause)
                 self._over.wait(pause)
@@ -146,25 +148,40 @@ class _Keeper:
                 self._over.wait(_LONGEST_PAUSE_SECONDS)
 
     def _keep(self, connection: Connection, runner: BuildRunner) -> None:
-        """Bring the view forward until the lead is over or the view is stopped."""
+        """Bring the view forward until the lead is over."""
         indexed = runner.build.live
         while not self._over.is_set():
             batch = self._feed.after(runner.position, _IDLE_SECONDS if runner.build.live else 0)
             if batch is not None:
                 error = apply_batch(runner, batch)
+                self._announce(runner)
                 if error is not None:
                     self._log.error("view stopped", position=runner.position, error=error)
-                    return
-            elif not runner.build.live and self._behind(connection, runner):
+                    self._wait_for_another_build(connection, runner)
+            elif runner.build.live or self._behind(connection, runner):
                 continue
             elif not indexed:
                 runner.create_indexes()
                 indexed = True
-            elif not runner.build.live:
+            else:
                 finish(connection, runner)
+                self._announce(runner)
                 self._log.info("view switched", build=runner.build.build, position=runner.position)
-            if runner.build.live:
-                self._announcer.announce(self.view.name, runner.position)
+
+    def _announce(self, runner: BuildRunner) -> None:
+        if runner.build.live:
+            self._announcer.announce(self.view.name, runner.position)
+
+    def _wait_for_another_build(self, connection: Connection, runner: BuildRunner) -> None:
+        """Leave a stopped view alone until a rebuild has replaced it, which it may do now."""
+        if not runner.build.live:
+            with connection, connection.cursor() as cursor:
+                built(cursor, self.view)
+        while not self._over.wait(_LOOK_AGAIN_SECONDS):
+            with connection, connection.cursor() as cursor:
+                live = live_build(cursor, self.view)
+            if live is not None and live.build != runner.build.build:
+                raise PositionMoved(f"build {live.build} is live")
 
     def _behind(self, connection: Connection, runner: BuildRunner) -> bool:
         """Whether the log goes on after the build; asked of the log itself, before readers are shown anything."""

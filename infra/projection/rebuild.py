@@ -27,6 +27,10 @@ class BuiltElsewhere(Exception):
     """Another process is building this view now."""
 
 
+class NewerVersion(Exception):
+    """Readers see a build by a newer version of the code; an older one must not take its place unasked."""
+
+
 class RebuildFailed(Exception):
     """An event could not be taken; readers see the build that they saw before."""
 
@@ -92,12 +96,14 @@ def apply_batch(runner: BuildRunner, batch: Batch) -> str | None:
 def open_build(connection: Connection, view: View) -> Build:
     """Return the build that a projector has to bring forward: the live one, or one to replace an older version's.
 
-    Raises `BuiltElsewhere` where that is being made by another process.
+    Raises `BuiltElsewhere` where that is being made by another process, `NewerVersion`.
     """
     with connection, connection.cursor() as cursor:
         live = live_build(cursor, view)
     if live is not None and live.version == view.version:
         return live
+    if live is not None and live.version > view.version:
+        raise NewerVersion(f"view {view.name} is live in version {live.version}, this code has {view.version}")
     return _build_to_run(connection, view, resume=True)
 
 

@@ -1,8 +1,11 @@
 """The projector with its views: live, interrupted, twice at once, rebuilt under way."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -12,7 +15,8 @@ from domain.recorded import RecordedEvent
 from domain.ticket.events import NoteAdded, TicketOpened
 from infra.projection.positions import ViewPositions
 from infra.projection.projector import Projector
-from infra.projection.rebuild import rebuild
+from infra.projection.rebuild import NewerVersion, RebuildFailed, open_build, rebuild
+from infra.projection.runner import view_connection
 from projections import progress, queue, ticket
 from projections.ticket import TicketRow
 from projections.view import Table, View
@@ -20,6 +24,7 @@ from tests.infra.projection.conftest import Append
 from tests.infra.projection.test_runner import folded, rows_of
 from tests.projections.stories import Placed, desk_story
 
+ROOT = Path(__file__).parents[3]
 WAIT_SECONDS = 20.0
 Wait = Callable[[View, int], None]
 
@@ -156,14 +161,14 @@ def test_of_two_projectors_one_stands_by_and_takes_over(
     assert rows_of(connection, ticket.VIEW) == folded(ticket.VIEW, story)
 
 
-def broken_from(position: int) -> View:
+def broken_from(position: Callable[[], int]) -> View:
     """A view whose handler cannot take the events from a position on."""
     table = Table("notes", TicketRow, key=("ticket_id",))
     table.begin(TicketOpened)(ticket.opened)
 
     @table.on(NoteAdded)
     def noted(row: TicketRow, _: NoteAdded, at: RecordedEvent) -> TicketRow:
-        if (at.position or 0) >= position:
+        if (at.position or 0) >= position():
             raise ValueError("cannot take this note")
         return replace(row, version=at.originator_version)
 
@@ -175,7 +180,7 @@ def test_a_failing_handler_stops_its_view_just_before_the_event_and_no_other(
 ) -> None:
     story = desk_story(60)
     note = next(number for number, (_, event) in enumerate(story, 1) if isinstance(event, NoteAdded) and number > 50)
-    broken = broken_from(note)
+    broken = broken_from(lambda: note)
     append(story[:40])
     with projecting(database, schema, [queue.VIEW, broken]):
         wait(broken, 40)
@@ -186,6 +191,61 @@ def test_a_failing_handler_stops_its_view_just_before_the_event_and_no_other(
     assert "cannot take this note" in states["notes"]["error"]
     assert states["notes"]["lag_events"] == len(story) - note + 1
     assert states["queue"]["state"] == "live"
+
+
+def test_a_rebuild_with_mended_code_takes_over_from_a_stopped_view(
+    database: str, schema: str, append: Append, wait: Wait, connection: Connection
+) -> None:
+    story = desk_story(30)
+    note = next(number for number, (_, event) in enumerate(story, 1) if isinstance(event, NoteAdded) and number > 50)
+    faulty = [note]
+    view = broken_from(lambda: faulty[0])
+    append(story[:40])
+    with projecting(database, schema, [view]):
+        wait(view, 40)
+        append(story[40:-5])
+        wait(view, note - 1)
+        with pytest.raises(RebuildFailed, match="cannot take this note"):
+            rebuild(database, schema, view)
+        faulty[0] = len(story) + 1
+        assert rebuild(database, schema, view)
+        wait(view, append(story[-5:]))
+    assert rows_of(connection, view) == folded(view, story)
+    assert [each["state"] for each in progress.of_views(connection)] == ["live"]
+
+
+def test_an_older_version_of_the_code_leaves_a_newer_build_alone(
+    database: str, schema: str, append: Append, connection: Connection
+) -> None:
+    append(desk_story(3))
+    newer = View("queue", version=2, tables=queue.VIEW.tables)
+    rebuild(database, schema, newer)
+    with closing(view_connection(database, schema, queue.VIEW)) as writing, pytest.raises(NewerVersion):
+        open_build(writing, queue.VIEW)
+
+
+RUN_FOR_EVER = """
+import sys
+from infra.projection.projector import Projector
+from projections import queue, ticket
+Projector(sys.argv[1], sys.argv[2], [queue.VIEW, ticket.VIEW], most_events=7).run()
+"""
+
+
+def test_views_are_whole_after_projectors_were_killed_in_mid_batch(
+    database: str, schema: str, append: Append, wait: Wait, connection: Connection
+) -> None:
+    story = desk_story(150)
+    for chunk in chunks(story, len(story) // 3 + 1):
+        with subprocess.Popen([sys.executable, "-c", RUN_FOR_EVER, database, schema], cwd=ROOT) as process:
+            append(chunk[:-1])
+            wait(queue.VIEW, append(chunk[-1:]) - len(chunk) // 2)
+            process.kill()
+    with projecting(database, schema, [queue.VIEW, ticket.VIEW]):
+        wait(queue.VIEW, len(story))
+        wait(ticket.VIEW, len(story))
+    assert rows_of(connection, queue.VIEW) == folded(queue.VIEW, story)
+    assert rows_of(connection, ticket.VIEW) == folded(ticket.VIEW, story)
 
 
 def test_a_view_of_another_version_is_built_anew_and_switched(
