@@ -1,7 +1,8 @@
 """Random lives of a case: what the events say of its clocks must not depend on when anybody looked."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -64,9 +65,10 @@ ACTS: list[Act] = [
 
 minutes = st.integers(0, 14 * 1440)
 targets = st.one_of(st.none(), st.sampled_from([0, 1800, 7200, 32_400, 64_800]))
-lives = st.lists(st.tuples(minutes, st.sampled_from(ACTS)), max_size=10).map(
-    lambda life: sorted(life, key=lambda each: each[0])
+acts = st.lists(st.tuples(minutes, st.sampled_from(ACTS)), max_size=10).map(
+    lambda acts: sorted(acts, key=lambda each: each[0])
 )
+dates = st.one_of(st.none(), st.dates(date(2026, 11, 20), date(2026, 12, 5)))
 
 
 @st.composite
@@ -88,11 +90,18 @@ def desks(draw: st.DrawFn) -> ServiceLevels:
     return ServiceLevels([POLICY, *policies], [[CALENDAR, second]])
 
 
-def live(levels: ServiceLevels, acts: list[tuple[int, Act]], looks: list[int]) -> list[TicketEvent]:
+class Life(NamedTuple):
+    """The date that a case is for, if any, and what is done at which minute."""
+
+    requested_for: date | None
+    acts: list[tuple[int, Act]]
+
+
+def live(levels: ServiceLevels, life: Life, looks: list[int]) -> list[TicketEvent]:
     """The events of a case that is opened, acted on, looked after by the timekeeper, and looked at in the end."""
-    steps: list[tuple[int, int, Act]] = [(minute, 1, act) for minute, act in acts]
+    steps: list[tuple[int, int, Act]] = [(minute, 1, act) for minute, act in life.acts]
     steps += [(minute, 0, due_recorded) for minute in looks]
-    commands: list[TicketCommand] = [opened(START, levels)]
+    commands: list[TicketCommand] = [opened(START, levels, requested_for=life.requested_for)]
     commands += [act(START + timedelta(minutes=m), levels) for m, _, act in sorted(steps, key=lambda s: s[:2])]
     commands.append(due_recorded(START + timedelta(days=20), levels))
     state: Ticket | None = None
@@ -108,6 +117,9 @@ def live(levels: ServiceLevels, acts: list[tuple[int, Act]], looks: list[int]) -
     return events
 
 
+lives = st.builds(Life, dates, acts)
+
+
 def fold(events: list[TicketEvent]) -> History:
     history: History | None = None
     for event in events:
@@ -119,7 +131,7 @@ def fold(events: list[TicketEvent]) -> History:
 @settings(max_examples=150, deadline=None)
 @given(desks(), lives, st.lists(minutes, max_size=15))
 def test_the_clocks_do_not_depend_on_when_the_timekeeper_looked(
-    levels: ServiceLevels, life: list[tuple[int, Act]], looks: list[int]
+    levels: ServiceLevels, life: Life, looks: list[int]
 ) -> None:
     assert fold(live(levels, life, looks)) == fold(live(levels, life, []))
 
@@ -127,7 +139,7 @@ def test_the_clocks_do_not_depend_on_when_the_timekeeper_looked(
 @settings(max_examples=150, deadline=None)
 @given(desks(), lives)
 def test_a_breach_is_recorded_for_every_target_that_time_ran_over_and_for_no_other(
-    levels: ServiceLevels, life: list[tuple[int, Act]]
+    levels: ServiceLevels, life: Life
 ) -> None:
     events = live(levels, life, [])
     history: History | None = None
@@ -150,9 +162,7 @@ def test_a_breach_is_recorded_for_every_target_that_time_ran_over_and_for_no_oth
 
 @settings(max_examples=100, deadline=None)
 @given(desks(), lives, st.integers(0, 30))
-def test_the_reasons_tile_the_time_and_add_up_to_what_has_elapsed(
-    levels: ServiceLevels, life: list[tuple[int, Act]], days: int
-) -> None:
+def test_the_reasons_tile_the_time_and_add_up_to_what_has_elapsed(levels: ServiceLevels, life: Life, days: int) -> None:
     now = START + timedelta(days=20 + days, hours=5)
     for reading in readings(fold(live(levels, life, [])), levels.calendars, now):
         end = reading.ended_at or now
