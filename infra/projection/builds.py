@@ -122,6 +122,11 @@ def set_state(cursor: Cursor, build: Build, state: BuildState, error: str | None
     )
 
 
+def wait_for_locks(cursor: Cursor) -> None:
+    """Let the transaction wait for a lock only so long that those who wait behind it hardly notice."""
+    cursor.execute("SET LOCAL lock_timeout = '200ms'")
+
+
 def lock_live(cursor: Cursor, view: View) -> int:
     """Hold the live build where it is until the transaction ends, and return its position (0: there is none)."""
     cursor.execute("SELECT position FROM projections WHERE view = %s AND live FOR UPDATE", (view.name,))

@@ -17,7 +17,15 @@ from infra.projection.builds import PositionMoved, built, live_build
 from infra.projection.feed import MOST_EVENTS, Feed
 from infra.projection.listening import Listener, log_channel
 from infra.projection.positions import Announcer
-from infra.projection.rebuild import BuiltElsewhere, NewerVersion, apply_batch, finish, log_position, open_build
+from infra.projection.rebuild import (
+    BETWEEN_SWITCHES_SECONDS,
+    BuiltElsewhere,
+    NewerVersion,
+    apply_batch,
+    finish,
+    log_position,
+    open_build,
+)
 from infra.projection.runner import BuildRunner, view_connection
 from projections.view import View
 
@@ -163,10 +171,11 @@ class _Keeper:
             elif not indexed:
                 runner.create_indexes()
                 indexed = True
-            else:
-                finish(connection, runner)
+            elif finish(connection, runner):
                 self._announce(runner)
                 self._log.info("view switched", build=runner.build.build, position=runner.position)
+            else:
+                self._over.wait(BETWEEN_SWITCHES_SECONDS)
 
     def _announce(self, runner: BuildRunner) -> None:
         if runner.build.live:

@@ -2,8 +2,9 @@
 
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 
+from psycopg2.errors import LockNotAvailable
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from infra.postgres.pool import connect
@@ -16,11 +17,15 @@ from infra.projection.builds import (
     may_build,
     retired_builds,
     unfinished_build,
+    wait_for_locks,
 )
 from infra.projection.feed import MOST_EVENTS, Batch, read_batch
 from infra.projection.runner import BuildRunner, view_connection
 from projections.folding import HandlerFailed
 from projections.view import View
+
+BETWEEN_SWITCHES_SECONDS = 0.5
+"""How long readers are left in peace after a switch that found the view in use."""
 
 
 class BuiltElsewhere(Exception):
@@ -69,11 +74,13 @@ def rebuild(
             progress(runner.position, max(log_position(reader), runner.position))
             if batch.records:
                 continue
-            if indexed:
-                finish(connection, runner)
+            if not indexed:
+                runner.create_indexes()
+                indexed = True
+            elif finish(connection, runner):
                 return runner.build
-            runner.create_indexes()
-            indexed = True
+            else:
+                stopping.wait(BETWEEN_SWITCHES_SECONDS)
     return None
 
 
@@ -107,13 +114,23 @@ def open_build(connection: Connection, view: View) -> Build:
     return _build_to_run(connection, view, resume=True)
 
 
-def finish(connection: Connection, runner: BuildRunner) -> None:
-    """Switch readers to a build that has caught up, and drop those before it."""
-    runner.go_live()
+def finish(connection: Connection, runner: BuildRunner) -> bool:
+    """Switch readers to a build that has caught up, and drop those before it.
+
+    A switch has to wait for those who read the view now, and whoever comes meanwhile waits behind it. So it waits a
+    moment only; false says that it is to be tried again. Tables that are still read are dropped after a later switch.
+    """
+    try:
+        runner.go_live()
+    except LockNotAvailable:
+        return False
     with connection, connection.cursor() as cursor:
         built(cursor, runner.view)
+    with suppress(LockNotAvailable), connection, connection.cursor() as cursor:
+        wait_for_locks(cursor)
         for build in retired_builds(cursor, runner.view):
             drop_build(cursor, runner.view, build)
+    return True
 
 
 def log_position(connection: Connection) -> int:

@@ -9,7 +9,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
 from domain.recorded import RecordedEvent
 from infra.postgres.pool import connect
-from infra.projection.builds import Build, BuildTables, advance, lock_live, set_state, switch
+from infra.projection.builds import Build, BuildTables, advance, lock_live, set_state, switch, wait_for_locks
 from infra.projection.feed import MOST_EVENTS, read_batch
 from infra.projection.tables import RowTable
 from projections.folding import entries_for, fold_work, totals_of, work_for
@@ -73,10 +73,12 @@ class BuildRunner:
         """Make readers see this build instead of the one they see now.
 
         That one is held where it is until then, and this one brought up to it in the same transaction: a reader who
-        has seen an event goes on seeing it. Raises as `apply`, and `Undecodable`.
+        has seen an event goes on seeing it. Raises as `apply`, `Undecodable`, and psycopg2's `LockNotAvailable` where
+        readers keep the view in use.
         """
         try:
             with self._connection.cursor() as cursor:
+                wait_for_locks(cursor)
                 target = lock_live(cursor, self.view)
                 reached = self._reach(cursor, target)
                 live = switch(cursor, self.view, self.build)

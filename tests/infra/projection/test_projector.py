@@ -13,6 +13,8 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 
 from domain.recorded import RecordedEvent
 from domain.ticket.events import NoteAdded, TicketOpened
+from infra.postgres.pool import connect
+from infra.projection.builds import Build
 from infra.projection.positions import ViewPositions
 from infra.projection.projector import Projector
 from infra.projection.rebuild import NewerVersion, RebuildFailed, open_build, rebuild
@@ -212,6 +214,38 @@ def test_a_rebuild_with_mended_code_takes_over_from_a_stopped_view(
         wait(view, append(story[-5:]))
     assert rows_of(connection, view) == folded(view, story)
     assert [each["state"] for each in progress.of_views(connection)] == ["live"]
+
+
+def test_a_switch_waits_for_a_long_read_without_holding_up_other_readers(
+    database: str, schema: str, append: Append, connection: Connection
+) -> None:
+    append(desk_story(20))
+    before = rebuild(database, schema, queue.VIEW)
+    with closing(connect(database, schema)) as long_reader, long_reader.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM queue")
+        caught_up = threading.Event()
+        built: list[Build | None] = []
+        rebuilding = threading.Thread(
+            target=lambda: built.append(
+                rebuild(
+                    database,
+                    schema,
+                    queue.VIEW,
+                    progress=lambda done, total: caught_up.set() if done == total else None,
+                )
+            )
+        )
+        rebuilding.start()
+        assert caught_up.wait(WAIT_SECONDS)
+        with connection.cursor() as other:
+            for _ in range(20):
+                other.execute("SET statement_timeout = '1s'; SELECT count(*) FROM queue")
+                assert not built
+        long_reader.rollback()
+        rebuilding.join(WAIT_SECONDS)
+    assert before is not None
+    assert built[0] is not None
+    assert built[0].build > before.build
 
 
 def test_an_older_version_of_the_code_leaves_a_newer_build_alone(
