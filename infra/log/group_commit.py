@@ -32,7 +32,11 @@ class _Waiter:
         self.job = job
         self.done = Lock()  # the cheapest thing in Python to wait for; a condition costs three of them
         self.done.acquire()
-        self.outcome: int | Exception = OutcomeUnknown("the append was interrupted")
+        self.outcome: int | Exception = 0
+
+    def wait(self) -> None:
+        """Return when the outcome is there."""
+        self.done.acquire()
 
 
 class GroupCommit:
@@ -90,7 +94,7 @@ class GroupCommit:
 
     def _wait(self, waiter: _Waiter) -> int | Exception:
         try:
-            waiter.done.acquire()
+            waiter.wait()
         except BaseException:
             with self._mutex:
                 if waiter in self._queue:

@@ -1,0 +1,280 @@
+"""Threads that append at the same time are sent together, each gets its own outcome, and nobody is left waiting."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Event, Semaphore, Thread
+
+import pytest
+from eventsourcing.persistence import DataError, InterfaceError, StoredEvent
+
+from commands.ports import Claim, Guard, IdempotencyRecord, OutcomeUnknown
+from infra.log import group_commit
+from infra.log.group_commit import GroupCommit
+from infra.log.job import Job
+
+WAIT = 20.0
+
+
+def job(*stream_ids: str, guards: Sequence[Guard] = (), claims: Sequence[Claim] = (), key: str | None = None) -> Job:
+    return Job(
+        [StoredEvent(stream_id, 1, "topic", b"state") for stream_id in stream_ids],
+        guards=guards,
+        claims=claims,
+        idempotency=None if key is None else IdempotencyRecord("scope", key, "print", "{}"),
+    )
+
+
+class Database:
+    """Stands where the database does: takes groups when told to, and answers with rising positions."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[Job]] = []
+        self.begun = Semaphore(0)
+        self._finish = Semaphore(0)
+        self._head = 0
+
+    def send(self, jobs: Sequence[Job]) -> Sequence[int | Exception]:
+        self.groups.append(list(jobs))
+        self.begun.release()
+        assert self._finish.acquire(timeout=WAIT)
+        outcomes = list(range(self._head + 1, self._head + 1 + len(jobs)))
+        self._head += len(jobs)
+        return outcomes
+
+    def finish_one(self) -> None:
+        self._finish.release()
+
+    @contextmanager
+    def busy(self, commits: GroupCommit) -> Iterator[None]:
+        """Keep a first job under way inside, and let everything through afterwards."""
+        first = Caller(commits, job("first"))
+        assert self.begun.acquire(timeout=WAIT)
+        yield
+        self._finish.release(1000)
+        assert first.result() == 1
+
+
+class Caller:
+    """A thread that submits one job."""
+
+    def __init__(self, commits: GroupCommit, wanted: Job) -> None:
+        self._outcome: int | BaseException | None = None
+        self._thread = Thread(target=self._run, args=(commits, wanted))
+        self._thread.start()
+
+    def _run(self, commits: GroupCommit, wanted: Job) -> None:
+        try:
+            self._outcome = commits.submit(wanted)
+        except BaseException as error:  # noqa: BLE001 - looked at by the test
+            self._outcome = error
+
+    def result(self) -> int | BaseException | None:
+        self._thread.join(timeout=WAIT)
+        assert not self._thread.is_alive(), "left waiting"
+        return self._outcome
+
+
+def queue(commits: GroupCommit, *jobs: Job) -> list[Caller]:
+    """Start a caller for each job, in their order, and return once all of them queue."""
+    callers = []
+    for wanted in jobs:
+        length = len(commits._queue) + 1
+        callers.append(Caller(commits, wanted))
+        while len(commits._queue) < length:
+            Event().wait(0.001)
+    return callers
+
+
+def test_jobs_that_come_while_one_is_sent_go_together_in_their_order() -> None:
+    database = Database()
+    commits = GroupCommit(database.send)
+    jobs = [job(f"s-{number}") for number in range(5)]
+    with database.busy(commits):
+        callers = queue(commits, *jobs)
+    assert [caller.result() for caller in callers] == [2, 3, 4, 5, 6]
+    assert database.groups[1:] == [jobs]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        (job("a", "b"), job("b", "c")),
+        (job("a"), job("b", guards=[Guard("a", 0)])),
+        (job("a", claims=[Claim("k", "1", "a")]), job("b", claims=[Claim("k", "1", "b")])),
+        (job("a", key="1"), job("b", key="1")),
+    ],
+    ids=["stream", "guarded stream", "claim", "idempotency key"],
+)
+def test_a_job_that_depends_on_an_earlier_one_waits_for_the_next_group(earlier: Job, later: Job) -> None:
+    database = Database()
+    commits = GroupCommit(database.send)
+    independent = job("z")
+    with database.busy(commits):
+        callers = queue(commits, earlier, later, independent)
+    assert [caller.result() for caller in callers] == [2, 4, 3]
+    assert database.groups[1:] == [[earlier, independent], [later]]
+
+
+def test_a_job_that_read_what_a_later_one_writes_goes_with_it() -> None:
+    database = Database()
+    commits = GroupCommit(database.send)
+    jobs = [job("b", guards=[Guard("a", 0)]), job("a")]
+    with database.busy(commits):
+        callers = queue(commits, *jobs)
+    assert [caller.result() for caller in callers] == [2, 3]
+    assert database.groups[1:] == [jobs]
+
+
+def test_groups_are_bounded_in_jobs_and_in_bytes_and_a_larger_job_goes_alone() -> None:
+    database = Database()
+    commits = GroupCommit(database.send, job_limit=3, byte_limit=25)
+    large = job(*(f"l-{number}" for number in range(10)))
+    jobs = [*(job(f"s-{number}") for number in range(4)), large, *(job(f"t-{number}") for number in range(2))]
+    with database.busy(commits):
+        callers = queue(commits, *jobs)
+    assert all(isinstance(caller.result(), int) for caller in callers)
+    assert [len(group) for group in database.groups] == [1, 3, 3, 1]
+    assert database.groups[3] == [large]
+
+
+def test_threads_in_a_loop_are_waited_for_so_that_they_go_together() -> None:
+    sizes: list[int] = []
+
+    def send(jobs: Sequence[Job]) -> Sequence[int | Exception]:
+        sizes.append(len(jobs))
+        Event().wait(0.02)
+        return [1] * len(jobs)
+
+    commits = GroupCommit(send)
+
+    def run(name: int) -> None:
+        for number in range(20):
+            commits.submit(job(f"{name}-{number}"))
+
+    threads = [Thread(target=run, args=(name,)) for name in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=WAIT)
+    assert sum(sizes) == 160
+    assert len(sizes) < 40, "without waiting there are 20 groups of seven and 20 of one"
+
+
+def test_an_error_of_one_job_is_raised_in_its_thread_alone() -> None:
+    def send(jobs: Sequence[Job]) -> Sequence[int | Exception]:
+        if len(jobs) == 1:
+            begun.set()
+            assert may_end.wait(WAIT)
+            return [1]
+        return [2, DataError("bad"), 3]
+
+    begun, may_end = Event(), Event()
+    commits = GroupCommit(send)
+    first = Caller(commits, job("first"))
+    assert begun.wait(WAIT)
+    callers = queue(commits, job("a"), job("b"), job("c"))
+    may_end.set()
+    assert first.result() == 1
+    good, bad, good_too = [caller.result() for caller in callers]
+    assert (good, good_too) == (2, 3)
+    assert isinstance(bad, DataError)
+
+
+def test_a_sender_that_breaks_leaves_nobody_waiting_and_the_next_job_goes_through() -> None:
+    broken = Event()
+
+    def send(jobs: Sequence[Job]) -> Sequence[int | Exception]:
+        if len(jobs) == 2:
+            broken.set()
+            raise MemoryError
+        return database.send(jobs)
+
+    database = Database()
+    commits = GroupCommit(send)
+    with database.busy(commits):
+        callers = queue(commits, job("a"), job("b"))
+    assert all(isinstance(caller.result(), OutcomeUnknown) for caller in callers)
+    assert broken.is_set()
+    assert commits.submit(job("c")) == 2
+
+
+def test_a_lone_writer_that_is_interrupted_does_not_keep_the_right_to_send() -> None:
+    calls: list[int] = []
+
+    def send(jobs: Sequence[Job]) -> Sequence[int | Exception]:
+        calls.append(len(jobs))
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return [7]
+
+    commits = GroupCommit(send)
+    with pytest.raises(KeyboardInterrupt):
+        commits.submit(job("a"))
+    assert commits.submit(job("a")) == 7
+
+
+def test_a_queueing_thread_that_is_interrupted_takes_its_job_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(group_commit._Waiter):
+        __slots__ = ()
+
+        def wait(self) -> None:
+            raise KeyboardInterrupt
+
+    database = Database()
+    commits = GroupCommit(database.send)
+    with database.busy(commits):
+        monkeypatch.setattr(group_commit, "_Waiter", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            commits.submit(job("a"))
+        monkeypatch.undo()
+    assert commits.submit(job("b")) == 2
+    assert len(database.groups) == 2
+
+
+def test_closing_refuses_who_queues_and_who_comes_and_finishes_what_is_under_way() -> None:
+    database = Database()
+    commits = GroupCommit(database.send)
+    with database.busy(commits):
+        [queued] = queue(commits, job("a"))
+        commits.close()
+        assert isinstance(queued.result(), InterfaceError)
+    with pytest.raises(InterfaceError, match="closed"):
+        commits.submit(job("b"))
+
+
+def test_an_idle_committer_goes_away_and_a_new_one_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "_IDLE_SECONDS", 0.01)
+    database = Database()
+    commits = GroupCommit(database.send)
+    with database.busy(commits):
+        callers = queue(commits, job("a"))
+    assert callers[0].result() == 2
+    committer = commits._committer
+    if committer is not None:
+        committer.join(timeout=WAIT)
+    assert commits._committer is None
+    database.begun = Semaphore(0)
+    later = queue_behind(database, commits)
+    assert [caller.result() for caller in later] == [3, 4]
+
+
+def queue_behind(database: Database, commits: GroupCommit) -> list[Caller]:
+    database._finish = Semaphore(0)
+    first = Caller(commits, job("first"))
+    assert database.begun.acquire(timeout=WAIT)
+    callers = queue(commits, job("b"))
+    database._finish.release(1000)
+    return [first, *callers]
+
+
+def test_where_no_thread_can_be_started_the_lone_writer_sends_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoThread(Thread):
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(group_commit, "Thread", NoThread)
+    database = Database()
+    commits = GroupCommit(database.send)
+    with database.busy(commits):
+        callers = queue(commits, job("a"), job("b"))
+    assert [caller.result() for caller in callers] == [2, 3]
