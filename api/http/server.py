@@ -1,6 +1,7 @@
 """Serving the application under granian: processes, threads, and a clear word when the port is taken."""
 
 import errno
+import signal
 import socket
 
 from flask import Flask
@@ -49,6 +50,8 @@ def serve(config: Config) -> None:
 
 def build_worker_app() -> Flask:
     """Return the application of one worker process, over services of its own."""
+    # Ctrl-C reaches the whole process group; a worker that gets both it and granian's own SIGTERM never ends.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     from api.compose import worker_services  # noqa: PLC0415 - only a worker needs the whole composition
     from api.http.app import create_app  # noqa: PLC0415
 
