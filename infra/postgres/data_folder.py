@@ -26,6 +26,16 @@ _MAJOR_VERSION = "18"
 _ROLE = _DATABASE = "caselog"
 _LOG_BYTES_KEPT = 10 * 1024 * 1024
 
+_held_locks: set[int] = set()
+
+
+def _let_go_in_a_forked_child() -> None:
+    while _held_locks:
+        os.close(_held_locks.pop())
+
+
+os.register_at_fork(after_in_child=_let_go_in_a_forked_child)
+
 
 class EmbeddedServerError(Exception):
     """The embedded server cannot run here; the message says why and what to change."""
@@ -44,6 +54,7 @@ class DataFolder:
     def lock(self) -> int:
         """Make the folder when missing and take it for this process: the descriptor holds it until it is closed.
 
+        A forked child lets go of it at once, or it would keep the folder taken after a kill of its parent.
         A folder with other things in it is refused, so that a slip of the hand cannot turn a home into a database.
         """
         try:
@@ -70,7 +81,14 @@ class DataFolder:
             ) from None
         os.truncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        _held_locks.add(descriptor)
         return descriptor
+
+    @staticmethod
+    def unlock(descriptor: int) -> None:
+        """Let another process have the folder."""
+        _held_locks.discard(descriptor)
+        os.close(descriptor)
 
     def create_cluster(self, account: Account, programs: Path) -> None:
         """Initialise beside the final place, so that an interrupted initialisation is never taken for a cluster."""

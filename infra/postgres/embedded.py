@@ -114,7 +114,7 @@ class EmbeddedServer:
             self._data.remove_socket_folder()
             self._socket_folder = None
         if self._lock is not None:
-            os.close(self._lock)
+            self._data.unlock(self._lock)
             self._lock = None
 
     @staticmethod

@@ -160,6 +160,27 @@ def test_a_second_start_on_the_same_data_names_the_process_that_has_it(data: Pat
         assert ask(server.url, "SELECT 1") == 1  # the first one is not disturbed
 
 
+def test_a_forked_child_that_outlives_its_parent_does_not_keep_the_data(data: Path) -> None:
+    forks = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from infra.postgres.data_folder import DataFolder\n"
+        "DataFolder(Path(sys.argv[1])).lock()\n"
+        "if os.fork() == 0: sys.stdin.read()\n"  # the child, until the test ends
+        "else: print('forked', flush=True); os.waitpid(-1, 0)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", forks, str(data)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == b"forked\n"
+    parent.kill()
+    parent.wait()
+    folder = DataFolder(data)
+    folder.unlock(folder.lock())
+    parent.communicate()  # ends the child
+
+
 def test_another_process_finds_the_running_server_and_none_after_it_stopped(data: Path) -> None:
     assert EmbeddedServer.find(data) is None
     with EmbeddedServer(data) as server:
