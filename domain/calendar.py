@@ -9,7 +9,7 @@ import msgspec
 from domain import business_hours
 from domain.business_time import ROUND_THE_CLOCK, BusinessTime
 from domain.event import Event
-from domain.setting import InvalidSetting, effective_instant
+from domain.setting import InvalidSetting, effective_instant, in_force
 
 DESK_CALENDAR = "business"
 """The calendar of the desk: emergencies, workable instants and clocks without a target go by it (SUPPORT_POLICY T5)."""
@@ -65,7 +65,7 @@ class InvalidCalendar(InvalidSetting):
 
 
 def decide(command: PublishCalendar, state: Calendar | None) -> list[CalendarPublished]:
-    """Decide on a publication. What the latest version says already, from then or before, is not published again.
+    """Decide on a publication. What the version in force by then says already is not published again.
 
     Raises InvalidCalendar and EffectiveInPast.
     """
@@ -83,7 +83,8 @@ def decide(command: PublishCalendar, state: Calendar | None) -> list[CalendarPub
         breaks=dict(sorted(command.breaks.items())),
         effective_from=takes_effect,
     )
-    if versions and _content(versions[-1]) == _content(event) and versions[-1].effective_from <= takes_effect:
+    followed = in_force(versions, takes_effect)
+    if followed is not None and _content(followed) == _content(event):
         return []
     effective_instant(command.now, command.effective_from, founding=command.founding)
     return [event]

@@ -10,7 +10,7 @@ from domain.business_time import ROUND_THE_CLOCK
 from domain.calendar import DESK_CALENDAR
 from domain.event import Event, Value
 from domain.refusal import Refusal
-from domain.setting import InvalidSetting, effective_instant
+from domain.setting import InvalidSetting, effective_instant, in_force
 
 LONGEST_TARGET_SECONDS = 10 * 366 * 86_400
 
@@ -87,7 +87,7 @@ class UnknownCalendar(Refusal):
 
 
 def decide(command: PublishSlaPolicy, state: SlaPolicy | None) -> list[SlaPolicyPublished]:
-    """Decide on a publication. What the latest version says already, from then or before, is not published again.
+    """Decide on a publication. What the version in force by then says already is not published again.
 
     Raises InvalidSlaPolicy, UnknownCalendar and EffectiveInPast.
     """
@@ -101,7 +101,8 @@ def decide(command: PublishSlaPolicy, state: SlaPolicy | None) -> list[SlaPolicy
         targets=tuple(command.targets),
         effective_from=takes_effect,
     )
-    if versions and _content(versions[-1]) == _content(event) and versions[-1].effective_from <= takes_effect:
+    followed = in_force(versions, takes_effect)
+    if followed is not None and _content(followed) == _content(event):
         return []
     effective_instant(command.now, command.effective_from, founding=command.founding)
     return [event]

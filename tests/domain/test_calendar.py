@@ -76,6 +76,17 @@ def test_the_same_content_from_an_earlier_instant_is_a_version() -> None:
     given.when(publish(effective_from=NOW + HOUR)).then(published(version=2, effective_from=NOW + HOUR))
 
 
+def test_a_repeat_is_judged_by_the_version_it_would_follow_not_by_the_latest() -> None:
+    in_twenty_days = published(version=2, tz="UTC", effective_from=NOW + timedelta(days=20))
+    in_ten_days = published(version=3, tz="Europe/Rome", effective_from=NOW + timedelta(days=10))
+    given = calendar.given(published(), in_twenty_days, in_ten_days)
+
+    given.when(publish(tz="UTC", effective_from=NOW + timedelta(days=25))).then_nothing()
+    given.when(publish(tz="Europe/Rome", effective_from=NOW + timedelta(days=25))).then(
+        published(version=4, tz="Europe/Rome", effective_from=NOW + timedelta(days=25))
+    )
+
+
 def test_content_that_was_replaced_can_be_published_again() -> None:
     given = calendar.given(published(), published(version=2, tz="UTC"))
     given.when(publish()).then(published(version=3))
