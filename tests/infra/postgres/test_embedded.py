@@ -169,16 +169,14 @@ def test_a_forked_child_that_outlives_its_parent_does_not_keep_the_data(data: Pa
         "if os.fork() == 0: sys.stdin.read()\n"  # the child, until the test ends
         "else: print('forked', flush=True); os.waitpid(-1, 0)\n"
     )
-    parent = subprocess.Popen(
-        [sys.executable, "-c", forks, str(data)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert parent.stdout is not None
-    assert parent.stdout.readline() == b"forked\n"
-    parent.kill()
-    parent.wait()
-    folder = DataFolder(data)
-    folder.unlock(folder.lock())
-    parent.communicate()  # ends the child
+    command = [sys.executable, "-c", forks, str(data)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"forked\n"
+        parent.kill()
+        parent.wait()
+        folder = DataFolder(data)
+        folder.unlock(folder.lock())
 
 
 def test_another_process_finds_the_running_server_and_none_after_it_stopped(data: Path) -> None:
