@@ -1,12 +1,9 @@
-"""Three processes of eight threads fight for a few streams while a tail follows: nothing is lost, doubled or swapped."""
+"""Three processes of eight threads fight for a few streams under a tail: nothing is lost, doubled or swapped."""
 
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from infra.log.factory import LogFactory
 from infra.log.recorders import LogApplicationRecorder
 from tests.infra.log.conftest import Query
 from tests.infra.log.test_tail import following
