@@ -17,9 +17,7 @@ def create_app(services: Services) -> Flask:
     """Return the WSGI application over these services. It starts nothing and opens nothing."""
     app = Flask("caselog", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LONGEST_BATCH
-    # Otherwise `//v1/queue` and `/v1/queue/` are answered with a redirect, in HTML.
-    app.url_map.merge_slashes = False
-    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False  # otherwise `//v1/queue` is answered with a redirect, in HTML
     app.register_blueprint(commands_blueprint(services))
     app.register_blueprint(queries_blueprint(services))
     app.register_blueprint(health_blueprint(services))

@@ -75,10 +75,21 @@ def test_a_method_that_an_address_does_not_take_is_refused_with_those_that_it_ta
 
 
 @pytest.mark.parametrize(
-    "path", ["/nothing", "/v1", "/v1/queue/x", "//v1/queue", "/docs/../README.md", "/docs/index.html", "/problems/x"]
+    "path",
+    [
+        "/nothing",
+        "/v1",
+        "/v1/queue/x",
+        "//v1/queue",
+        "/v1/queue/",
+        "/v1//queue",
+        "/docs/../README.md",
+        "/docs/index.html",
+        "/problems/x",
+    ],
 )
 def test_an_address_without_anything_is_not_found_and_nobody_is_redirected(api: Api, path: str) -> None:
-    assert problem_of(api.client.get(path), 404)["code"] == "not_found"
+    assert problem_of(api.client.get(f"http://localhost{path}"), 404)["code"] == "not_found"
 
 
 @pytest.mark.parametrize(

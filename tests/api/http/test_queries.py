@@ -287,6 +287,10 @@ def test_every_query_also_answers_without_a_body_to_head_and_names_its_methods(a
     assert head.status_code == get.status_code
     assert head.data == b""
     assert head.content_type == get.content_type
+    options = api.client.options(path)
+    assert options.status_code == 200
+    assert "Content-Type" not in options.headers
+    assert set(options.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
 
 
 def test_the_ready_answer_tells_the_desks_clock_and_position(api: Api) -> None:
