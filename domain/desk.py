@@ -19,6 +19,6 @@ class Desk(msgspec.Struct, frozen=True, gc=False):
     currency: str
 
 
-def evolve(state: Desk | None, event: DeskCreated) -> Desk:
+def evolve(_state: Desk | None, event: DeskCreated) -> Desk:
     """Fold the desk's only event."""
     return Desk(zone=event.zone, currency=event.currency)

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 
-class Refusal(Exception):  # noqa: N818  (the field's term; a refusal is no error of the program)
+class Refusal(Exception):
     """A command refused by a rule: nothing is recorded.
 
     Each rule has its own subclass with a stable `code`, which clients rely on. The message is for people;

@@ -14,7 +14,7 @@ from commands.outcome import Outcome
 from domain.refusal import Refusal
 from domain.tags import tag_of
 from domain.ticket.refusals import EntryExists, TicketIsClosed
-from tests.commands.conftest import MONDAY, PERSON, Desk, body_of
+from tests.desk import MONDAY, PERSON, Desk, body_of
 
 Rival = Callable[[Handler, Callable[[], object]], Handler]
 STAFF = {"role": "staff", **PERSON}

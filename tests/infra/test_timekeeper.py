@@ -1,0 +1,224 @@
+"""What falls due by itself is recorded once, at the right second, by whichever timekeeper is there."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from commands.lookups import Settings
+from domain.subscription.events import MonthStarted
+from domain.ticket.events import ServiceLevelBreached, ServiceLevelsChanged
+from infra.leadership import Leadership
+from infra.postgres.pool import ConnectionPool
+from infra.projection.positions import ViewPositions
+from infra.projection.projector import Projector
+from infra.timekeeper import Timekeeper
+from projections import due
+from tests.desk import MONDAY, PERSON, Desk, body_of
+
+TUESDAY_TEN = MONDAY + timedelta(days=1)
+"""When a first response is due to what was asked on Monday at ten: a business day has nine hours."""
+
+
+class Keeping:
+    """A desk with the view `due`, and timekeepers of it."""
+
+    def __init__(self, dsn: str, schema: str, stack: ExitStack) -> None:
+        self.desk = Desk(dsn, schema)
+        stack.callback(self.desk.application.close)
+        self._dsn, self._schema = dsn, schema
+        self._pool = ConnectionPool(dsn, schema, 8, 5)
+        stack.callback(self._pool.close)
+        self._positions = ViewPositions(dsn, schema)
+        self._positions.start()
+        stack.callback(self._positions.stop)
+        projector = Projector(dsn, schema, [due.VIEW], poll_seconds=0.1)
+        projector.start()
+        stack.callback(projector.stop)
+
+    def timekeeper(self) -> Timekeeper:
+        """Return a timekeeper as another process has one."""
+        return Timekeeper(
+            dispatcher=self.desk.dispatcher_with({}),
+            settings=Settings(self.desk.application),
+            clock=self.desk.clock,
+            pool=self._pool,
+            positions=self._positions,
+            leadership=Leadership(self._dsn, self._schema, "timekeeper"),
+        )
+
+    def seen(self) -> None:
+        """Wait until the view has seen the whole log."""
+        with self._pool.connection() as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT position FROM log_head")
+            (head,) = cursor.fetchone() or (0,)
+        assert self._positions.wait_for([due.VIEW.name], head, 20)
+
+    def record(self) -> int:
+        """Let a timekeeper record what is due by now."""
+        self.seen()
+        return self.timekeeper().record_what_is_due()
+
+    def execute(self, statement: str) -> None:
+        with self._pool.connection() as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    def of(self, stream_id: str, kind: type[Any]) -> list[Any]:
+        """Return a stream's events of a kind."""
+        return [each.event for each in self.desk.events(stream_id) if isinstance(each.event, kind)]
+
+
+@pytest.fixture
+def keeping(database: str, schema: str) -> Iterator[Keeping]:
+    with ExitStack() as stack:
+        yield Keeping(database, schema, stack)
+
+
+@pytest.fixture
+def customer(keeping: Keeping) -> str:
+    return keeping.desk.customer()
+
+
+@pytest.fixture
+def ticket(keeping: Keeping, customer: str) -> str:
+    return keeping.desk.ticket(customer)
+
+
+def subscription_stream(keeping: Keeping, customer: str) -> str:
+    stream_id = keeping.desk.application.event_log.holder("live_subscription", customer)
+    assert stream_id is not None
+    return stream_id
+
+
+def test_a_deadline_can_be_met_in_its_second_and_is_missed_in_the_next(keeping: Keeping, ticket: str) -> None:
+    keeping.desk.clock.instant = TUESDAY_TEN + timedelta(seconds=0.999)
+    assert keeping.record() == 0
+
+    keeping.desk.clock.instant = TUESDAY_TEN + timedelta(seconds=1)
+    assert keeping.record() == 1
+    (breach,) = keeping.of(f"ticket-{ticket}", ServiceLevelBreached)
+    assert (breach.clock, breach.target_seconds, breach.breached_at) == ("first_response", 9 * 3600, TUESDAY_TEN)
+
+
+def test_what_was_recorded_is_not_recorded_again(keeping: Keeping, ticket: str) -> None:
+    keeping.desk.clock.instant = TUESDAY_TEN + timedelta(hours=1)
+    assert keeping.record() == 1
+    assert keeping.record() == 0
+    assert len(keeping.of(f"ticket-{ticket}", ServiceLevelBreached)) == 1
+
+
+def test_after_a_long_absence_everything_is_caught_up_with(keeping: Keeping, customer: str, ticket: str) -> None:
+    keeping.desk.clock.instant = MONDAY + timedelta(days=95)
+    assert keeping.record() == 2, "one item for the case, one for the subscription"
+    breaches = keeping.of(f"ticket-{ticket}", ServiceLevelBreached)
+    assert [breach.clock for breach in breaches] == ["first_response", "resolution"]
+    months = keeping.of(subscription_stream(keeping, customer), MonthStarted)
+    assert [month.month for month in months] == ["2026-11", "2026-12", "2027-01", "2027-02"]
+
+
+def test_a_month_begins_at_local_midnight(keeping: Keeping, customer: str) -> None:
+    midnight_in_denver = datetime.fromisoformat("2026-12-01T07:00:00+00:00")
+    keeping.desk.clock.instant = midnight_in_denver - timedelta(microseconds=1)
+    assert keeping.record() == 0
+    keeping.desk.clock.instant = midnight_in_denver
+    assert keeping.record() == 1
+    assert keeping.of(subscription_stream(keeping, customer), MonthStarted)[-1].starts_at == midnight_in_denver
+
+
+def test_two_timekeepers_at_once_record_everything_once(keeping: Keeping, customer: str) -> None:
+    tickets = [keeping.desk.ticket(customer) for _ in range(12)]
+    keeping.desk.clock.instant = MONDAY + timedelta(days=40)
+    keeping.seen()
+    start = threading.Barrier(2)
+
+    def race() -> None:
+        timekeeper = keeping.timekeeper()
+        start.wait()
+        timekeeper.record_what_is_due()
+
+    rivals = [threading.Thread(target=race) for _ in range(2)]
+    for rival in rivals:
+        rival.start()
+    for rival in rivals:
+        rival.join()
+
+    for ticket in tickets:
+        breaches = keeping.of(f"ticket-{ticket}", ServiceLevelBreached)
+        assert [breach.clock for breach in breaches] == ["first_response", "resolution"]
+    months = keeping.of(subscription_stream(keeping, customer), MonthStarted)
+    assert [month.month for month in months] == ["2026-11", "2026-12"]
+
+
+def test_a_reply_in_time_leaves_nothing_to_record(keeping: Keeping, ticket: str) -> None:
+    keeping.desk.clock.forward(hours=1)
+    keeping.desk.send("add-reply", ticket=ticket, author={"role": "staff", **PERSON}, body="Like so.")
+    keeping.desk.clock.instant = TUESDAY_TEN + timedelta(hours=1)
+    assert keeping.record() == 0
+
+
+@pytest.mark.parametrize(("state", "recorded"), [("running", 0), ("interrupted", 0), ("ended", 1)])
+def test_an_unfinished_imports_cases_are_left_alone(keeping: Keeping, customer: str, state: str, recorded: int) -> None:
+    keeping.execute(
+        f"INSERT INTO imports (name, mapping_digest, file_digest, state) VALUES ('old desk', '', '', '{state}')"
+    )
+    keeping.desk.imported = "old desk"
+    ticket = keeping.desk.ticket(customer)
+    keeping.desk.clock.instant = TUESDAY_TEN + timedelta(hours=1)
+
+    assert keeping.record() == recorded
+    assert len(keeping.of(f"ticket-{ticket}", ServiceLevelBreached)) == recorded
+
+
+def test_a_new_sla_policy_reaches_the_open_cases(keeping: Keeping, ticket: str) -> None:
+    keeping.seen()
+    timekeeper = keeping.timekeeper()
+    assert timekeeper.record_what_is_due() == 0
+    target = {"when": {}, "clock": "first_response", "target_seconds": 3 * 3600, "calendar": "24x7"}
+    announced = MONDAY + timedelta(hours=1)
+    keeping.desk.send("publish-sla-policy", policy="strict", targets=[target], effective_from=announced)
+    keeping.seen()
+    assert timekeeper.record_what_is_due() == 0, "it is announced, not in force"
+
+    keeping.desk.clock.instant = announced
+    assert timekeeper.record_what_is_due() == 1
+    (changed,) = keeping.of(f"ticket-{ticket}", ServiceLevelsChanged)
+    assert changed.effective_at == announced
+    due_at = {deadline.clock: deadline.due_at for deadline in changed.deadlines}
+    assert due_at["first_response"] == MONDAY + timedelta(hours=3), "the hour before counts too"
+    keeping.seen()
+    assert timekeeper.record_what_is_due() == 0
+
+
+def test_of_two_running_timekeepers_one_leads_and_the_other_takes_over(keeping: Keeping, ticket: str) -> None:
+    first, second = keeping.timekeeper(), keeping.timekeeper()
+    threads = [threading.Thread(target=keeper.run) for keeper in (first, second)]
+    for thread in threads:
+        thread.start()
+    first.request_stop()
+    threads[0].join()
+    keeping.desk.clock.instant = TUESDAY_TEN + timedelta(hours=1)
+    wait_until(lambda: bool(keeping.of(f"ticket-{ticket}", ServiceLevelBreached)))
+    second.request_stop()
+    threads[1].join()
+    assert len(keeping.of(f"ticket-{ticket}", ServiceLevelBreached)) == 1
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for something that only the log tells."""
+    over = threading.Event()
+    for _ in range(400):
+        if condition():
+            return
+        over.wait(0.05)
+    raise AssertionError("it never happened")
+
+
+def test_a_stream_that_is_refused_does_not_stop_the_others(keeping: Keeping, customer: str, ticket: str) -> None:
+    keeping.seen()
+    keeping.execute("UPDATE due SET stream_id = 'ticket-gone' WHERE kind = 'subscription'")
+    keeping.desk.clock.instant = MONDAY + timedelta(days=40)
+    assert keeping.timekeeper().record_what_is_due() == 1
+    assert body_of(keeping.desk.send("assign-ticket", ticket=ticket, agent="kim"))["events"]
