@@ -1,13 +1,15 @@
 """Which commands is a row? A pure function of the mapping, the row, and what the rows before it brought about."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from commands.wire.catalogue import CommandType
+from infra.csv_import import mapping as mappings
 from infra.csv_import.errors import Unmappable
-from infra.csv_import.mapping import CUSTOMER_COMMANDS, CommandTemplate, Mapping
+from infra.csv_import.mapping import CUSTOMER_COMMANDS, CommandTemplate
 from infra.csv_import.reader import Row
 from infra.csv_import.template import Facts, render_data
 
@@ -16,13 +18,9 @@ _SETTLING = frozenset({"resolve-ticket", "close-ticket"})
 
 
 class Case(msgspec.Struct):
-    """What the rows so far say of a case. `settled` is true from its resolution until it is reopened.
-
-    The first row of a case says whose it is; `ticket_id` is known once it was opened.
-    """
+    """What the rows so far say of a case: whose it is, which the first one says, and whether it is resolved."""
 
     customer_id: str
-    ticket_id: str | None = None
     settled: bool = False
 
 
@@ -45,19 +43,22 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
 
 
 class Known:
-    """What the rows so far have brought about: customers by their ids, cases by the names they have in the file.
+    """What is on the desk: customers by their ids, with the text that names them, and cases by their names in the file.
 
-    Of a customer whom an earlier run made, the text that names it is not known before its first row.
+    `ticket_ids` and `customers` begin with what earlier runs made, be it by rows that are still to come (a row before
+    them has been repaired since). Of those customers the text is not known before a row names them.
     """
 
-    def __init__(self) -> None:
-        self.customers: dict[str, str | None] = {}
+    def __init__(self, ticket_ids: Mapping[str, str] | None = None, customer_ids: Iterable[str] = ()) -> None:
+        self.ticket_ids: dict[str, str] = dict(ticket_ids or {})
+        self.customers: dict[str, str | None] = dict.fromkeys(customer_ids)
         self.cases: dict[str, Case] = {}
 
-    def learn(self, plan: Plan) -> None:
-        """Take in that a row was carried out; the ticket's id is for whoever got the answer to set."""
+    def learn(self, plan: Plan, ticket_id: str) -> None:
+        """Take in that a row was carried out, on which ticket."""
         self.customers[plan.named_customer_id] = plan.named_customer
-        case = self.cases[plan.row.case]
+        self.ticket_ids[plan.row.case] = ticket_id
+        case = self.cases.setdefault(plan.row.case, Case(plan.customer_id))
         for command, _ in plan.commands:
             if command.name in _SETTLING:
                 case.settled = True
@@ -65,7 +66,7 @@ class Known:
                 case.settled = False
 
 
-def plan_row(mapping: Mapping, row: Row, known: Known, zone: ZoneInfo) -> Plan:
+def plan_row(mapping: mappings.Mapping, row: Row, known: Known, zone: ZoneInfo) -> Plan:
     """Return what a row comes to; days and months are those of `zone`, the desk's. Raises `Unmappable`.
 
     A customer whom no row named before is registered; the first row of a case opens it; a row that finds its case
@@ -86,16 +87,21 @@ def plan_row(mapping: Mapping, row: Row, known: Known, zone: ZoneInfo) -> Plan:
     if named not in known.customers:
         for template in mapping.for_new_customer:
             take(template, {"customer_id": named})
-    if case is None or case.ticket_id is None:
+    if row.case not in known.ticket_ids:
         take(mapping.opening, {"customer_id": customer_id})
-    elif case.settled and mapping.reopening is not None and row.activity not in mapping.never_reopens:
+    elif (
+        case is not None
+        and case.settled
+        and mapping.reopening is not None
+        and row.activity not in mapping.never_reopens
+    ):
         take(mapping.reopening, {})
     for template in activity:
         take(template, {"customer_id": customer_id} if template.type.name in CUSTOMER_COMMANDS else {})
     return Plan(row, text, named, customer_id, commands)
 
 
-def _named_customer(mapping: Mapping, row: Row, known: Known, facts: Facts) -> tuple[str, str]:
+def _named_customer(mapping: mappings.Mapping, row: Row, known: Known, facts: Facts) -> tuple[str, str]:
     """Return the id of the customer that the row names, and the text that names it."""
     made = str(mapping.customer_id.render(facts))
     text = row.cells.get("customer", made)

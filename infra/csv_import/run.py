@@ -22,7 +22,7 @@ from domain.refusal import Refusal
 from infra.csv_import.book import ImportBook, fingerprint_of, import_lock, is_finished, key_of
 from infra.csv_import.errors import Failure, ImportFailed, Unmappable
 from infra.csv_import.mapping import TICKET_COMMANDS, Mapping
-from infra.csv_import.plan import Case, Known, Plan, plan_row
+from infra.csv_import.plan import Known, Plan, plan_row
 from infra.csv_import.reader import EventLogFile, Row
 from infra.csv_import.row_command import IMPORT_ROW, RECORD_DUE, ImportRow, RecordDue
 from infra.csv_import.timeline import Timeline
@@ -31,7 +31,7 @@ from infra.postgres.pool import ConnectionPool
 Progress = Callable[[str, int, int], None]
 """Told what is being done ("reading", "importing"), how much of it is done, and of how much (bytes, rows)."""
 
-_TELL_EVERY_SECONDS = 0.5
+_NOTE_EVERY_SECONDS = 0.5
 _MOST_NAMED = 20
 
 
@@ -103,33 +103,28 @@ class _Run:
         self._dispatcher = Dispatcher(application, clock, handlers)
         self._timeline = Timeline(mapping, self._dispatcher, record_due, application)
         self._finished = book.finished()
-        self._known = Known()
-        for customer_id in self._finished.customer_ids:
-            self._known.customers[customer_id] = None
+        self._known = Known(self._finished.ticket_ids, self._finished.customer_ids)
         self._begun = False
         self._failures: list[Failure] = []
         self._imported = 0
         self._done_before = 0
-        self._customer_ids: set[str] = set()
         self._of_several_customers: dict[str, None] = {}
 
     def take_all(self, file: EventLogFile, progress: Progress) -> None:
         """Take the rows in time order."""
         done = len(file.failures)
-        told_at = monotonic()
+        noted_at = monotonic()
         for row in file.rows():
             try:
                 self._take(plan_row(self._mapping, row, self._known, self._zone))
             except (Unmappable, _Failed) as failed:
                 self._failures.append(Failure(row.line, str(failed)))
             done += 1
-            if monotonic() - told_at >= _TELL_EVERY_SECONDS:
-                told_at = monotonic()
-                progress("importing", done, file.total)
-                if self._begun:
-                    self._book.advance(done, row.line)
+            progress("importing", done, file.total)
+            if self._begun and monotonic() - noted_at >= _NOTE_EVERY_SECONDS:
+                noted_at = monotonic()
+                self._book.advance(done, row.line)
         self._book.end(file.total)
-        progress("importing", file.total, file.total)
 
     def report(self, file: EventLogFile) -> Report:
         """Return what became of the rows."""
@@ -147,16 +142,19 @@ class _Run:
             rows=file.total,
             imported=self._imported,
             done_before=self._done_before,
-            cases=sum(case.ticket_id is not None for case in self._known.cases.values()),
-            customers=len(self._customer_ids),
+            cases=len(self._known.cases),
+            customers=sum(text is not None for text in self._known.customers.values()),
             failures=sorted([*file.failures, *self._failures], key=lambda failure: failure.line),
             remarks=remarks,
         )
 
     def _take(self, plan: Plan) -> None:
         """Carry out a row that is not done yet. Raises `Unmappable` or `_Failed`."""
-        row, case = plan.row, self._case(plan)
-        if is_finished(self._finished, row):
+        row = plan.row
+        if plan.names_another_customer:
+            self._of_several_customers[row.case] = None
+        ticket_id = self._known.ticket_ids.get(row.case)
+        if ticket_id is not None and is_finished(self._finished, row):
             self._done_before += 1
         else:
             refused = self._book.refused_before(row)
@@ -165,25 +163,15 @@ class _Run:
             commands = [(command.name, _checked(command, data)) for command, data in plan.commands]
             self._begin()
             self._timeline.advance_to(row.at)
-            self._execute(row, case, commands)
+            ticket_id = self._execute(row, ticket_id, commands)
             self._imported += 1
-        self._customer_ids.add(plan.named_customer_id)
-        self._known.learn(plan)
+        self._known.learn(plan, ticket_id)
 
-    def _case(self, plan: Plan) -> Case:
-        name = plan.row.case
-        case = self._known.cases.get(name)
-        if case is None:
-            # An earlier run may have opened it, by another row that was the first then.
-            case = self._known.cases[name] = Case(plan.customer_id, self._finished.ticket_ids.get(name))
-        if plan.names_another_customer:
-            self._of_several_customers[name] = None
-        return case
-
-    def _execute(self, row: Row, case: Case, commands: list[tuple[str, dict[str, Any]]]) -> None:
+    def _execute(self, row: Row, ticket_id: str | None, commands: list[tuple[str, dict[str, Any]]]) -> str:
+        """Carry a row's commands out and return the id of its ticket."""
         request = Request(
             command=IMPORT_ROW,
-            data={"ticket_id": case.ticket_id, "commands": commands},
+            data={"ticket_id": ticket_id, "commands": commands},
             fingerprint=fingerprint_of(row),
             caller=self._mapping.caller,
             actor=self._mapping.caller,
@@ -204,16 +192,16 @@ class _Run:
         except RequestError as error:
             raise _Failed(f"{self._import_row.command}: {error.detail} ({error.code})") from error
         if answer.replayed:
-            # It was appended although the connection was lost on the way: the streams are those of another decision.
-            made = msgspec.json.decode(answer.body)["result"]
-            case.ticket_id = made.get("ticket_id", case.ticket_id)
-            self._timeline.resume({row.case: case.ticket_id}, filter(None, [made.get("subscription_id")]))
-            return
+            # It was appended although the connection was lost on the way; the streams at hand are another decision's.
+            answered = msgspec.json.decode(answer.body)
+            ticket_id = str(answered["stream_id"]).removeprefix("ticket-")
+            self._timeline.resume({row.case: ticket_id}, filter(None, [answered["result"].get("subscription_id")]))
+            return ticket_id
         streams = self._import_row.streams
-        case.ticket_id = streams["ticket_id"].id.removeprefix("ticket-")
         self._timeline.set_ticket(row.case, streams["ticket_id"].state)
         if "subscription_id" in streams:
             self._timeline.set_subscription(streams["subscription_id"].state)
+        return streams["ticket_id"].id.removeprefix("ticket-")
 
     def _begin(self) -> None:
         """Prepare for the first command of this run; a run that finds all done changes nothing."""

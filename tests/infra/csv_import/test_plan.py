@@ -20,9 +20,7 @@ class Course:
 
     def take(self, each: Row) -> Plan:
         plan = plan_row(shop(), each, self.known, ROME)
-        case = self.known.cases.setdefault(each.case, Case(plan.customer_id))
-        case.ticket_id = case.ticket_id or f"ticket of {each.case}"
-        self.known.learn(plan)
+        self.known.learn(plan, f"ticket of {each.case}")
         return plan
 
 
@@ -91,8 +89,8 @@ def test_an_activity_of_the_end_reopens_nothing(activity: str) -> None:
 def test_without_reopening_in_the_mapping_nothing_is_reopened() -> None:
     start, end = SHOP.index("[case.reopen]"), SHOP.index("[activities]")
     mapping = parse_mapping(SHOP[:start] + SHOP[end:])
-    known = Known()
-    known.cases["A"] = Case("acme", "ticket", settled=True)
+    known = Known({"A": "ticket"})
+    known.cases["A"] = Case("acme", settled=True)
     assert "reopen-ticket" not in names(plan_row(mapping, row(9, "Wait"), known, ROME))
 
 
@@ -124,10 +122,16 @@ def test_a_case_opens_with_the_customer_of_its_first_row() -> None:
 
 def test_a_customer_whom_an_earlier_run_made_is_not_registered_again() -> None:
     taken = Course()
-    taken.known.customers["acme"] = None
+    taken.known = Known(customer_ids=["acme"])
     assert names(taken.take(row(2, "Wait"))) == ["open-ticket", "wait-for-customer"]
     assert taken.known.customers == {"acme": "Acme"}
 
 
 def test_an_activity_that_means_nothing_is_a_row_all_the_same() -> None:
     assert course(row(2, "Wait"), row(3, "Nothing"))[1] == []
+
+
+def test_a_case_that_an_earlier_run_opened_is_not_opened_again_by_a_row_repaired_since() -> None:
+    taken = Course()
+    taken.known = Known({"A": "ticket"}, ["acme"])
+    assert names(taken.take(row(2, "Wait"))) == ["wait-for-customer"]
