@@ -79,7 +79,7 @@ class BusinessTime:
         self._breaks = {day: business_hours.parse_spans(spans) for day, spans in (breaks or {}).items()}
         self._holidays = sorted(frozenset(holidays) - self._special.keys())
         special_years = [day.year for day, spans in self._special.items() if spans]
-        # The year after a special day's: hours of a date that its zone left out move into the next, maybe over New Year.
+        # Plus one, as hours of a date that its zone left out move into the next, be it over New Year.
         self._last_open_year = LAST_YEAR if any(self._week) else max(special_years, default=FIRST_YEAR - 2) + 1
         self._table: _Table | None = None
 

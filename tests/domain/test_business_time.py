@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.business_time import ALWAYS, LAST_YEAR, BeyondCalendar, BusinessTime, whole_second
+from domain.business_time import ALWAYS, FIRST_YEAR, LAST_YEAR, BeyondCalendar, BusinessTime, whole_second
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "business_time.json").read_text())
 
@@ -133,6 +133,7 @@ def test_around_the_clock_every_second_counts() -> None:
     start = datetime(2026, 3, 1, 12, 0, 7, tzinfo=UTC)
     assert ALWAYS.due(start, 10**8) == start + timedelta(seconds=10**8)
     assert ALWAYS.elapsed(start, start + timedelta(days=3000)) == 3000 * 86400
+    assert ALWAYS.is_open(start)
     assert [span.kind for span in ALWAYS.spans(start, start + timedelta(days=800))] == ["counted"]
 
 
@@ -146,6 +147,8 @@ def test_a_calendar_that_never_opens_again_is_refused_at_once() -> None:
         never.next_opening(datetime(2027, 1, 1, tzinfo=UTC))
     with pytest.raises(BeyondCalendar):
         BusinessTime(tz="UTC", hours={}).next_opening(MONDAY)
+    later = BusinessTime(tz="UTC", hours={}, overrides={date(2031, 1, 2): "09:00-10:00"})
+    assert later.next_opening(MONDAY) == datetime(2031, 1, 2, 9, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/Denver"])
@@ -159,6 +162,8 @@ def test_instants_outside_the_calendars_years_are_refused(zone: str) -> None:
     with pytest.raises(BeyondCalendar):
         calendar.due(MONDAY, 10**10)
     assert calendar.next_opening(datetime(LAST_YEAR, 12, 30, 12, tzinfo=UTC)).year == LAST_YEAR
+    assert calendar.midnight(date(FIRST_YEAR, 1, 1)).astimezone(calendar.zone).date() == date(FIRST_YEAR, 1, 1)
+    assert calendar.midnight(date(LAST_YEAR, 12, 31)).astimezone(calendar.zone).date() == date(LAST_YEAR, 12, 31)
     far = BusinessTime(
         tz=zone, hours={}, overrides={date(2300, 1, 1): "09:00-17:00", date(9999, 12, 31): "09:00-17:00"}
     )
