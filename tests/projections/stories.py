@@ -34,6 +34,8 @@ ADA = Person(name=Personal("Ada Ellis"), email=Personal("ada@example.org"))
 SAM = Person(name=Personal("Sam\tO'Neil\\"), email=Personal("sam@desk.example"))
 METADATA = b'{"event_id":"e","correlation_id":"c","actor":"a","command_id":"d"}'
 
+_AWKWARD = ("\\", "\t", "\n", "\r", "\\N", "\\.", '"', "'", "é", "\u2028", "{}")
+
 Placed = tuple[str, Event]
 """An event with the id of its stream."""
 
@@ -68,7 +70,7 @@ def opened(number: int = 1, at: datetime = START, **fields: Any) -> TicketOpened
         "case_number": f"C-{number:06}",
         "requester": ADA,
         "category": "how_to",
-        "subject": Personal(f"Question {number}\nwith a second line, a \\ and a tab\t."),
+        "subject": Personal(f"Question {number} {_AWKWARD[number % len(_AWKWARD)]} end"),
         "description": Personal("…"),
         "channel": "web",
         "received_at": at,

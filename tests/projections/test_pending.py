@@ -1,15 +1,18 @@
 """The small fold of deadlines says of every life of a case what its clocks say."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.clocks.levels import ServiceLevels
+from domain.ticket.events import ServiceLevelBreached, TicketEvent
 from projections import due, queue, sla
 from projections.folding import fold
 from projections.pending import next_due
-from tests.domain.clocks.test_random_lives import Act, desks, live, lives, minutes
+from tests.domain.clocks.test_random_lives import Life, desks, live, lives, minutes
+from tests.domain.ticket.cases import after, due_recorded, nov, opened, reopened, resolved
 from tests.projections.stories import recorded
 
 looks = st.lists(minutes, max_size=4)
@@ -17,10 +20,17 @@ looks = st.lists(minutes, max_size=4)
 
 @given(desks(), lives, looks)
 @settings(max_examples=150, deadline=None)
-def test_queue_sla_and_due_agree_on_what_falls_due_next(
-    levels: ServiceLevels, acts: list[tuple[int, Act]], looked: list[int]
-) -> None:
-    events = live(levels, acts, looked)
+def test_queue_sla_and_due_agree_on_what_falls_due_next(levels: ServiceLevels, life: Life, looked: list[int]) -> None:
+    agree(live(levels, life, looked))
+
+
+def test_a_target_missed_before_is_not_due_again_when_the_case_is_reopened() -> None:
+    life = after(opened(nov(23, 10)), due_recorded(nov(30, 10)), resolved(nov(30, 11)), reopened(nov(30, 12)))
+    assert [type(event) for event in life.events].count(ServiceLevelBreached) == 2
+    agree(life.events)
+
+
+def agree(events: Sequence[TicketEvent]) -> None:
     for upto in range(1, len(events) + 1):
         records = recorded([(f"ticket-{each.ticket_id}", each) for each in events[:upto]])
         (clocked,) = fold(sla.VIEW, records).rows(sla.sla)

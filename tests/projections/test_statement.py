@@ -80,6 +80,18 @@ def test_a_draw_names_the_rating_and_what_changed_it_and_one_that_stands_its_rat
     assert nov_5["positions"] == (rated["nov-5"], len(NOVEMBER.events) + 1)
 
 
+def test_a_draw_that_stands_while_another_of_its_entry_changes_names_its_rating_alone() -> None:
+    bought = since_november().having(buy(denver(11, 2)), work(denver(11, 10, 20), "nov-10", denver(11, 10), 360))
+    late = bought.having(work(denver(11, 11), "nov-5", denver(11, 5), 30, "billable"))
+    entries = {each["entry_id"]: each for each in statement.statement(account_of(late.events), "2026-11")["entries"]}
+    rated, rerated = len(bought.events), len(bought.events) + 1
+    assert [(each["source"], each["positions"]) for each in entries["nov-10"]["draws"]] == [
+        ("allowance", (rated,)),
+        ("pack", (rated, rerated)),
+        ("on_demand", (rated, rerated)),
+    ]
+
+
 def test_as_of_an_earlier_instant_the_statement_is_what_it_was_then() -> None:
     records = recorded([("subscription-s-1", each) for each in LATE.events])
     then = statement.account_of(statement.until(records, denver(11, 14)))

@@ -85,6 +85,21 @@ def test_views_follow_the_log_as_it_grows(
     assert rows_of(connection, ticket.VIEW) == folded(ticket.VIEW, story)
 
 
+def test_a_reader_never_sees_a_part_of_a_view_that_is_being_built(
+    database: str, schema: str, append: Append, wait: Wait, connection: Connection
+) -> None:
+    head = append(desk_story(100))
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE VIEW queue AS SELECT 1 WHERE false")  # asked before the projector has begun
+        with projecting(database, schema, [queue.VIEW], most_events=20):
+            counts: set[int] = set()
+            while 100 not in counts:
+                cursor.execute("SELECT count(*) FROM queue")
+                counts.add((cursor.fetchone() or (0,))[0])
+            wait(queue.VIEW, head)
+    assert counts == {0, 100}
+
+
 def test_a_rebuild_equals_the_live_view_while_the_log_grows_and_the_projector_goes_on_with_it(
     database: str, schema: str, append: Append, wait: Wait, connection: Connection
 ) -> None:

@@ -12,7 +12,7 @@ from infra.projection.feed import read_batch
 from infra.projection.rebuild import finish
 from infra.projection.runner import BuildRunner, view_connection
 from projections import due, queue, sla, ticket
-from projections.folding import fold
+from projections.folding import HandlerFailed, fold
 from projections.reading import select
 from projections.view import View
 from tests.infra.projection.conftest import Append
@@ -96,6 +96,52 @@ def test_a_batch_rolled_back_leaves_no_row_no_position_and_no_stale_cache(
             cursor.execute(f"ALTER TABLE queue_b{runner.build.build} DROP CONSTRAINT nobody")
         runner.apply(rest.records, rest.position)
     assert rows_of(connection, view) == folded(view, story)
+
+
+def test_what_a_rolled_back_batch_left_in_memory_is_forgotten(
+    database: str, schema: str, append: Append, connection: Connection
+) -> None:
+    story = desk_story(100)
+    append(story)
+    view = sla.VIEW
+    with closing(view_connection(database, schema, view)) as writing:
+        runner = begin(writing, view)
+        finish(writing, runner)
+        batch = read_batch(writing, 0, 1000)
+        with connection.cursor() as cursor:  # the first table is written and cached when the second one fails
+            table = f"sla_breach_b{runner.build.build}"
+            cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT nothing CHECK (false) NOT VALID")
+            with pytest.raises(psycopg2.errors.CheckViolation):
+                runner.apply(batch.records, batch.position)
+            cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT nothing")
+        half = [record for record in batch.records if (record.position or 0) > batch.position // 2]
+        with pytest.raises(HandlerFailed):  # cases opened in the first half have no row
+            runner.apply(half, batch.position)
+        run(writing, runner, 1000)
+    assert rows_of(connection, view) == folded(view, story)
+
+
+def test_a_build_goes_live_only_with_all_that_readers_saw_before(
+    database: str, schema: str, append: Append, connection: Connection
+) -> None:
+    story = desk_story(60)
+    append(story)
+    view = queue.VIEW
+    with (
+        closing(view_connection(database, schema, view)) as one,
+        closing(view_connection(database, schema, view)) as two,
+    ):
+        old = begin(one, view)
+        finish(one, old)
+        seen = read_batch(one, 0, 100)
+        old.apply(seen.records, seen.position)
+        new = begin(two, view)
+        new.go_live()
+        assert new.position == 100
+        assert rows_of(connection, view) == folded(view, story[:100])
+        later = read_batch(one, 100, 10)
+        with pytest.raises(PositionMoved):  # the replaced build's runner learns of it
+            old.apply(later.records, later.position)
 
 
 def test_of_two_runners_of_one_build_the_slower_is_told_and_writes_nothing(
