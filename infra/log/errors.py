@@ -6,9 +6,11 @@ from contextlib import contextmanager
 import psycopg2
 from eventsourcing import persistence
 
+from commands.ports import OutcomeUnknown
 from infra.postgres.pool import DatabaseUnavailable, PoolClosed, PoolTimeout
 
 _OURS: tuple[tuple[type[Exception], type[persistence.PersistenceError]], ...] = (
+    (OutcomeUnknown, OutcomeUnknown),  # another of the same, for each thread raises one of its own
     (DatabaseUnavailable, persistence.OperationalError),
     (PoolTimeout, persistence.OperationalError),
     (PoolClosed, persistence.InterfaceError),

@@ -10,7 +10,7 @@ from commands.ports import Claim, Guard, IdempotencyRecord, OutcomeUnknown
 from infra.log.errors import library_errors, translated
 from infra.log.group_commit import GroupCommit
 from infra.log.job import APPEND, Job, arguments, outcomes
-from infra.postgres.pool import ConnectionPool
+from infra.postgres.pool import ConnectionPool, DatabaseUnavailable, PoolClosed, PoolTimeout
 
 
 class LogWriter:
@@ -64,8 +64,8 @@ class LogWriter:
         """Append a group; where the statement fails, its jobs one by one, so that only the bad one fails."""
         try:
             return self._append(jobs)
-        except OutcomeUnknown as error:
-            return [error] * len(jobs)
+        except (OutcomeUnknown, DatabaseUnavailable, PoolTimeout, PoolClosed) as error:
+            return [translated(error) for _ in jobs]
         except Exception as error:  # noqa: BLE001 - of any kind: it is raised in the thread whose job it is
             if len(jobs) == 1:
                 return [translated(error)]
