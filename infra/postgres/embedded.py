@@ -31,6 +31,7 @@ _SETTINGS = {
     "port": str(PORT),
     "unix_socket_permissions": "0700",
     "dynamic_shared_memory_type": "mmap",  # in the cluster; the default would leave files in /dev/shm
+    "max_connections": "300",  # several API workers, each with two pools of 20; the default is 100
     "shared_buffers": "256MB",  # twice the default: the log's two indexes and the open tickets stay in memory
     "max_wal_size": "2GB",  # twice the default: fewer checkpoints, and so fewer full pages, under an import
     "timezone": "UTC",

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from infra.config import Config, ConfigError
+from infra.config import MEANINGS, Config, ConfigError
 
 
 def test_an_empty_environment_gives_the_documented_defaults() -> None:
     config = Config.from_environment({})
     assert config == Config(
         data_folder=Path(".caselog").absolute(),
+        host="127.0.0.1",
         port=8000,
         database_url=None,
         schema="caselog",
@@ -32,6 +33,10 @@ def test_the_readme_shows_every_variable_with_its_default() -> None:
         assert f"| `{variable}` | {shown} |" in readme
 
 
+def test_every_variable_has_a_meaning_to_show() -> None:
+    assert list(MEANINGS) == list(Config.from_environment({}).described())
+
+
 def test_a_variable_that_is_set_to_nothing_counts_as_not_set() -> None:
     assert Config.from_environment({"CASELOG_PORT": "", "CASELOG_DATABASE_URL": ""}) == Config.from_environment({})
 
@@ -43,6 +48,8 @@ def test_a_variable_that_is_set_to_nothing_counts_as_not_set() -> None:
         ("CASELOG_PORT", "65536"),
         ("CASELOG_PORT", "80 "),
         ("CASELOG_PORT", "٨٠"),
+        ("CASELOG_HOST", "here"),
+        ("CASELOG_HOST", "127.0.0.256"),
         ("CASELOG_DATABASE_URL", "mysql://here"),
         ("CASELOG_SCHEMA", "Caselog"),
         ("CASELOG_SCHEMA", "a-b"),

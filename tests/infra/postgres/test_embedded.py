@@ -166,8 +166,8 @@ def test_a_forked_child_that_outlives_its_parent_does_not_keep_the_data(data: Pa
         "from pathlib import Path\n"
         "from infra.postgres.data_folder import DataFolder\n"
         "DataFolder(Path(sys.argv[1])).lock()\n"
-        "if os.fork() == 0: sys.stdin.read()\n"  # the child, until the test ends
-        "else: print('forked', flush=True); os.waitpid(-1, 0)\n"
+        "if os.fork() == 0: print('forked', flush=True); sys.stdin.read()\n"  # the child, until the test ends
+        "else: os.waitpid(-1, 0)\n"
     )
     command = [sys.executable, "-c", forks, str(data)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
