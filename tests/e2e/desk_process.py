@@ -38,6 +38,14 @@ def free_port() -> int:
         return port
 
 
+def _command_line(process: psutil.Process) -> list[str]:
+    """Return a process's command line; empty if it has just ended."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
 class DeskProcess:
     """`caselog up`, and a client of it. Ends with its context, whatever state it is in."""
 
@@ -117,7 +125,8 @@ class DeskProcess:
 
     def processes(self, subcommand: str) -> list[psutil.Process]:
         """Return the processes of a subcommand, its own children included."""
-        found = [child for child in psutil.Process(self.process.pid).children() if child.cmdline()[-1:] == [subcommand]]
+        children = psutil.Process(self.process.pid).children()
+        found = [child for child in children if _command_line(child)[-1:] == [subcommand]]
         return found + [grandchild for child in found for grandchild in child.children(recursive=True)]
 
     def postmaster(self) -> psutil.Process:

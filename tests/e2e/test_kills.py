@@ -67,21 +67,18 @@ class Load:
 
     def _until_acknowledged(self, ticket: str, key: str) -> Reply | None:
         deadline = time.monotonic() + PATIENCE_SECONDS
+        reply = Reply(0, {}, b"never answered")
         while time.monotonic() < deadline:
             try:
                 reply = self.send_note(ticket, key)
-            except OSError:
-                self.repeated += 1
-                time.sleep(0.02)  # the client cannot know when the service is back
-                continue
+            except OSError as error:
+                reply = Reply(0, {}, str(error).encode())
             if reply.status == 200:
                 return reply
-            if reply.status != 503:
+            if reply.status not in {0, 503}:
                 break
             self.repeated += 1
-            time.sleep(0.02)
-        else:
-            reply = Reply(0, {}, b"never answered")
+            time.sleep(0.02)  # the client cannot know when the service is back
         with self._changed:
             self.wrong.append(f"{key}: {reply.status} {reply.body!r}")
             self._changed.notify_all()

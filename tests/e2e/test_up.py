@@ -1,0 +1,189 @@
+"""`caselog up` as its user meets it: started, asked, stopped, killed, started again."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.e2e.desk_process import ROOT, DeskProcess, free_port
+
+PERSON = {"name": "Ada Guest", "email": "ada@example.com"}
+
+
+@pytest.fixture
+def desk(folder: Path) -> Iterator[DeskProcess]:
+    with DeskProcess(folder) as running:
+        yield running
+
+
+def open_case(desk: DeskProcess) -> str:
+    """Register a customer with a subscription, open a case and return its number."""
+    desk.command("register-customer", customer_id="alpine", name="Alpine", contacts=[PERSON], products=["website"])
+    desk.command("start-subscription", customer_id="alpine", plan="standard")
+    answer = desk.command(
+        "open-ticket",
+        customer_id="alpine",
+        requester=PERSON,
+        category="technical_error",
+        subject="Rates are wrong",
+        description="The weekend shows weekday rates.",
+    )
+    assert answer.status == 201, answer.body
+    case_number: str = answer.json["result"]["case_number"]
+    return case_number
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait for what other processes do, which only asking tells."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.05)
+
+
+def test_one_cases_whole_life(desk: DeskProcess) -> None:
+    case = open_case(desk)
+    start = (datetime.now(UTC) - timedelta(minutes=40)).isoformat()
+    assert desk.command("assign-ticket", ticket=case, agent="kim").status == 200
+    logged = desk.command(
+        "log-work", ticket=case, agent="kim", started_at=start, duration_seconds=2400, activity="research"
+    ).json
+    assert [(draw["source"], draw["seconds"]) for draw in logged["result"]["draws"]] == [("allowance", 2700)]
+    desk.command("wait-for-customer", ticket=case, reason="Which weekend?")
+    answered = desk.command("add-reply", ticket=case, author={"role": "requester", **PERSON}, body="This one.").json
+    position = answered["position"]
+
+    (item,) = desk.get(f"/v1/queue?min_position={position}").json["items"]
+    assert (item["case_number"], item["status"], item["assignee"]) == (case, "open", "kim")
+    sla = desk.get(f"/v1/tickets/{case}/sla?min_position={position}").json
+    assert {clock["clock"] for clock in sla["clocks"]} == {"first_response", "resolution"}
+    period = desk.get("/v1/customers/alpine/subscription").json["month"]
+    statement = desk.get(f"/v1/customers/alpine/statement?period={period}&min_position={position}").json
+    assert statement["totals"]["worked_seconds"] == 2400
+    assert statement["totals"]["owed_cents"] == 15000
+
+    desk.command("resolve-ticket", ticket=case, resolution="The rates are right now.")
+    desk.command("reopen-ticket", ticket=case, reason="They are not.")
+    desk.command("resolve-ticket", ticket=case, resolution="Now they are.")
+    closed = desk.command("close-ticket", ticket=case, reason="confirmed").json
+    assert desk.get(f"/v1/queue?min_position={closed['position']}").json["items"] == []
+    history = desk.get(f"/v1/tickets/{case}/history").json["items"]
+    assert [event["type"] for event in history] == [
+        "TicketOpened.v1",
+        "TicketAssigned.v1",
+        "WorkLogged.v1",
+        "WaitingStarted.v1",
+        "CustomerReplied.v1",
+        "TicketResumed.v1",
+        "TicketResolved.v1",
+        "TicketReopened.v1",
+        "TicketResolved.v1",
+        "TicketClosed.v1",
+    ]
+
+
+def test_ctrl_c_stops_everything_and_a_second_start_finds_its_data(folder: Path) -> None:
+    with DeskProcess(folder) as desk:
+        case = open_case(desk)
+        family = [*psutil.Process(desk.process.pid).children(recursive=True), desk.postmaster()]
+        assert desk.stop(signal.SIGINT) == 0
+        assert not any(process.is_running() for process in family)
+
+        desk.start()
+        assert desk.get(f"/v1/tickets/{case}").json["case_number"] == case
+
+
+def test_killed_alone_it_takes_its_processes_along_and_can_start_again(desk: DeskProcess) -> None:
+    case = open_case(desk)
+    children = [each for subcommand in ("api", "project", "timekeeper") for each in desk.processes(subcommand)]
+    postmaster = desk.postmaster()
+    desk.process.kill()
+    desk.process.wait()
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert not alive
+    assert postmaster.is_running(), "the database goes on"
+
+    desk.start()
+    assert desk.get(f"/v1/tickets/{case}").status == 200
+
+
+@pytest.mark.parametrize("subcommand", ["project", "timekeeper"])
+def test_a_process_that_dies_is_started_again(desk: DeskProcess, subcommand: str) -> None:
+    (first, *_) = desk.processes(subcommand)
+    first.kill()
+    eventually(lambda: any(each.pid != first.pid for each in desk.processes(subcommand)))
+    case = open_case(desk)
+    position = desk.command("assign-ticket", ticket=case, agent="kim").json["position"]
+    eventually(lambda: desk.get(f"/v1/queue?min_position={position}").status == 200)
+
+
+def up(**environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run `caselog up` where it cannot start."""
+    return subprocess.run(
+        [sys.executable, "-m", "api.cli", "up"],
+        cwd=ROOT,
+        env={**{name: value for name, value in os.environ.items() if not name.startswith("CASELOG_")}, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_second_start_on_the_same_data_says_so(desk: DeskProcess) -> None:
+    second = up(CASELOG_DATA=str(desk.data), CASELOG_PORT=str(free_port()))
+    assert second.returncode == 3
+    assert str(desk.data) in second.stderr
+    assert "Traceback" not in second.stderr
+    assert desk.get("/health/ready").status == 200
+
+
+def test_a_port_in_use_says_so_before_anything_is_made(desk: DeskProcess, folder: Path) -> None:
+    second = up(CASELOG_DATA=str(folder / "other"), CASELOG_PORT=str(desk.port))
+    assert second.returncode == 2
+    assert str(desk.port) in second.stderr
+    assert "CASELOG_PORT" in second.stderr
+    assert not (folder / "other").exists()
+
+
+def test_a_wrong_configuration_names_every_variable(folder: Path) -> None:
+    wrong = up(CASELOG_DATA=str(folder), CASELOG_PORT="http", CASELOG_ZONE="Mars/Olympus", CASELOG_CURRENCY="$")
+    assert wrong.returncode == 2
+    for variable in ("CASELOG_PORT", "CASELOG_ZONE", "CASELOG_CURRENCY"):
+        assert variable in wrong.stderr
+
+
+def test_without_its_database_it_says_so() -> None:
+    lost = up(
+        CASELOG_DATABASE_URL=f"postgresql://caselog@127.0.0.1:{free_port()}/caselog", CASELOG_PORT=str(free_port())
+    )
+    assert lost.returncode == 3
+    assert "caselog: " in lost.stderr
+    assert "Traceback" not in lost.stderr
+
+
+def test_the_test_clock_answers_when_what_fell_due_is_done(folder: Path) -> None:
+    with DeskProcess(folder, CASELOG_TEST_CLOCK="1") as desk:
+        case = open_case(desk)
+        ahead = datetime.now(UTC) + timedelta(days=100)
+        assert desk.post("/v1/test-clock", {"now": ahead.isoformat()}).status == 200
+        clocks = desk.get(f"/v1/tickets/{case}/sla").json["clocks"]
+        assert {clock["verdict"] for clock in clocks} == {"breached"}
+        months = {entry["subject"] for entry in desk.get("/v1/ledger").json["items"] if entry["kind"] == "month"}
+        assert len(months) in {4, 5}, "this month's fee and those of a hundred days"
+        assert desk.post("/v1/test-clock", {"now": (ahead - timedelta(seconds=1)).isoformat()}).status == 422
+
+
+def test_a_desks_zone_and_currency_stay(folder: Path) -> None:
+    with DeskProcess(folder, CASELOG_ZONE="Europe/Rome", CASELOG_CURRENCY="EUR") as desk:
+        desk.stop()
+        other = up(CASELOG_DATA=str(desk.data), CASELOG_PORT=str(free_port()), CASELOG_ZONE="Europe/Paris")
+        assert other.returncode == 2
+        assert "Europe/Rome" in other.stderr
