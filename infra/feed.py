@@ -67,7 +67,7 @@ def holder_of(connection: Connection, kind: str, key: str) -> str | None:
 
 def _select(connection: Connection, condition: str, values: dict[str, object]) -> list[RecordedEvent]:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {_COLUMNS} FROM events {condition}", values)  # noqa: S608 - our own text; values apart
+        cursor.execute(f"SELECT {_COLUMNS} FROM events {condition}", values)
         return [
             RecordedEvent(stream_id, version, decode(tag, data), metadata.encode(), position, recorded_at)
             for stream_id, version, tag, data, metadata, position, recorded_at in cursor

@@ -22,7 +22,7 @@ from api.http.queries.catalogue import QUERIES
 from api.http.queries.query import Query
 from api.http.replies import JSON
 from api.http.requests import IDEMPOTENCY_KEY_PATTERN
-from api.http.shapes import CommandAnswer
+from api.http.shapes.commands import CommandAnswer
 from api.http.test_clock import TestClockSetting
 from commands.problems import INVALID_DATA, MEDIA_TYPE, Problem, ProblemType
 from commands.wire.catalogue import COMMAND_TYPES, CommandType

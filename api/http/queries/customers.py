@@ -5,7 +5,9 @@ from typing import Any
 
 from api.http.parameters import InstantParameter, PageParameters, Parameters
 from api.http.queries.query import Asked, Query, page_of
-from api.http.shapes import CustomerShape, Page, StatementShape, SubscriptionShape
+from api.http.shapes.billing import StatementShape, SubscriptionShape
+from api.http.shapes.common import Page
+from api.http.shapes.customers import CustomerShape
 from commands.errors import UnknownCustomer, UnknownSubscription
 from commands.wire.fields import Period
 from domain.recorded import RecordedEvent

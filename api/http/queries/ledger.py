@@ -4,7 +4,8 @@ from typing import Any
 
 from api.http.parameters import InstantParameter, PageParameters, Parameters
 from api.http.queries.query import Asked, Query, choose, page_of
-from api.http.shapes import Balance, JournalEntry, Page
+from api.http.shapes.billing import Balance, JournalEntry
+from api.http.shapes.common import Page
 from commands.wire.fields import Identifier, Line, Period
 from projections import ledger, ledger_queries
 

@@ -5,7 +5,8 @@ from typing import Any
 from api.http.cloud_events import cloud_event
 from api.http.parameters import DEFAULT_ROWS, MOST_ROWS, NumberParameter, Parameters
 from api.http.queries.query import Asked, Query
-from api.http.shapes import CloudEvent, Page, ProjectionShape, SettingVersion
+from api.http.shapes.common import Page
+from api.http.shapes.log import CloudEvent, ProjectionShape, SettingVersion
 from commands.wire.fields import Choice, Line
 from commands.wire.json_text import GREATEST_INTEGER
 from domain.tags import EVENT_TYPES

@@ -6,7 +6,8 @@ from marshmallow import ValidationError, validates_schema
 
 from api.http.parameters import InstantParameter, PageParameters
 from api.http.queries.query import Asked, Query, choose, page_of
-from api.http.shapes import BreachShape, DueShape, Page, SlaOverview, TicketSla
+from api.http.shapes.common import Page
+from api.http.shapes.sla import BreachShape, DueShape, SlaOverview, TicketSla
 from commands.errors import UnknownTicket
 from commands.wire.fields import Choice, Identifier
 from domain.sla_policy import ClockName

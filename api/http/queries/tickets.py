@@ -9,7 +9,9 @@ from api.http.cloud_events import cloud_event
 from api.http.parameters import FlagParameter, InstantParameter, NumberParameter, PageParameters, Parameters
 from api.http.queries.query import Asked, Query, choose, page_of
 from api.http.requests import GREATEST_VERSION
-from api.http.shapes import CloudEvent, Page, QueueItem, TicketShape
+from api.http.shapes.common import Page
+from api.http.shapes.log import CloudEvent
+from api.http.shapes.tickets import QueueItem, TicketShape
 from commands.errors import UnknownTicket
 from commands.wire.fields import Choice, Identifier, Line
 from commands.wire.json_text import GREATEST_INTEGER

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from api.http.app import create_app
 from api.http.services import Services
-from api.http.shapes import CommandAnswer
+from api.http.shapes.commands import CommandAnswer
 from commands.answers import Answer
 from commands.dispatch import Request
 from commands.wire.examples import EXAMPLES

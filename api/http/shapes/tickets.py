@@ -1,0 +1,83 @@
+"""The shapes of tickets and of the queue."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from api.http.shapes.common import Position, Seconds, Shape
+from domain.sla_policy import ClockName
+from domain.subscription.events import WorkClass
+from domain.ticket.events import Category, Complexity, EmergencyKind, Symptom, Urgency
+
+
+class PersonShape(Shape, kw_only=True):
+    """Somebody with a name and an address."""
+
+    name: str
+    email: str
+
+
+class EmergencyShape(Shape, kw_only=True):
+    """Emergency support, asked for."""
+
+    kind: EmergencyKind
+    symptom: Symptom
+    state: Literal["requested", "accepted", "declined"]
+    cause: str | UnsetType = UNSET
+
+
+Status = Literal["new", "open", "waiting_customer", "waiting_partner", "resolved", "closed", "merged"]
+
+
+class TicketShape(Shape, kw_only=True):
+    """A ticket as it is now, or as it stood."""
+
+    ticket_id: str
+    case_number: str
+    customer_id: str
+    requester: PersonShape
+    category: Category
+    subject: str
+    urgency: Urgency
+    complexity: Complexity
+    status: Status
+    assignee: str | UnsetType = UNSET
+    team: str | UnsetType = UNSET
+    received_at: datetime
+    workable_from: datetime
+    requested_for: str | UnsetType = UNSET
+    emergency: EmergencyShape | UnsetType = UNSET
+    work_class: WorkClass = msgspec.field(name="class")
+    worked_seconds: Seconds
+    links: list[dict[str, Any]]
+    version: int
+    position: Position
+
+
+class NextDue(Shape, kw_only=True):
+    """The clock that falls due next."""
+
+    clock: ClockName
+    due_at: datetime
+
+
+class QueueItem(Shape, kw_only=True):
+    """The part of an open ticket that the queue shows."""
+
+    ticket_id: str
+    case_number: str
+    customer_id: str
+    category: Category
+    subject: str
+    urgency: Urgency
+    complexity: Complexity
+    status: Status
+    assignee: str | UnsetType = UNSET
+    team: str | UnsetType = UNSET
+    received_at: datetime
+    workable_from: datetime
+    emergency: EmergencyShape | UnsetType = UNSET
+    rank: int
+    next_due: NextDue | UnsetType = UNSET
