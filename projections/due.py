@@ -181,9 +181,8 @@ def by_other_settings(
         DueRow,
         "FROM due t WHERE running AND kind = 'ticket' AND stream_id > %(after)s AND EXISTS ("
         " SELECT FROM json_to_recordset(t.clocks)"
-        " AS c (calendar text, calendar_version integer, policy_version integer, ended boolean)"
-        " WHERE ended IS NOT TRUE AND (policy_version <> %(policy)s"
-        " OR calendar_version <> (%(calendars)s::json ->> calendar)::integer)"
+        " AS c (calendar text, calendar_version integer, policy_version integer)"
+        " WHERE policy_version <> %(policy)s OR calendar_version <> (%(calendars)s::json ->> calendar)::integer"
         ") ORDER BY stream_id LIMIT %(limit)s",
         {
             "after": after,

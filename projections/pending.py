@@ -30,10 +30,10 @@ _RESPONSES: tuple[ClockName, ...] = ("first_response", "next_response")
 
 
 class PendingClock(Value, frozen=True, kw_only=True):
-    """A clock's latest instance that may still fall due, with the settings that its last segment counts by.
+    """A clock's running instance, with the settings that its last segment counts by.
 
-    `breached` are the targets (seconds) that it has missed: each is missed once (SUPPORT_POLICY T7). `ended` holds
-    while the case is resolved.
+    `due_at` is left out while nothing can fall due: without a target, paused, or once the target is missed, which
+    happens once (SUPPORT_POLICY T7).
     """
 
     clock: ClockName
@@ -43,13 +43,6 @@ class PendingClock(Value, frozen=True, kw_only=True):
     calendar_version: int
     policy_version: int
     due_at: datetime | None = None
-    breached: tuple[int, ...] = ()
-    ended: bool = False
-
-    @property
-    def pending_due_at(self) -> datetime | None:
-        """The due instant, unless the clock has ended or its target is already missed."""
-        return None if self.ended or self.target_seconds in self.breached else self.due_at
 
 
 Pending = tuple[PendingClock, ...]
@@ -67,17 +60,17 @@ def follow(pending: Pending, event: object) -> Pending:
 
 
 def next_due(pending: Pending) -> PendingClock | None:
-    """The clock whose pending due instant is the earliest."""
+    """The clock that falls due first."""
     first: PendingClock | None = None
     earliest: datetime | None = None
     for each in pending:
-        due = each.pending_due_at
+        due = each.due_at
         if due is not None and (earliest is None or due < earliest):
             first, earliest = each, due
     return first
 
 
-def _clock(segment: Segment, breached: tuple[int, ...] = ()) -> PendingClock:
+def _clock(segment: Segment) -> PendingClock:
     return PendingClock(
         clock=segment.clock,
         instance=segment.instance,
@@ -85,17 +78,12 @@ def _clock(segment: Segment, breached: tuple[int, ...] = ()) -> PendingClock:
         calendar=segment.calendar,
         calendar_version=segment.calendar_version,
         policy_version=segment.policy_version,
-        breached=breached,
     )
 
 
 def _segments(pending: Pending, segments: tuple[Segment, ...]) -> Pending:
-    for segment in segments:
-        before = next((each for each in pending if each.clock == segment.clock), None)
-        same = before is not None and before.instance == segment.instance
-        others = tuple(each for each in pending if each.clock != segment.clock)
-        pending = (*others, _clock(segment, before.breached if before is not None and same else ()))
-    return pending
+    begun_anew = {segment.clock for segment in segments}
+    return (*(each for each in pending if each.clock not in begun_anew), *map(_clock, segments))
 
 
 def _dues(pending: Pending, deadlines: tuple[Deadline, ...]) -> Pending:
@@ -122,16 +110,14 @@ def _answered(pending: Pending, event: StaffReplied) -> Pending:
     return _dues(tuple(each for each in pending if each.clock not in _RESPONSES), event.deadlines)
 
 
-def _resolved(pending: Pending, _event: TicketResolved) -> Pending:
-    """Reopening continues `resolution` and what it has missed, so it is kept."""
-    return tuple(
-        msgspec.structs.replace(each, ended=True, due_at=None) for each in pending if each.clock not in _RESPONSES
-    )
+def _resolved(_pending: Pending, _event: TicketResolved) -> Pending:
+    """Nothing falls due while a case is resolved; what goes on after it begins a segment at reopening (T6)."""
+    return ()
 
 
 def _breached(pending: Pending, event: ServiceLevelBreached) -> Pending:
     return tuple(
-        msgspec.structs.replace(each, breached=(*each.breached, event.target_seconds))
+        msgspec.structs.replace(each, due_at=None)
         if each.clock == event.clock and each.instance == event.instance
         else each
         for each in pending

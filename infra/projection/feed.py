@@ -99,6 +99,8 @@ class Feed:
         """Wake all that wait, and give them nothing more."""
         with self._changed:
             self._closed = True
+            if not self._reading:
+                self._disconnect()
             self._changed.notify_all()
 
     def after(self, position: int, timeout_seconds: float) -> Batch | None:

@@ -100,7 +100,7 @@ class Projector:
             poll_seconds=self._poll_seconds,
             name="log head",
         )
-        keepers = [_Keeper(self._dsn, self._schema, view, feed, announcer, over) for view in self._views]
+        keepers = [Keeper(self._dsn, self._schema, view, feed, announcer, over) for view in self._views]
         threads = [
             threading.Thread(target=keeper.run, name=f"view {keeper.view.name}", daemon=True) for keeper in keepers
         ]
@@ -118,7 +118,7 @@ class Projector:
         announcer.stop()
 
 
-class _Keeper:
+class Keeper:
     """Keeps one view, in a thread of its own, through lost connections and switches."""
 
     def __init__(
@@ -133,6 +133,7 @@ class _Keeper:
         self._log = log.bind(view=view.name)
 
     def run(self) -> None:
+        """Keep the view until the lead is over."""
         pause = 0.05
         while not self._over.is_set():
             try:

@@ -15,8 +15,9 @@ from domain.recorded import RecordedEvent
 from domain.ticket.events import NoteAdded, TicketOpened
 from infra.postgres.pool import connect
 from infra.projection.builds import Build
-from infra.projection.positions import ViewPositions
-from infra.projection.projector import Projector
+from infra.projection.feed import Feed
+from infra.projection.positions import Announcer, ViewPositions
+from infra.projection.projector import Keeper, Projector
 from infra.projection.rebuild import NewerVersion, RebuildFailed, open_build, rebuild
 from infra.projection.runner import view_connection
 from projections import progress, queue, ticket
@@ -98,6 +99,27 @@ def test_a_reader_never_sees_a_part_of_a_view_that_is_being_built(
                 counts.add((cursor.fetchone() or (0,))[0])
             wait(queue.VIEW, head)
     assert counts == {0, 100}
+
+
+def test_a_build_is_shown_only_when_the_log_itself_says_that_it_has_caught_up(
+    database: str, schema: str, append: Append, wait: Wait, connection: Connection
+) -> None:
+    story = desk_story(20)
+    head = append(story)
+    feed = Feed(lambda: connect(database, schema), most_events=20)  # nobody tells it how long the log is
+    announcer = Announcer(database, schema)
+    over = threading.Event()
+    keeping = threading.Thread(target=Keeper(database, schema, queue.VIEW, feed, announcer, over).run)
+    announcer.start()
+    keeping.start()
+    try:
+        wait(queue.VIEW, head)
+    finally:
+        over.set()
+        feed.close()
+        keeping.join()
+        announcer.stop()
+    assert rows_of(connection, queue.VIEW) == folded(queue.VIEW, story)
 
 
 def test_a_rebuild_equals_the_live_view_while_the_log_grows_and_the_projector_goes_on_with_it(
@@ -275,7 +297,7 @@ def test_an_older_version_of_the_code_leaves_a_newer_build_alone(
 
 RUN_FOR_EVER = """
 import sys
-from infra.projection.projector import Projector
+from infra.projection.projector import Keeper, Projector
 from projections import queue, ticket
 Projector(sys.argv[1], sys.argv[2], [queue.VIEW, ticket.VIEW], most_events=7).run()
 """

@@ -45,11 +45,11 @@ def run(connection: Connection, runner: BuildRunner, batch_size: int) -> None:
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
-@pytest.mark.parametrize(("batch_size", "cached_rows"), [(1, 100_000), (7, 0), (7, 3), (1000, 100_000)])
+@pytest.mark.parametrize(("batch_size", "cached_rows"), [(1, 100_000), (7, 0), (7, 3), (100_000, 100_000)])
 def test_rows_are_those_of_a_fold_in_memory_whatever_the_batch_and_the_cache(
     database: str, schema: str, append: Append, connection: Connection, view: View, batch_size: int, cached_rows: int
 ) -> None:
-    story = desk_story({1: 10, 7: 40, 1000: 300}[batch_size])
+    story = desk_story({1: 10, 7: 40, 100_000: 300}[batch_size])
     append(story)
     with closing(view_connection(database, schema, view)) as writing:
         runner = begin(writing, view, cached_rows=cached_rows)
