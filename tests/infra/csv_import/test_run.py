@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from infra.clock import SystemClock
 from infra.csv_import.errors import AlreadyRunning, MappingChanged, UnreadableFile
 from infra.csv_import.mapping import Mapping
 from infra.csv_import.mapping_file import parse_mapping
-from infra.csv_import.run import Report
+from infra.csv_import.run import Report, run_import
 from infra.postgres.pool import ConnectionPool, connect
-from tests.e2e.imported_desk import import_into
+from tests.e2e.imported_desk import application, import_into
 from tests.infra.csv_import.event_logs import SHOP, shop, written
 
 CASE = [
@@ -303,7 +304,8 @@ def test_two_processes_cannot_run_the_same_import(desk: Desk) -> None:
     desk.take(CASE, progress=meanwhile)
 
 
-def test_the_lock_is_free_again_after_an_import(desk: Desk) -> None:
-    with closing(ConnectionPool(desk.dsn, desk.schema, 1)):
-        desk.take(CASE)
-        desk.take(CASE)
+def test_the_lock_is_free_again_after_an_import_whose_connections_stay_open(desk: Desk) -> None:
+    path = written(desk.folder, CASE)
+    with application(desk.dsn, desk.schema) as opened, closing(ConnectionPool(desk.dsn, desk.schema, 1)) as pool:
+        run_import(path, shop(), application=opened, pool=pool, clock=SystemClock())
+        assert desk.take(CASE).done_before == 4
