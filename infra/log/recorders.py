@@ -1,6 +1,7 @@
 """The `eventsourcing` library's recorders over our log."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -106,6 +107,10 @@ class LogApplicationRecorder(LogAggregateRecorder, ApplicationRecorder):
     def next_case_number(self) -> int:
         """Return a number that was never returned before, greater than all before (gaps allowed)."""
         return self._store.writer.next_case_number()
+
+    def forget_answers(self, recorded_before: datetime, limit: int = 1_000) -> int:
+        """Delete up to `limit` answers recorded before an instant, but those kept for good; return how many they were."""
+        return self._store.writer.forget_answers(recorded_before, limit)
 
     def select_streams(self, stream_ids: Sequence[str]) -> list[StoredEvent]:
         """Return all events of some streams in one round trip, in order of position."""

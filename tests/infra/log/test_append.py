@@ -157,14 +157,14 @@ def test_an_answer_without_events_is_kept_at_the_head_of_the_log(
 
 
 def test_expired_answers_are_forgotten_in_portions_and_those_to_be_kept_are_not(
-    factory: LogFactory, log: LogApplicationRecorder
+    log: LogApplicationRecorder,
 ) -> None:
     for number in range(5):
         log.append([], idempotency=IdempotencyRecord("http", str(number), "print", "{}"))
     log.append([], idempotency=IdempotencyRecord("import", "0", "print", "{}", keep=True))
-    writer, now = factory.store.writer, datetime.now(UTC)
-    assert writer.forget_answers(now - timedelta(hours=24)) == 0
-    assert [writer.forget_answers(now + timedelta(hours=1), limit=3) for _ in range(3)] == [3, 2, 0]
+    now = datetime.now(UTC)
+    assert log.forget_answers(now - timedelta(hours=24)) == 0
+    assert [log.forget_answers(now + timedelta(hours=1), limit=3) for _ in range(3)] == [3, 2, 0]
     assert log.find_answer("http", "4") is None
     assert log.find_answer("import", "0") is not None
 
