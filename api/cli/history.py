@@ -10,6 +10,7 @@ from api.cli.sentences import sentence
 from commands.errors import UnknownTicket
 from domain.recorded import RecordedEvent
 from domain.tags import tag_of
+from domain.ticket.events import TicketEvent
 from domain.ticket.state import Closed, Open, Resolved, Ticket, Waiting, evolve
 from infra.config import Config
 from infra.logging import configure_logging
@@ -60,7 +61,8 @@ def _standing(recorded: list[RecordedEvent], zone: ZoneInfo) -> str:
     """Tell how the case stood after its events."""
     state: Ticket | None = None
     for each in recorded:
-        state = evolve(state, each.event)  # type: ignore[arg-type] # a ticket's stream holds a ticket's events
+        if isinstance(each.event, TicketEvent):
+            state = evolve(state, each.event)
     if state is None:
         raise UnknownTicket(f"{recorded[0].originator_id} holds no case")
     opened = state.case.opened

@@ -49,7 +49,13 @@ def test_an_answer_names_every_event_with_its_place_in_the_log(desk: Desk, custo
 
 
 def test_a_repeat_under_the_same_key_gets_the_first_answer_to_the_byte(desk: Desk, customer: str) -> None:
-    request = {"customer_id": customer, "requester": PERSON, "category": "other", "subject": "S", "description": "D"}
+    request: dict[str, Any] = {
+        "customer_id": customer,
+        "requester": PERSON,
+        "category": "other",
+        "subject": "S",
+        "description": "D",
+    }
     first = desk.send("open-ticket", key="k", **request)
     again = desk.send("open-ticket", key="k", **request)
 

@@ -1,0 +1,126 @@
+"""The command line on a real desk: what it prints, and the exit codes that scripts rely on."""
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.desk import MONDAY, PERSON, Desk, body_of
+
+ROOT = Path(__file__).parents[3]
+
+
+class Cli:
+    """Runs `caselog` with a desk's database in its environment."""
+
+    def __init__(self, dsn: str, schema: str) -> None:
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("CASELOG_")},
+            "CASELOG_DATABASE_URL": dsn,
+            "CASELOG_SCHEMA": schema,
+        }
+
+    def __call__(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "api.cli", *arguments],
+            cwd=ROOT,
+            env={**self._environment, **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+
+@pytest.fixture
+def cli(database: str, schema: str) -> Cli:
+    return Cli(database, schema)
+
+
+@pytest.fixture
+def case(database: str, schema: str) -> str:
+    """Return the number of a case that was opened on Monday at ten in Denver and assigned an hour later."""
+    desk = Desk(database, schema)
+    opened = desk.send(
+        "open-ticket",
+        customer_id=desk.customer(),
+        requester=PERSON,
+        category="how_to",
+        subject="Weekend rates",
+        description="How?",
+    )
+    case_number: str = body_of(opened)["result"]["case_number"]
+    desk.clock.forward(hours=1)
+    desk.send("assign-ticket", ticket=case_number, agent="kim")
+    desk.application.close()
+    return case_number
+
+
+def test_history_shows_a_case_event_by_event(cli: Cli, case: str) -> None:
+    shown = cli("history", case)
+    assert shown.returncode == 0, shown.stderr
+    assert "Weekend rates" in shown.stdout
+    assert "assigned to kim" in shown.stdout
+    opened, assigned = shown.stdout.splitlines()[-2:]
+    assert "2026-11-02 10:00:00 MST" in opened
+    assert "TicketOpened.v1" in opened
+    assert "2026-11-02 11:00:00 MST" in assigned
+    assert "to kim" in assigned
+
+
+def test_history_as_of_an_instant_knows_nothing_later(cli: Cli, case: str) -> None:
+    shown = cli("history", case, "--as-of", (MONDAY + timedelta(minutes=59)).isoformat())
+    assert "assigned to nobody" in shown.stdout
+    assert "TicketAssigned" not in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("history", "C-999999"), "C-999999"),
+        (("history", "C-000001", "--as-of", "2026-11-02T10:00:00"), "offset"),
+        (("history", "C-000001", "--as-of", "yesterday"), "yesterday"),
+        (("rebuild", "everything"), "everything"),
+        (("import", "nowhere.csv", "--mapping", "helpdesk"), "nowhere.csv"),
+        (("import", "README.md", "--mapping", "unheard-of"), "unheard-of"),
+        (("unheard-of",), "unheard-of"),
+    ],
+)
+def test_wrong_usage_names_what_is_wrong_and_exits_with_2(
+    cli: Cli, case: str, arguments: tuple[str, ...], told: str
+) -> None:
+    wrong = cli(*arguments)
+    assert wrong.returncode == 2, wrong.stderr
+    assert told in wrong.stderr
+    assert "Traceback" not in wrong.stderr
+
+
+def test_rebuild_says_which_build_is_live(cli: Cli, case: str) -> None:
+    rebuilt = cli("rebuild", "queue")
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert rebuilt.stdout.startswith("queue: build ")
+    assert "is live" in rebuilt.stdout
+
+
+def test_config_shows_every_variable_and_no_secret(cli: Cli) -> None:
+    shown = cli("config", CASELOG_DATABASE_URL="postgresql://me:secret@127.0.0.1/desk")
+    assert shown.returncode == 0
+    assert "secret" not in shown.stdout
+    for variable in ("CASELOG_DATA", "CASELOG_PORT", "CASELOG_ZONE", "CASELOG_THREADS"):
+        assert variable in shown.stdout
+
+
+def test_a_database_out_of_reach_exits_with_3(cli: Cli) -> None:
+    lost = cli("history", "C-000001", CASELOG_DATABASE_URL="postgresql://caselog@127.0.0.1:1/desk")
+    assert lost.returncode == 3
+    assert "Traceback" not in lost.stderr
+
+
+@pytest.mark.parametrize("command", ["up", "api", "project", "timekeeper", "history", "import", "rebuild", "config"])
+def test_every_command_explains_itself(cli: Cli, command: str) -> None:
+    helped = cli(command, "--help")
+    assert helped.returncode == 0
+    assert helped.stdout.startswith("Usage:")
