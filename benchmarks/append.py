@@ -115,8 +115,7 @@ def table(result: Result) -> str:
         )
     lines += [
         "",
-        "Medians of the rounds; pgbench's latency is its mean."
-        f" Wanted: at least {result.wanted_ratio:g} times the library's.",
+        f"Medians of the rounds; pgbench's latency is its mean. Wanted: {result.wanted_ratio:g} times the library's.",
         "The machine, median (slowest to fastest):",
         _spread("additions/s in Python", result.additions_per_second),
         _spread("synced pages/s", result.syncs_per_second),

@@ -109,7 +109,7 @@ class LogApplicationRecorder(LogAggregateRecorder, ApplicationRecorder):
         return self._store.writer.next_case_number()
 
     def forget_answers(self, recorded_before: datetime, limit: int = 1_000) -> int:
-        """Delete up to `limit` answers recorded before an instant, but those kept for good; return how many they were."""
+        """Delete up to `limit` answers recorded before an instant, but those kept for good; return how many."""
         return self._store.writer.forget_answers(recorded_before, limit)
 
     def select_streams(self, stream_ids: Sequence[str]) -> list[StoredEvent]:

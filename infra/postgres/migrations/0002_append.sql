@@ -118,21 +118,22 @@ BEGIN
         json_array_elements(event_metadata),
         json_array_elements_text(event_raw)
     ) WITH ORDINALITY AS e (job, stream_id, version, type, data, metadata, raw, ordinal)
-    WHERE refused IS NULL OR e.job <> ALL (refused);
+    -- A row beyond the last job (a text that was two JSON values) stays in, and fails the statement.
+    WHERE (e.job = ANY (refused)) IS NOT TRUE;
     GET DIAGNOSTICS appended = ROW_COUNT;
 
     IF claims_released IS NOT NULL THEN
         DELETE FROM claims x
         USING json_to_recordset(claims_released) AS r (job integer, kind text, key text, stream_id text)
         WHERE x.kind = r.kind AND x.key = r.key AND x.stream_id = r.stream_id
-        AND (refused IS NULL OR r.job <> ALL (refused));
+        AND (r.job = ANY (refused)) IS NOT TRUE;
     END IF;
 
     IF claims_taken IS NOT NULL THEN
         INSERT INTO claims (kind, key, stream_id)
         SELECT c.kind, c.key, c.stream_id
         FROM json_to_recordset(claims_taken) AS c (job integer, kind text, key text, stream_id text)
-        WHERE (refused IS NULL OR c.job <> ALL (refused))
+        WHERE (c.job = ANY (refused)) IS NOT TRUE
         AND (SELECT count(*) FROM claims x WHERE x.kind = c.kind AND x.key = c.key) = 0;
     END IF;
 
@@ -145,19 +146,19 @@ BEGIN
             a.answer,
             head_before + (a.job = ANY (event_jobs))::integer + (
                 SELECT count(*) FROM unnest(event_jobs) AS e (job)
-                WHERE e.job < a.job AND (refused IS NULL OR e.job <> ALL (refused))
+                WHERE e.job < a.job AND (e.job = ANY (refused)) IS NOT TRUE
             ),
             a.keep,
             instant
         FROM json_to_recordset(answers) AS a (job integer, scope text, key text, fingerprint text, answer text, keep boolean)
-        WHERE refused IS NULL OR a.job <> ALL (refused);
+        WHERE (a.job = ANY (refused)) IS NOT TRUE;
     END IF;
 
     IF trackings IS NOT NULL THEN
         INSERT INTO tracking AS x (application_name, notification_id)
         SELECT t.application_name, t.notification_id
         FROM json_to_recordset(trackings) AS t (job integer, application_name text, notification_id bigint)
-        WHERE refused IS NULL OR t.job <> ALL (refused)
+        WHERE (t.job = ANY (refused)) IS NOT TRUE
         ON CONFLICT (application_name) DO UPDATE SET notification_id = EXCLUDED.notification_id;
     END IF;
 

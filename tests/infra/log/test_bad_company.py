@@ -5,7 +5,7 @@ from contextlib import closing
 from threading import Event
 
 import psycopg2
-from eventsourcing.persistence import DataError, OperationalError
+from eventsourcing.persistence import DataError, IntegrityError, OperationalError
 
 from commands.ports import Guard, GuardMoved, VersionConflict
 from infra.log.factory import LogFactory
@@ -25,6 +25,7 @@ def test_in_a_group_each_job_has_its_own_fate_and_the_good_ones_leave_no_gap(
         ([event_of("good-1")], []),
         ([event_of("bad", 1, b"{no JSON}")], []),
         ([event_of("taken")], []),
+        ([event_of("double", 1, b'{"a":1},{"a":2}')], []),
         ([event_of("guarded")], [Guard("desk", 0)]),
         ([event_of("good-2"), event_of("good-2", 2)], [Guard("desk", 1)]),
         ([event_of("huge" * 100_000)], []),  # more than an index can hold
@@ -47,12 +48,13 @@ def test_in_a_group_each_job_has_its_own_fate_and_the_good_ones_leave_no_gap(
                 Event().wait(0.001)
         rival.rollback()
         assert first.result(timeout=20) == 3
-        good_1, bad, taken, guarded, good_2, huge, good_3 = [
+        good_1, bad, taken, double, guarded, good_2, huge, good_3 = [
             append.exception(timeout=20) or append.result() for append in appends
         ]
     assert (good_1, good_2, good_3) == (4, 5, 7)
     assert isinstance(bad, DataError)
     assert isinstance(taken, VersionConflict)
+    assert isinstance(double, IntegrityError)
     assert isinstance(guarded, GuardMoved)
     assert isinstance(huge, OperationalError)
     assert log.max_notification_id() == 7
