@@ -94,6 +94,7 @@ def timekeeper(config: Config, url: str) -> Iterator[Timekeeper]:
             pool=pool,
             positions=positions,
             leadership=Leadership(url, config.schema, "timekeeper"),
+            forget_answers=app.event_log.forget_answers,
         )
 
 

@@ -105,6 +105,9 @@ class Log(Protocol):
     def find_answer(self, scope: str, key: str) -> KeptAnswer | None:
         """Return the answer kept for an idempotency key."""
 
+    def forget_answers(self, recorded_before: datetime, limit: int) -> int:
+        """Delete at most so many answers that were not to be kept for good, and return how many they were."""
+
     def next_case_number(self) -> int:
         """Return a number that was never returned before, greater than all before (gaps allowed)."""
 

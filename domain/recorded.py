@@ -33,8 +33,8 @@ class RecordedEvent:
     """One event of one stream: the `eventsourcing` library's domain event, around one of ours.
 
     `originator_id` is the stream's id and `originator_version` its version after the event, as that library names
-    them. `position` and `recorded_at` (UTC) are there once the event has been read from the log. The metadata is decoded
-    when first asked for: folding a stream never needs it.
+    them. `position` and `recorded_at` (UTC) are there once the event has been read from the log. The metadata is
+    decoded when first asked for: folding a stream never needs it.
     """
 
     def __init__(

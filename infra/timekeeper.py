@@ -5,8 +5,8 @@ timekeepers overlap, where one starts again in the middle, or where the view lag
 """
 
 import threading
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 import msgspec
@@ -39,6 +39,12 @@ IDLE_SECONDS = 0.5
 SETTLED_SECONDS = 10.0
 """How long after a change of settings cases are searched for that do not count by it yet."""
 
+ANSWERS_KEPT = timedelta(hours=24)
+"""How long a service may repeat a request under its idempotency key."""
+
+FORGET_EVERY_SECONDS = 600.0
+FORGOTTEN_AT_A_TIME = 1_000
+
 _UNREACHABLE = (psycopg2.Error, PersistenceError, DatabaseUnavailable, PoolTimeout)
 
 log = structlog.get_logger()
@@ -55,6 +61,7 @@ _decode = msgspec.json.Decoder(_Recorded).decode
 class Timekeeper:
     """Records the missed deadlines, changed service levels and begun months of one desk, until it is stopped.
 
+    On the way it lets go of answers to services' requests that are older than `ANSWERS_KEPT`, by the system's clock.
     Of several timekeepers one leads; the others stand by. `dispatcher` decides by `clock`, and so does this. Streams of
     an import that has not ended are left to it.
     """
@@ -68,6 +75,7 @@ class Timekeeper:
         pool: ConnectionPool,
         positions: ViewPositions,
         leadership: Leadership,
+        forget_answers: Callable[[datetime, int], int],
     ) -> None:
         self._dispatcher = dispatcher
         self._settings = settings
@@ -75,6 +83,8 @@ class Timekeeper:
         self._pool = pool
         self._positions = positions
         self._leadership = leadership
+        self._forget_answers = forget_answers
+        self._forget_at = 0.0
         self._stopping = threading.Event()
         self._carried: tuple[object, ...] | None = None
         self._noticed: tuple[object, ...] | None = None
@@ -108,10 +118,19 @@ class Timekeeper:
     def _round(self) -> bool:
         """Return whether there was something to do."""
         try:
+            if monotonic() >= self._forget_at:
+                self.forget_expired_answers()
+                self._forget_at = monotonic() + FORGET_EVERY_SECONDS
             return self.record_what_is_due() > 0
         except _UNREACHABLE as error:
             log.warning("the database cannot be reached; what is due is recorded later", error=str(error).strip())
             return False
+
+    def forget_expired_answers(self) -> None:
+        """Let go of the answers kept for keys whose time is over, a few at a time."""
+        before = datetime.now(UTC) - ANSWERS_KEPT
+        while not self._stopping.is_set() and self._forget_answers(before, FORGOTTEN_AT_A_TIME) == FORGOTTEN_AT_A_TIME:
+            pass
 
     def _record(self, items: Sequence[DueItem]) -> int:
         """Record items one by one; one that is refused does not stop the others."""

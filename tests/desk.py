@@ -51,6 +51,7 @@ class Desk:
 
     def send(self, command: str, *, via: Dispatcher | None = None, **data: Any) -> Answer:
         """Carry a command out; `key`, `if_match` and `fingerprint` are the request's own."""
+        keep = data.pop("keep", False)
         key, if_match, fingerprint = data.pop("key", None), data.pop("if_match", None), data.pop("fingerprint", None)
         request = Request(
             command=command,
@@ -60,6 +61,7 @@ class Desk:
             actor="test",
             correlation_id="a test",
             idempotency_key=key,
+            keep=keep,
             if_match=if_match,
             imported=self.imported,
         )

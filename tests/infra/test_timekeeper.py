@@ -48,6 +48,7 @@ class Keeping:
             pool=self._pool,
             positions=self._positions,
             leadership=Leadership(self._dsn, self._schema, "timekeeper"),
+            forget_answers=self.desk.application.event_log.forget_answers,
         )
 
     def seen(self) -> None:
@@ -222,3 +223,18 @@ def test_a_stream_that_is_refused_does_not_stop_the_others(keeping: Keeping, cus
     keeping.desk.clock.instant = MONDAY + timedelta(days=40)
     assert keeping.timekeeper().record_what_is_due() == 1
     assert body_of(keeping.desk.send("assign-ticket", ticket=ticket, agent="kim"))["events"]
+
+
+def test_a_services_key_is_free_again_after_a_day_and_others_never(keeping: Keeping, ticket: str) -> None:
+    desk = keeping.desk
+    assign = {"ticket": ticket, "agent": "kim"}
+    desk.send("assign-ticket", key="old", **assign)
+    desk.send("assign-ticket", key="young", **assign)
+    desk.send("assign-ticket", key="for good", keep=True, **assign)
+    keeping.execute(
+        "UPDATE idempotency SET recorded_at = recorded_at - interval '24 hours' WHERE key IN ('old', 'for good')"
+    )
+    keeping.timekeeper().forget_expired_answers()
+
+    replayed = {key: desk.send("assign-ticket", key=key, **assign).replayed for key in ("old", "young", "for good")}
+    assert replayed == {"old": False, "young": True, "for good": True}
