@@ -227,7 +227,7 @@ def test_a_stream_that_is_refused_does_not_stop_the_others(keeping: Keeping, cus
 
 def test_a_services_key_is_free_again_after_a_day_and_others_never(keeping: Keeping, ticket: str) -> None:
     desk = keeping.desk
-    assign = {"ticket": ticket, "agent": "kim"}
+    assign: dict[str, Any] = {"ticket": ticket, "agent": "kim"}
     desk.send("assign-ticket", key="old", **assign)
     desk.send("assign-ticket", key="young", **assign)
     desk.send("assign-ticket", key="for good", keep=True, **assign)
