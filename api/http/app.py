@@ -8,7 +8,7 @@ from api.http.docs import docs_blueprint
 from api.http.errors import answer_failures
 from api.http.health import health_blueprint
 from api.http.queries.routes import queries_blueprint
-from api.http.requests import LONGEST_BATCH
+from api.http.requests import LONGEST_BATCH, discard_unread_body
 from api.http.services import Services
 from api.http.test_clock import test_clock_blueprint
 
@@ -30,6 +30,7 @@ def create_app(services: Services) -> Flask:
 
 
 def _say_of_every_answer(response: Response) -> Response:
+    discard_unread_body()
     if not response.data:
         response.headers.remove("Content-Type")  # an answer to OPTIONS would otherwise call its nothing HTML
     response.headers[HEADER] = correlation_id()

@@ -8,7 +8,7 @@ stands in front of the service drops such names (docs/adr/0051-reading-requests.
 import re
 from typing import Any
 
-from flask import request
+from flask import g, request
 
 from api.http.problem_types import (
     BODY_TOO_LARGE,
@@ -25,7 +25,10 @@ from commands.wire.json_text import decode_json
 
 LONGEST_BODY = 1024 * 1024
 LONGEST_BATCH = 16 * LONGEST_BODY
+MOST_DISCARDED = 32 * LONGEST_BODY
 GREATEST_VERSION = 2**31 - 1
+
+_PART = 64 * 1024
 
 # A comma is left out: two headers look like one with a comma once they have passed a server or a proxy.
 IDEMPOTENCY_KEY_PATTERN = r"^[!-+\--~]{1,255}$"
@@ -53,9 +56,26 @@ def read_json(most_bytes: int) -> Any:
     if length > most_bytes:
         raise ProblemRaised(BODY_TOO_LARGE, f"the body has {length} bytes, at most {most_bytes} are taken")
     body = request.environ["wsgi.input"].read(length)
+    g.body_was_read = True
     if len(body) != length:
         raise ProblemRaised(INCOMPLETE_BODY, f"the body ended after {len(body)} of {length} bytes")
     return decode_json(body)
+
+
+def discard_unread_body() -> None:
+    """Read a body that was refused unread: else its sender, still writing, meets a broken connection and no answer.
+
+    Not one that is longer than `MOST_DISCARDED` by its own account, nor that of a sender who waits for `100 Continue`
+    and so has sent nothing.
+    """
+    length = request.content_length
+    in_chunks = "HTTP_TRANSFER_ENCODING" in request.environ
+    if "body_was_read" in g or "HTTP_EXPECT" in request.environ:
+        return
+    if in_chunks or (length is not None and length <= MOST_DISCARDED):
+        left = MOST_DISCARDED
+        while left > 0 and (part := request.environ["wsgi.input"].read(min(_PART, left))):
+            left -= len(part)
 
 
 def idempotency_key() -> str | None:

@@ -165,6 +165,27 @@ def test_a_cut_body_is_not_taken_for_a_whole_one(server: Server) -> None:
     assert server.request("GET", "/v1/events?stream=customer-cut")[2]["items"] == []
 
 
+def test_a_body_that_comes_in_pieces_is_read_whole(server: Server) -> None:
+    data = json.dumps(EXAMPLES["register-customer"] | {"customer_id": "pieces"}).encode()
+    padded = data[:-1] + b" " * 500_000 + b"}"
+    with socket.create_connection((HOST, server.port), timeout=20) as connection:
+        connection.sendall(post("register-customer", b"", f"Content-Length: {len(padded)}"))
+        for start in range(0, len(padded), 100_000):
+            connection.sendall(padded[start : start + 100_000])
+            server.request("GET", "/health/live")  # something else in between
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 201 ")
+
+
+def test_whoever_sends_far_too_much_still_gets_the_answer(server: Server) -> None:
+    """Without reading what was refused, the sender meets a broken pipe long before it has written it all."""
+    with closing(http.client.HTTPConnection(HOST, server.port, timeout=20)) as connection:
+        for path in ("/v1/commands/register-customer", "/v1/commands", "/v1/commands/none", "/nothing"):
+            connection.request("POST", path, b" " * 30_000_000, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            assert json.load(answer)["status"] == answer.status
+            assert answer.status in {404, 413}
+
+
 def test_a_second_server_on_the_port_says_so_and_ends(server: Server, postgres_dsn: str) -> None:
     second = Server(postgres_dsn, "test_server", server.port)
     errors = second.wait()
