@@ -27,14 +27,15 @@ import msgspec
 
 from domain.recorded import RecordedEvent
 from domain.subscription.events import Draw, HourPackPurchased, MonthStarted, Recognition, WorkRated, WorkRerated
-from projections.view import Index, Journal, Row, Total, View
+from domain.ticket.events import WorkLogged
+from projections.view import Index, Journal, Key, Row, Table, Total, View
 
 Commodity = Literal["money", "seconds"]
 EntryKind = Literal["month", "purchase", "work", "rerating", "recognition"]
 
 
 class LedgerLine(Row, frozen=True, kw_only=True):
-    """A line of a journal entry; `position` and `part` name the entry, `position` also the event that caused it.
+    """A line of a journal entry; `position` and `part` name the entry, `position` also the event that posted it.
 
     `subject` is what it is about: the month of a fee, the pack, the work entry. `caused_by` is the entry or pack whose
     arrival made it draw otherwise (B7). `worked_at` is its work date, `posted_at` its posting date, `period` the month
@@ -57,6 +58,21 @@ class LedgerLine(Row, frozen=True, kw_only=True):
     amount: int
 
 
+class CauseRow(Row, frozen=True, kw_only=True):
+    """The event that brought a work entry or a pack into being, which later entries are caused by."""
+
+    cause_id: str
+    kind: Literal["work", "pack"]
+    position: int
+
+
+def _cause(event: WorkLogged | HourPackPurchased) -> Iterable[Key]:
+    return ((event.entry_id, "work") if isinstance(event, WorkLogged) else (event.pack_id, "pack"),)
+
+
+causes = Table("ledger_cause", CauseRow, key=("cause_id", "kind"), keys=_cause)
+
+
 class Posting(msgspec.Struct, frozen=True, gc=False):
     """An amount to be posted to an account."""
 
@@ -76,7 +92,19 @@ journal = Journal(
     ),
     totals=(Total("ledger_balance", by=("customer_id", "account", "commodity"), amount="amount"),),
 )
-VIEW = View("ledger", version=1, journals=(journal,))
+VIEW = View("ledger", version=1, tables=(causes,), journals=(journal,))
+
+
+@causes.begin(WorkLogged)
+def work_logged(event: WorkLogged, at: RecordedEvent) -> CauseRow:
+    """Work is rated because an agent logged it on a case."""
+    return CauseRow(cause_id=event.entry_id, kind="work", position=at.position or 0)
+
+
+@causes.begin(HourPackPurchased)
+def pack_bought(event: HourPackPurchased, at: RecordedEvent) -> CauseRow:
+    """Earlier work can be rated anew because a pack covers it."""
+    return CauseRow(cause_id=event.pack_id, kind="pack", position=at.position or 0)
 
 
 @journal.on(MonthStarted)

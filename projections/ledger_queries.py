@@ -1,6 +1,6 @@
 """What does the journal say? Entries with their lines, and balances, now or as they stood at an instant."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
-from projections.ledger import VIEW, LedgerLine
+from projections.ledger import VIEW, CauseRow, LedgerLine
 from projections.reading import Json, Page, decode_cursor, encode_cursor, position_of, select, without_nulls
 
 
@@ -52,14 +52,20 @@ def entries(connection: Connection, filters: LedgerFilters, *, cursor: str | Non
     )
     found = list(_entries(lines))
     more = len(found) > limit
-    shown = [shape(entry) for entry in found[:limit]]
+    causes = _causes(connection, lines)
+    shown = [shape(entry, causes) for entry in found[:limit]]
     last = found[limit - 1][0] if more else None
     return Page(shown, position, None if last is None else encode_cursor((last.position, last.part)))
 
 
-def shape(lines: Sequence[LedgerLine]) -> Json:
-    """A journal entry with its lines."""
+def shape(lines: Sequence[LedgerLine], causes: Mapping[str, set[int]]) -> Json:
+    """A journal entry with its lines.
+
+    Its `positions` are those of the event that posted it and, where that is the rating of work, of what caused that:
+    the work as logged on its case, and the work or pack whose arrival changed it. `causes` has these by id.
+    """
     first = lines[0]
+    caused = causes.get(first.subject, set()) | causes.get(first.caused_by or "", set())
     return without_nulls(
         {
             "entry": f"{first.position}-{first.part}",
@@ -67,7 +73,7 @@ def shape(lines: Sequence[LedgerLine]) -> Json:
             "customer_id": first.customer_id,
             "subject": first.subject,
             "caused_by": first.caused_by,
-            "positions": [first.position],
+            "positions": sorted({first.position} | caused),
             "occurred_at": first.occurred_at,
             "worked_at": first.worked_at,
             "posted_at": first.posted_at,
@@ -107,6 +113,15 @@ def _filtered(filters: LedgerFilters) -> tuple[dict[str, Any], list[str]]:
         else:
             conditions.append("(subject = %(caused_by)s OR caused_by = %(caused_by)s)")
     return values, conditions
+
+
+def _causes(connection: Connection, lines: Sequence[LedgerLine]) -> dict[str, set[int]]:
+    """Return the positions of the events that brought into being what entries are about and were caused by."""
+    ids = {line.subject for line in lines} | {line.caused_by for line in lines if line.caused_by is not None}
+    found: dict[str, set[int]] = {}
+    for row in select(connection, CauseRow, "FROM ledger_cause t WHERE cause_id = ANY (%s)", (list(ids),)):
+        found.setdefault(row.cause_id, set()).add(row.position)
+    return found
 
 
 def _entries(lines: Sequence[LedgerLine]) -> Iterator[list[LedgerLine]]:

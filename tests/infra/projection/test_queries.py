@@ -17,6 +17,7 @@ from domain.ticket.events import (
     StaffReplied,
     TicketAssigned,
     TicketResolved,
+    WorkLogged,
 )
 from infra.projection.rebuild import rebuild
 from projections import customer, due, ledger, ledger_queries, progress, queue, setting, sla, statement, ticket
@@ -159,6 +160,15 @@ def test_a_text_that_is_no_cursor_of_the_list_is_refused(project: Project, conne
         ticket.search(connection, TicketFilters(), cursor=cursor)
 
 
+ENTRIES = ("nov-3", "nov-5", "nov-2")
+
+
+def logged_work(entry_id: str) -> Placed:
+    ids: dict[str, Any] = {"ticket_id": "t-1", "customer_id": "c-1", "entry_id": entry_id}
+    facts: dict[str, Any] = {"agent": "Ann", "started_at": START, "duration_seconds": 60, "activity": "call"}
+    return "ticket-t-1", WorkLogged(occurred_at=START, **ids, **facts)
+
+
 def november() -> tuple[SubscriptionEvent, ...]:
     return (
         since_november()
@@ -177,7 +187,8 @@ def test_the_ledger_finds_entries_by_account_period_and_cause_and_shows_them_who
     project: Project, connection: Connection
 ) -> None:
     events = november()
-    project([("subscription-s-1", each) for each in events])
+    opening = ("ticket-t-1", opened(ticket_id="t-1", customer_id="c-1"))
+    project([*(("subscription-s-1", each) for each in events), opening, *(logged_work(each) for each in ENTRIES)])
 
     def found(limit: int = 50, **filters: Any) -> list[str]:
         return all_pages(
@@ -190,6 +201,13 @@ def test_the_ledger_finds_entries_by_account_period_and_cause_and_shows_them_who
     assert found(account="deferred_packs") == found(account="deferred_packs", limit=1) != []
     entries = ledger_queries.entries(connection, LedgerFilters(caused_by="nov-2")).items
     assert [each["kind"] for each in entries] == ["rerating", "rerating", "work"]
+    logged = {entry_id: position for position, entry_id in enumerate(ENTRIES, len(events) + 2)}
+    posted = len(events) - 2
+    assert [each["positions"] for each in entries] == [
+        [posted, logged["nov-5"], logged["nov-2"]],
+        [posted + 1, logged["nov-3"], logged["nov-2"]],
+        [posted + 2, logged["nov-2"]],
+    ]
     assert all(sum(line["amount"] for line in each["lines"]) == 0 for each in entries)
     assert found(caused_by="3") == ["3-0"]
     assert len(found(as_of=denver(11, 14))) == len(found()) - 3
