@@ -36,18 +36,17 @@ for command in (up, api, project, timekeeper, history, import_, rebuild, config)
 def main() -> None:
     """Run the command line; a failure is one sentence on standard error, never a stack trace."""
     try:
-        caselog.main(standalone_mode=False)
+        ended_with = caselog.main(standalone_mode=False)  # click returns the code of an Exit and raises none
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)
         sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except click.exceptions.Exit as ended:
-        sys.exit(ended.exit_code)
     except Exception as error:
         code = exit_code_of(error)
         if code is None:
             raise
         click.echo(f"caselog: {sentence_of(error)}", err=True)
         sys.exit(code)
+    sys.exit(ended_with if isinstance(ended_with, int) else 0)

@@ -26,6 +26,7 @@ LONGEST_CASE = 200
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _TELL_EVERY = 5_000
+_MOST_TITLES, _LONGEST_TITLE = 30, 60
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -124,7 +125,7 @@ class EventLogFile:
         missing = [title for title in wanted.values() if title not in titles]
         if missing:
             raise UnreadableFile(
-                f"{path} has no column {_listed(missing)}; its first line names {_listed(titles[:50])}"
+                f"{path} has no column {_listed(missing)}; its first line names {_listed(titles)}"
                 f" (between its columns the mapping expects {self._mapping.delimiter!r})"
             )
         twice = [title for title in wanted.values() if titles.count(title) > 1]
@@ -196,4 +197,5 @@ def _microseconds(instant: datetime) -> int:
 
 
 def _listed(titles: list[str]) -> str:
-    return ", ".join(f"'{title}'" for title in titles)
+    more = ", …" if len(titles) > _MOST_TITLES else ""
+    return ", ".join(f"'{title[:_LONGEST_TITLE]}'" for title in titles[:_MOST_TITLES]) + more
