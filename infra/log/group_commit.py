@@ -126,15 +126,18 @@ class GroupCommit:
 
     def _run(self) -> None:
         """Be the committer until nothing has come for a while. Begins with the right to send."""
-        while True:
+        self._send_queue()
+        while self._is_woken():
             self._send_queue()
-            if self._woken.acquire(timeout=_IDLE_SECONDS):
-                continue
+
+    def _is_woken(self) -> bool:
+        """Wait for the right to send; give up where nobody sends who could hand it over."""
+        while not self._woken.acquire(timeout=_IDLE_SECONDS):
             with self._mutex:
                 if not self._sending:
                     self._committer = None
-                    return
-            # A lone writer is sending: the right may come yet.
+                    return False
+        return True
 
     def _send_queue(self) -> None:
         group = self._next_group()

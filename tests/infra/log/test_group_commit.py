@@ -267,6 +267,29 @@ def queue_behind(database: Database, commits: GroupCommit) -> list[Caller]:
     return [first, *callers]
 
 
+def test_a_committer_whose_idle_time_ends_while_a_lone_writer_sends_does_not_send_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(group_commit, "_IDLE_SECONDS", 0.05)
+    for _ in range(100):
+        database = Database()
+        commits = GroupCommit(database.send)
+        with database.busy(commits):
+            [queued] = queue(commits, job("a"))
+        assert queued.result() == 2
+        database.begun, database._finish = Semaphore(0), Semaphore(0)
+        first = Caller(commits, job("lone"))
+        assert database.begun.acquire(timeout=WAIT)
+        if commits._committer is not None:
+            break  # it was not gone yet, so it idles while the lone writer sends
+        database.finish_one()
+        first.result()
+    [later] = queue(commits, job("b"))
+    assert not database.begun.acquire(timeout=0.3), "two groups are under way"
+    database._finish.release(2)
+    assert (first.result(), later.result()) == (3, 4)
+
+
 def test_where_no_thread_can_be_started_the_lone_writer_sends_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     class NoThread(Thread):
         def start(self) -> None:
