@@ -271,7 +271,7 @@ def test_a_committer_whose_idle_time_ends_while_a_lone_writer_sends_does_not_sen
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(group_commit, "_IDLE_SECONDS", 0.05)
-    for _ in range(100):
+    while True:
         database = Database()
         commits = GroupCommit(database.send)
         with database.busy(commits):
