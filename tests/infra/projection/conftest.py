@@ -1,7 +1,8 @@
 """A log to project: events appended to the real table, with notification, by a connection of the test's own."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from typing import Protocol
 
 import pytest
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
@@ -12,7 +13,11 @@ from infra.postgres.pool import connect
 from infra.projection.listening import log_channel
 from tests.projections.stories import METADATA, Placed
 
-Append = Callable[[Sequence[Placed]], int]
+
+class Append(Protocol):
+    """Appends events and returns the log's new head; `tell=False` loses the notification."""
+
+    def __call__(self, events: Sequence[Placed], *, tell: bool = True) -> int: ...
 
 
 @pytest.fixture
@@ -28,7 +33,7 @@ def append(database: str, schema: str) -> Iterator[Append]:
     """A function that appends events and returns the log's new head."""
     with closing(connect(database, schema)) as opened:
 
-        def add(events: Sequence[Placed]) -> int:
+        def add(events: Sequence[Placed], *, tell: bool = True) -> int:
             with opened, opened.cursor() as cursor:
                 cursor.execute("SELECT position FROM log_head FOR UPDATE")
                 head = int((cursor.fetchone() or (0,))[0])
@@ -49,7 +54,8 @@ def append(database: str, schema: str) -> Iterator[Append]:
                     page_size=1000,
                 )
                 cursor.execute("UPDATE log_head SET position = %s", (head,))
-                cursor.execute("SELECT pg_notify(%s, %s)", (log_channel(schema), str(head)))
+                if tell:
+                    cursor.execute("SELECT pg_notify(%s, %s)", (log_channel(schema), str(head)))
             return head
 
         yield add

@@ -188,6 +188,16 @@ def test_views_go_on_after_their_connections_were_cut(
     assert rows_of(connection, ticket.VIEW) == folded(ticket.VIEW, story)
 
 
+def test_a_lost_notification_delays_a_view_and_no_more(
+    database: str, schema: str, append: Append, wait: Wait, connection: Connection
+) -> None:
+    story = desk_story(10)
+    with projecting(database, schema, [queue.VIEW]):
+        wait(queue.VIEW, append(story[:5]))
+        wait(queue.VIEW, append(story[5:], tell=False))
+    assert rows_of(connection, queue.VIEW) == folded(queue.VIEW, story)
+
+
 def test_of_two_projectors_one_stands_by_and_takes_over(
     database: str, schema: str, append: Append, wait: Wait, connection: Connection
 ) -> None:
