@@ -1,6 +1,5 @@
 """Who hears of a change at once? A thread that listens to channels, and asks now and then in case it missed one."""
 
-import hashlib
 import os
 import select
 import threading
@@ -15,11 +14,6 @@ from infra.postgres.pool import DatabaseUnavailable, connect
 _LONGEST_PAUSE_SECONDS = 2.0
 
 log = structlog.get_logger()
-
-
-def log_channel(schema: str) -> str:
-    """Return the channel on which the log tells its new head (a decimal number)."""
-    return f"log_{hashlib.md5(schema.encode(), usedforsecurity=False).hexdigest()[:16]}"
 
 
 class Listener:

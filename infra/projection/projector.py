@@ -12,10 +12,11 @@ import structlog
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from infra.leadership import Leadership
+from infra.log.tail import channel_of
 from infra.postgres.pool import DatabaseUnavailable, connect
 from infra.projection.builds import PositionMoved, built, live_build
 from infra.projection.feed import MOST_EVENTS, Feed
-from infra.projection.listening import Listener, log_channel
+from infra.projection.listening import Listener
 from infra.projection.positions import Announcer
 from infra.projection.rebuild import (
     BETWEEN_SWITCHES_SECONDS,
@@ -94,7 +95,7 @@ class Projector:
         listener = Listener(
             self._dsn,
             self._schema,
-            [log_channel(self._schema)],
+            [channel_of(self._schema)],
             refresh=lambda connection: feed.advanced(log_position(connection)),
             notified=lambda payload: feed.advanced(int(payload)),
             poll_seconds=self._poll_seconds,

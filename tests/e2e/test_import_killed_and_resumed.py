@@ -10,7 +10,7 @@ import pytest
 
 from infra.postgres.migrations import migrate
 from infra.postgres.pool import connect
-from infra.projection.listening import log_channel
+from infra.log.tail import channel_of
 from tests.e2e.imported_desk import ROOT, SAMPLE, import_into
 
 KILLED_AT = (1, 30, 31, 200, 480, 700, 1000)
@@ -27,7 +27,7 @@ def kill_when_head_reaches(head: int, process: subprocess.Popen[bytes], dsn: str
     """Kill the process as soon as the log says that it has come so far."""
     with closing(connect(dsn, schema)) as connection, closing(connection.cursor()) as cursor:
         connection.autocommit = True
-        cursor.execute(f"LISTEN {log_channel(schema)}")
+        cursor.execute(f"LISTEN {channel_of(schema)}")
         cursor.execute("SELECT position FROM log_head")
         (reached,) = cursor.fetchone() or (0,)
         while reached < head and process.poll() is None:

@@ -9,8 +9,8 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 from psycopg2.extras import execute_values
 
 from domain.tags import encode, tag_of
+from infra.log.tail import channel_of
 from infra.postgres.pool import connect
-from infra.projection.listening import log_channel
 from tests.projections.stories import METADATA, Placed
 
 
@@ -55,7 +55,7 @@ def append(database: str, schema: str) -> Iterator[Append]:
                 )
                 cursor.execute("UPDATE log_head SET position = %s", (head,))
                 if tell:
-                    cursor.execute("SELECT pg_notify(%s, %s)", (log_channel(schema), str(head)))
+                    cursor.execute("SELECT pg_notify(%s, %s)", (channel_of(schema), str(head)))
             return head
 
         yield add
