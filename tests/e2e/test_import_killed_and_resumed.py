@@ -8,9 +8,9 @@ from contextlib import closing
 
 import pytest
 
+from infra.log.tail import channel_of
 from infra.postgres.migrations import migrate
 from infra.postgres.pool import connect
-from infra.log.tail import channel_of
 from tests.e2e.imported_desk import ROOT, SAMPLE, import_into
 
 KILLED_AT = (1, 30, 31, 200, 480, 700, 1000)
