@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
+import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from commands.answers import render
@@ -71,12 +72,21 @@ class ImportBook:
             (rows_done, last_line, self._mapping.import_name),
         )
 
-    def interrupt(self) -> None:
-        """Say that the import has stopped before its end."""
-        self._write(
-            "UPDATE imports SET state = 'interrupted' WHERE name = %s AND state = 'running'",
-            (self._mapping.import_name,),
-        )
+    @contextmanager
+    def interrupted_unless_ended(self) -> Iterator[None]:
+        """Say that the import has stopped before its end if the block is left by an exception.
+
+        Where the connection is lost too it stays "running", which the timekeeper takes for the same.
+        """
+        try:
+            yield
+        except BaseException:
+            with suppress(psycopg2.OperationalError, psycopg2.InterfaceError):
+                self._write(
+                    "UPDATE imports SET state = 'interrupted' WHERE name = %s AND state = 'running'",
+                    (self._mapping.import_name,),
+                )
+            raise
 
     def end(self, rows_done: int) -> None:
         """Say that all rows are done: from here on the timekeeper does what falls due."""
@@ -148,9 +158,8 @@ def import_lock(pool: ConnectionPool, mapping: Mapping) -> Iterator[Connection]:
         try:
             yield connection
         finally:
-            if not connection.closed:
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT pg_advisory_unlock_all()")
+            with suppress(psycopg2.OperationalError, psycopg2.InterfaceError), connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock_all()")
 
 
 def key_of(row: Row) -> str:

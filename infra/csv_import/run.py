@@ -26,7 +26,7 @@ from infra.csv_import.plan import Known, Plan, plan_row
 from infra.csv_import.reader import EventLogFile, Row
 from infra.csv_import.row_command import IMPORT_ROW, RECORD_DUE, ImportRow, RecordDue
 from infra.csv_import.timeline import Timeline
-from infra.postgres.pool import ConnectionPool
+from infra.postgres.pool import ConnectionPool, DatabaseUnavailable
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done ("reading", "importing"), how much of it is done, and of how much (bytes, rows)."""
@@ -67,28 +67,24 @@ def run_import(
     """Import the rows of a file that earlier runs have not imported, and report on all of them.
 
     A row that cannot be imported is reported and the others go on. Raises an `ImportFailed` where the file or the
-    mapping as a whole cannot be used, and what `Dispatcher.execute` or the pool raises where the database is lost:
-    then, as after a kill, the next run finishes what was begun.
+    mapping as a whole cannot be used, and `DatabaseUnavailable` or what `Dispatcher.execute` raises where the database
+    is lost: then, as after a kill, the next run finishes what was begun.
     """
-    with (
-        EventLogFile(
-            path, mapping, not_after=clock.now(), progress=lambda done, total: progress("reading", done, total)
-        ) as file,
-        import_lock(pool, mapping) as connection,
-    ):
-        book = ImportBook(connection, mapping, file.digest)
-        book.check_mapping()
-        run = _Run(mapping, book, application, clock)
+    with EventLogFile(
+        path, mapping, not_after=clock.now(), progress=lambda done, total: progress("reading", done, total)
+    ) as file:
         try:
-            run.take_all(file, progress)
-        except BaseException:
-            if not connection.closed:
-                try:
-                    book.interrupt()
-                except psycopg2.Error:  # then it stays "running", which whoever looks takes for the same
-                    connection.close()
-            raise
-        return run.report(file)
+            with import_lock(pool, mapping) as connection:
+                book = ImportBook(connection, mapping, file.digest)
+                book.check_mapping()
+                run = _Run(mapping, book, application, clock)
+                with book.interrupted_unless_ended():
+                    run.take_all(file, progress)
+                return run.report(file)
+        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+            raise DatabaseUnavailable(
+                f"the database was lost ({str(error).strip()}); run the same command again to go on"
+            ) from error
 
 
 class _Run:

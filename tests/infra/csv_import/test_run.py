@@ -12,7 +12,7 @@ from infra.csv_import.errors import AlreadyRunning, MappingChanged, UnreadableFi
 from infra.csv_import.mapping import Mapping
 from infra.csv_import.mapping_file import parse_mapping
 from infra.csv_import.run import Report, run_import
-from infra.postgres.pool import ConnectionPool, connect
+from infra.postgres.pool import ConnectionPool, DatabaseUnavailable, connect
 from tests.e2e.imported_desk import application, import_into
 from tests.infra.csv_import.event_logs import SHOP, shop, written
 
@@ -309,3 +309,21 @@ def test_the_lock_is_free_again_after_an_import_whose_connections_stay_open(desk
     with application(desk.dsn, desk.schema) as opened, closing(ConnectionPool(desk.dsn, desk.schema, 1)) as pool:
         run_import(path, shop(), application=opened, pool=pool, clock=SystemClock())
         assert desk.take(CASE).done_before == 4
+
+
+def test_an_import_that_loses_its_database_stops_and_the_next_run_ends_it(desk: Desk) -> None:
+    def cut(doing: str, done: int, _total: int) -> None:
+        if doing == "importing" and done == 2:
+            desk.rows(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+                " AND (classid::bigint << 32) + objid::bigint"
+                " = hashtextextended(current_schema() || ' import shop.v1', 0)"
+            )
+
+    with pytest.raises(DatabaseUnavailable, match="run the same command again"):
+        desk.take(CASE, progress=cut)
+    assert [row[1] for row in desk.state()] == ["running"]
+    report = desk.take(CASE)
+    assert report.imported + report.done_before == 4
+    assert desk.events() == CASE_EVENTS
+    assert [row[1] for row in desk.state()] == ["ended"]
