@@ -1,8 +1,8 @@
 """Who sends the appends of many threads to the database: one of them, or one for all that wait.
 
 A thread that finds nobody sending sends its own job, so a lone writer pays for no hand-over. Those that come meanwhile
-queue, and a committer thread sends for all of them in one statement. docs/adr/0011-group-commit.md has the
-measurements behind each of these choices.
+queue, and a committer thread sends for all of them in one statement. docs/adr/0011-group-commit.md says
+why, and what was measured.
 """
 
 from collections import deque
