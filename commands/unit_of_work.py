@@ -74,6 +74,7 @@ class UnitOfWork:
         self._application = application
         self._if_match = if_match
         self._streams: dict[str, Stream[Any]] = {}
+        self._left: dict[str, Loaded[Any]] = {}
         self._customer_of: dict[str, str | None] = {}
         self._claims: list[Claim] = []
         self._guards: dict[str, int] = {}
@@ -87,11 +88,25 @@ class UnitOfWork:
         """
         stream = self._streams.get(stream_id)
         if stream is None:
-            loaded = Loaded[S](stream_id, 0, None) if is_new else self._application.load(stream_id, evolve)
+            loaded = self._left.get(stream_id)
+            if loaded is None:
+                loaded = Loaded[S](stream_id, 0, None) if is_new else self._application.load(stream_id, evolve)
             stream = self._streams[stream_id] = Stream(loaded, evolve)
         if customer_id is not None:
             self.belongs(stream, customer_id)
         return stream
+
+    def adopt(self, earlier: Stream[Any]) -> None:
+        """Let a stream be taken as an earlier unit of work left it in the log, without loading it again.
+
+        If others have written to it since, the append is refused as after any load.
+        """
+        self._left[earlier.id] = Loaded(earlier.id, earlier.version, earlier.state)
+
+    @property
+    def streams(self) -> Sequence[Stream[Any]]:
+        """The streams taken so far, in the order in which their events are appended."""
+        return tuple(self._streams.values())
 
     def belongs(self, stream: Stream[Any], customer_id: str) -> None:
         """Mark the events decided for a stream as that customer's."""

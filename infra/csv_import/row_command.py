@@ -12,7 +12,9 @@ from commands.handlers.streams import EVOLVE_TICKET
 from commands.lookups import Settings
 from commands.outcome import Outcome
 from commands.unit_of_work import Stream, UnitOfWork
+from domain.ticket.state import Ticket
 from infra.csv_import.mapping import TICKET_COMMANDS
+from infra.csv_import.recent import Recent
 
 IMPORT_ROW = "import-row"
 RECORD_DUE = "record-due-of-import"
@@ -23,44 +25,49 @@ _MADE = ("customer_id", "subscription_id", "ticket_id")
 class ImportRow:
     """The handler of `IMPORT_ROW`: `commands` are names with data as loaded by their schemas, `ticket_id` the case's.
 
-    The latter is none where the commands open the case. Result: the ids made of `customer_id`, `subscription_id`,
-    `ticket_id`. What the last row came to is kept for whoever sent it: its streams, by the id's name, and the command
-    it came to.
+    The latter is none where the commands open the case. `appends_to` names streams that they append to for certain.
+    Result: the ids made of `customer_id`, `subscription_id`, `ticket_id`. The command that the last row came to, its
+    ticket and the streams that it took are kept for whoever sent it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, recent: Recent) -> None:
+        self._recent = recent
         self.command = ""
-        self.streams: dict[str, Stream[Any]] = {}
+        self.ticket_id = ""
+        self.streams: Sequence[Stream[Any]] = ()
 
     def __call__(self, work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
         """Carry the commands out by the handlers that they have over HTTP. Raises whatever those raise."""
         ticket_id: str | None = data["ticket_id"]
         made: dict[str, str] = {}
-        self.streams = {}
+        for stream_id in data["appends_to"]:
+            self._recent.lend(stream_id, work)
         for self.command, fields in data["commands"]:
             about = {"ticket": ticket_id} if self.command in TICKET_COMMANDS else {}
             outcome = HANDLERS[self.command](work, settings, {**fields, **about})
-            for name in _MADE:
-                if name in outcome.result:
-                    made[name] = outcome.result[name]
-                    self.streams[name] = outcome.stream
+            made |= {name: outcome.result[name] for name in _MADE if name in outcome.result}
             ticket_id = made.get("ticket_id", ticket_id)
-        ticket = self.streams["ticket_id"] = work.stream(f"ticket-{ticket_id}", EVOLVE_TICKET)
+        ticket: Stream[Ticket] = work.stream(f"ticket-{ticket_id}", EVOLVE_TICKET)
+        self.streams = work.streams
+        self.ticket_id = ticket.id.removeprefix("ticket-")
         return Outcome(stream=ticket, location=f"/v1/tickets/{ticket_id}", result=made, created="ticket_id" in made)
 
 
 class RecordDue:
     """The handler of `RECORD_DUE`: `items` are at least one `DueItem`, all to be recorded at the same instant.
 
-    What the streams came to is kept for whoever sent it, in the order of the items.
+    The streams are kept for whoever sent it, in the order of the items.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, recent: Recent) -> None:
+        self._recent = recent
         self.streams: Sequence[Stream[Any]] = ()
 
     def __call__(self, work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
         """Carry out the timekeeper's command for each item."""
         items: Sequence[DueItem] = data["items"]
+        for item in items:
+            self._recent.lend(item.stream_id, work)
         outcomes = [
             HANDLERS[f"record-due-{item.kind}"](work, settings, {"id": item.stream_id.removeprefix(f"{item.kind}-")})
             for item in items

@@ -23,7 +23,8 @@ from infra.csv_import.book import ImportBook, fingerprint_of, import_lock, is_fi
 from infra.csv_import.errors import Failure, ImportFailed, Unmappable
 from infra.csv_import.mapping import TICKET_COMMANDS, Mapping
 from infra.csv_import.plan import Known, Plan, plan_row
-from infra.csv_import.reader import EventLogFile, Row
+from infra.csv_import.reader import EventLogFile
+from infra.csv_import.recent import Recent
 from infra.csv_import.row_command import IMPORT_ROW, RECORD_DUE, ImportRow, RecordDue
 from infra.csv_import.timeline import Timeline
 from infra.postgres.pool import ConnectionPool, DatabaseUnavailable
@@ -94,10 +95,11 @@ class _Run:
         self._mapping = mapping
         self._book = book
         self._zone = ZoneInfo(Settings(application).desk().zone)
-        self._import_row, record_due = ImportRow(), RecordDue()
+        recent = Recent()
+        self._import_row, record_due = ImportRow(recent), RecordDue(recent)
         handlers: dict[str, Handler] = {**HANDLERS, IMPORT_ROW: self._import_row, RECORD_DUE: record_due}
         self._dispatcher = Dispatcher(application, clock, handlers)
-        self._timeline = Timeline(mapping, self._dispatcher, record_due, application)
+        self._timeline = Timeline(mapping, self._dispatcher, record_due, recent, application)
         self._finished = book.finished()
         self._known = Known(self._finished.ticket_ids, self._finished.customer_ids)
         self._begun = False
@@ -159,15 +161,22 @@ class _Run:
             commands = [(command.name, _checked(command, data)) for command, data in plan.commands]
             self._begin()
             self._timeline.advance_to(row.at)
-            ticket_id = self._execute(row, ticket_id, commands)
+            ticket_id = self._execute(plan, ticket_id, commands)
             self._imported += 1
         self._known.learn(plan, ticket_id)
 
-    def _execute(self, row: Row, ticket_id: str | None, commands: list[tuple[str, dict[str, Any]]]) -> str:
+    def _execute(self, plan: Plan, ticket_id: str | None, commands: list[tuple[str, dict[str, Any]]]) -> str:
         """Carry a row's commands out and return the id of its ticket."""
+        row = plan.row
+        subscription = self._timeline.subscription_of(plan.customer_id)
+        works = any(name == "log-work" for name, _ in commands)
         request = Request(
             command=IMPORT_ROW,
-            data={"ticket_id": ticket_id, "commands": commands},
+            data={
+                "ticket_id": ticket_id,
+                "commands": commands,
+                "appends_to": [subscription] if works and subscription is not None else [],
+            },
             fingerprint=fingerprint_of(row),
             caller=self._mapping.caller,
             actor=self._mapping.caller,
@@ -193,11 +202,9 @@ class _Run:
             ticket_id = str(answered["stream_id"]).removeprefix("ticket-")
             self._timeline.resume({row.case: ticket_id}, filter(None, [answered["result"].get("subscription_id")]))
             return ticket_id
-        streams = self._import_row.streams
-        self._timeline.set_ticket(row.case, streams["ticket_id"].state)
-        if "subscription_id" in streams:
-            self._timeline.set_subscription(streams["subscription_id"].state)
-        return streams["ticket_id"].id.removeprefix("ticket-")
+        for stream in self._import_row.streams:
+            self._timeline.take_in(stream, row.case)
+        return self._import_row.ticket_id
 
     def _begin(self) -> None:
         """Prepare for the first command of this run; a run that finds all done changes nothing."""

@@ -2,18 +2,21 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from commands.application import CaselogApplication, Evolve, Loaded
 from commands.dispatch import Dispatcher, Request
 from commands.due import TIMEKEEPER
 from commands.handlers.streams import EVOLVE_TICKET
+from commands.unit_of_work import Stream
 from domain.subscription import state as subscriptions
 from domain.subscription.state import Subscription
-from domain.ticket.state import Ticket
+from domain.ticket.state import Closed, Open, Resolved, Ticket, Waiting
 from infra.csv_import.agenda import Agenda, Appointment, of_subscription, of_ticket
 from infra.csv_import.errors import ImportFailed
 from infra.csv_import.mapping import Mapping as ImportMapping
+from infra.csv_import.recent import Recent
 from infra.csv_import.row_command import RECORD_DUE, RecordDue
 
 _EVOLVE_SUBSCRIPTION: Evolve[Subscription] = subscriptions.evolve
@@ -25,48 +28,61 @@ MOST_AT_ONCE = 200
 class Timeline:
     """Keeps the next due instant of each imported case and subscription, from their streams alone.
 
-    `handler` is the one that the dispatcher has for `RECORD_DUE`.
+    `handler` is the one that the dispatcher has for `RECORD_DUE`, which decides on streams that `recent` keeps.
     """
 
     def __init__(
-        self, mapping: ImportMapping, dispatcher: Dispatcher, handler: RecordDue, application: CaselogApplication
+        self,
+        mapping: ImportMapping,
+        dispatcher: Dispatcher,
+        handler: RecordDue,
+        recent: Recent,
+        application: CaselogApplication,
     ) -> None:
         self._mapping = mapping
         self._dispatcher = dispatcher
         self._handler = handler
+        self._recent = recent
         self._application = application
         self._agenda = Agenda()
+        self._subscription_of: dict[str, str] = {}
 
     def resume(self, ticket_ids: Mapping[str, str], subscription_ids: Iterable[str]) -> None:
         """Look at the streams of earlier runs, cases by the names that the file gives them."""
         for name, ticket_id in ticket_ids.items():
             case: Loaded[Ticket] = self._application.load(f"ticket-{ticket_id}", EVOLVE_TICKET)
-            self.set_ticket(name, case.state)
+            self.take_in(Stream(case, EVOLVE_TICKET), name)
         for subscription_id in subscription_ids:
-            stream_id = f"subscription-{subscription_id}"
-            self.set_subscription(self._application.load(stream_id, _EVOLVE_SUBSCRIPTION).state)
+            loaded = self._application.load(f"subscription-{subscription_id}", _EVOLVE_SUBSCRIPTION)
+            self.take_in(Stream(loaded, _EVOLVE_SUBSCRIPTION))
 
-    def set_ticket(self, name: str, state: Ticket | None) -> None:
-        """Take in what a case has come to; `name` is the file's."""
-        if state is not None:
-            stream_id = f"ticket-{state.case.ticket_id}"
-            self._agenda.put(stream_id, name, of_ticket(stream_id, state))
+    def take_in(self, stream: Stream[Any], case: str = "") -> None:
+        """Take in what a stream has come to; `case` is the file's name for a case that it may be."""
+        match stream.state:
+            case Subscription() as subscription:
+                self._subscription_of[subscription.customer_id] = stream.id
+                self._agenda.put(stream.id, subscription.customer_id, of_subscription(stream.id, subscription))
+                self._recent.keep(stream)
+            case Open() | Waiting() | Resolved() | Closed() as ticket:
+                appointment = of_ticket(stream.id, ticket)
+                self._agenda.put(stream.id, case, appointment)
+                if appointment is None:
+                    self._recent.forget(stream.id)
+                else:
+                    self._recent.keep(stream)
+            case _:
+                pass
 
-    def set_subscription(self, state: Subscription | None) -> None:
-        """Take in what a subscription has come to."""
-        if state is not None:
-            stream_id = f"subscription-{state.subscription_id}"
-            self._agenda.put(stream_id, state.customer_id, of_subscription(stream_id, state))
+    def subscription_of(self, customer_id: str) -> str | None:
+        """Return the stream of the subscription that the import started for a customer."""
+        return self._subscription_of.get(customer_id)
 
     def advance_to(self, instant: datetime) -> None:
         """Record what fell due by an instant, each item at its own, in the order of their instants."""
         while taken := self._agenda.take(instant, MOST_AT_ONCE):
             self._record([appointment for _, appointment in taken])
             for (name, appointment), stream in zip(taken, self._handler.streams, strict=True):
-                if appointment.item.kind == "ticket":
-                    self.set_ticket(name, stream.state)
-                else:
-                    self.set_subscription(stream.state)
+                self.take_in(stream, name)
                 if self._agenda.next_of(stream.id) == appointment:
                     raise ImportFailed(f"{stream.id} was due at {appointment.item.due_at.isoformat()} and stays due")
 
