@@ -1,12 +1,15 @@
 """Imports of small files into a real desk."""
 
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from commands.dispatch import Dispatcher, Request
+from commands.handlers.catalogue import HANDLERS
 from infra.clock import SystemClock
 from infra.csv_import.errors import AlreadyRunning, MappingChanged, UnreadableFile
 from infra.csv_import.mapping import Mapping
@@ -327,3 +330,26 @@ def test_an_import_that_loses_its_database_stops_and_the_next_run_ends_it(desk: 
     assert report.imported + report.done_before == 4
     assert desk.events() == CASE_EVENTS
     assert [row[1] for row in desk.state()] == ["ended"]
+
+
+def test_somebody_who_writes_to_an_imported_subscription_meanwhile_disturbs_nothing(desk: Desk) -> None:
+    def buy(doing: str, done: int, _total: int) -> None:
+        if doing == "importing" and done == 1:
+            with application(desk.dsn, desk.schema) as other:
+                Dispatcher(other, SystemClock(), HANDLERS).execute(
+                    Request(
+                        command="buy-hours",
+                        data={"customer_id": "acme", "hours": 5, "effective_from": None},
+                        fingerprint="",
+                        caller="test",
+                        actor="test",
+                        correlation_id="a test",
+                        now=datetime(2012, 10, 8, 9, tzinfo=UTC),
+                    )
+                )
+
+    report = desk.take(CASE, progress=buy)
+    assert (report.imported, report.failures) == (4, [])
+    assert desk.events() == CASE_EVENTS
+    rated = "SELECT version FROM events WHERE type IN ('HourPackPurchased.v1', 'WorkRated.v1') ORDER BY position"
+    assert desk.rows(rated) == [(3,), (4,)]
