@@ -57,7 +57,7 @@ def test_the_real_file_comes_to_the_known_counts(desk: ImportedDesk, tickets: di
         assert desk.report.rows == 21_348
         assert "more than one customer, where the first holds: 7 (" in desk.report.remarks[0]
     else:
-        assert statuses == {"closed": 88, "resolved": 2}
+        assert statuses == {"closed": 84, "resolved": 2, "unsolved": 4}
 
 
 def test_each_case_has_the_status_that_its_rows_come_to(desk: ImportedDesk, tickets: dict[str, TicketRow]) -> None:
@@ -96,6 +96,15 @@ def test_each_case_has_a_quarter_of_an_hour_for_every_taking_in_charge(
 ) -> None:
     worked = {name: row.worked_seconds for name, row in tickets.items()}
     assert worked == {name: 900 * len(case.worked) for name, case in desk.figures.cases.items()}
+
+
+def test_each_work_entry_ends_at_the_instant_of_its_row(desk: ImportedDesk) -> None:
+    found = Counter(desk.rows("SELECT customer_id, started_at, duration_seconds, billed_seconds FROM work_entry"))
+    assert found == Counter(
+        (customer_id(case.customer), started_at, 900, 900)
+        for case in desk.figures.cases.values()
+        for started_at in case.worked
+    )
 
 
 def test_the_ledger_has_the_work_of_each_customer(desk: ImportedDesk) -> None:

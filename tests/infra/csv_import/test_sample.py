@@ -1,0 +1,15 @@
+import importlib.util
+from pathlib import Path
+
+from tests.e2e.imported_desk import SAMPLE
+
+
+def test_the_sample_is_what_its_generator_makes(tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("generate", SAMPLE.with_name("generate.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    generate.SAMPLE = tmp_path / SAMPLE.name
+    generate.main()
+    assert generate.SAMPLE.read_bytes() == SAMPLE.read_bytes()
