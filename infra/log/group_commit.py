@@ -1,14 +1,14 @@
 """Who sends the appends of many threads to the database: one of them, or one for all that wait.
 
-A thread that finds nobody sending sends its own job, so a lone writer pays for no hand-over. Those that come meanwhile
-queue, and a committer thread sends for all of them in one statement. docs/adr/0011-group-commit.md says
+A thread that finds nothing under way sends its own job, so a lone writer pays for no hand-over. Those that come
+meanwhile queue, and committer threads send for all of them, a statement a group. Two groups may be under way: while
+the server works on one, the threads of the other come back with their next jobs. docs/adr/0011-group-commit.md says
 why, and what was measured.
 """
 
 from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Lock, Thread
-from time import perf_counter
 
 from eventsourcing.persistence import InterfaceError
 
@@ -16,10 +16,14 @@ from commands.ports import OutcomeUnknown
 from infra.log.job import Job
 
 Send = Callable[[Sequence[Job]], Sequence[int | Exception]]
-"""Appends a group of jobs that do not depend on one another and returns the position or the error of each."""
+"""Appends a group of jobs that do not depend on one another and returns the position or the error of each.
 
-_LONGEST_WAIT_SECONDS = 0.005
-_MOST_GROUPS_WITHOUT_WAIT = 63
+Several may be under way at once; the database puts them in order.
+"""
+
+LANES = 2
+"""Groups under way at once. A third would only wait for the head row."""
+
 _IDLE_SECONDS = 10.0
 
 
@@ -30,8 +34,7 @@ class _Waiter:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.done = Lock()  # the cheapest thing in Python to wait for; a condition costs three of them
-        self.done.acquire()
+        self.done = _taken_lock()  # the cheapest thing in Python to wait for; a condition costs three of them
         self.outcome: int | Exception = 0
 
     def wait(self) -> None:
@@ -39,27 +42,34 @@ class _Waiter:
         self.done.acquire()
 
 
-class GroupCommit:
-    """Joins the jobs of the threads of one process into groups; one group is under way at a time.
+class _Committer:
+    """A thread that sends for others. `woken` is released when it is its turn, which is then counted as under way."""
 
-    A group has at most `job_limit` jobs and, but for a single job that is larger, `byte_limit` bytes of events.
+    __slots__ = ("started", "woken")
+
+    def __init__(self) -> None:
+        self.started = False
+        self.woken = _taken_lock()
+
+
+class GroupCommit:
+    """Joins the jobs of the threads of one process into groups.
+
+    At most `lanes` groups are under way. A group has at most `job_limit` jobs and, but for a single job that is larger,
+    `byte_limit` bytes of events.
     """
 
-    def __init__(self, send: Send, *, job_limit: int = 256, byte_limit: int = 1_000_000) -> None:
+    def __init__(self, send: Send, *, lanes: int = LANES, job_limit: int = 256, byte_limit: int = 1_000_000) -> None:
         self._send = send
+        self._lanes = lanes
         self._job_limit = job_limit
         self._byte_limit = byte_limit
         self._mutex = Lock()  # guards all that follows
         self._queue: deque[_Waiter] = deque()
-        self._sending = False
+        self._groups_under_way = 0
+        self._jobs_under_way = 0
         self._closed = False
-        self._committer: Thread | None = None
-        self._awaited = 0  # length of queue at which the committer wants to be woken from `_gather`
-        self._woken = _taken_lock()
-        self._gathered = _taken_lock()
-        # What the committer alone uses.
-        self._groups_without_wait = 0
-        self._backoff = 0
+        self._idle: list[_Committer] = []
 
     def submit(self, job: Job) -> int:
         """Append a job, with others if there are any, and return its position.
@@ -68,17 +78,21 @@ class GroupCommit:
         takes its job back if it has not been sent; else the outcome stays open.
         """
         waiter: _Waiter | None = None
+        turn: _Committer | None = None
         with self._mutex:
             if self._closed:
                 raise InterfaceError("the log is closed")
-            if self._sending:
+            if self._groups_under_way:
                 waiter = _Waiter(job)
                 self._queue.append(waiter)
-                if self._awaited and len(self._queue) >= self._awaited:
-                    self._awaited = 0
-                    self._gathered.release()
-            self._sending = True
-        outcome = self._send_alone(job) if waiter is None else self._wait(waiter)
+                turn = self._next_turn()
+            else:
+                self._groups_under_way = self._jobs_under_way = 1
+        if waiter is None:
+            outcome = self._send_alone(job)
+        else:
+            self._give(turn)
+            outcome = self._wait(waiter)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -106,43 +120,52 @@ class GroupCommit:
         try:
             return self._send([job])[0]
         finally:
-            self._hand_over()
-
-    def _hand_over(self) -> None:
-        """Give the right to send to the committer, if somebody queues."""
-        with self._mutex:
-            if not self._queue:
-                self._sending = False
-                return
-            if self._committer is not None and self._committer.is_alive():
-                self._woken.release()
-                return
-            self._committer = committer = Thread(target=self._run, name="log committer", daemon=True)
-        try:
-            committer.start()
-        except RuntimeError:  # no more threads can be had: do its work here, once
-            self._committer = None
-            self._send_queue()
-
-    def _run(self) -> None:
-        """Be the committer until nothing has come for a while. Begins with the right to send."""
-        self._send_queue()
-        while self._is_woken():
-            self._send_queue()
-
-    def _is_woken(self) -> bool:
-        """Wait for the right to send; give up where nobody sends who could hand it over."""
-        while not self._woken.acquire(timeout=_IDLE_SECONDS):
             with self._mutex:
-                if not self._sending:
-                    self._committer = None
+                self._groups_under_way -= 1
+                self._jobs_under_way -= 1
+                turn = self._next_turn()
+            self._give(turn)
+
+    def _next_turn(self) -> _Committer | None:
+        """Return the committer whose turn it is, if it is anybody's.
+
+        The caller holds the mutex, and gives the turn when it no longer does.
+        """
+        if self._groups_under_way == self._lanes or len(self._queue) < self._least():
+            return None
+        self._groups_under_way += 1
+        return self._idle.pop() if self._idle else _Committer()
+
+    def _give(self, turn: _Committer | None) -> None:
+        if turn is None:
+            return
+        turn.woken.release()
+        if not turn.started:
+            turn.started = True
+            try:
+                Thread(target=self._run, args=(turn,), name="log committer", daemon=True).start()
+            except RuntimeError:  # no more threads can be had: do its work here
+                self._send_queue(None)
+
+    def _run(self, committer: _Committer) -> None:
+        """Be a committer until nothing has come for a while."""
+        while self._is_woken(committer):
+            self._send_queue(committer)
+
+    def _is_woken(self, committer: _Committer) -> bool:
+        """Wait for a turn; give up where none comes."""
+        while not committer.woken.acquire(timeout=_IDLE_SECONDS):
+            with self._mutex:
+                if committer in self._idle:
+                    self._idle.remove(committer)
                     return False
         return True
 
-    def _send_queue(self) -> None:
-        group = self._next_group()
-        while group:
-            started = perf_counter()
+    def _send_queue(self, committer: _Committer | None) -> None:
+        """Send groups while it is this thread's turn; afterwards the committer idles."""
+        sent = 0
+        while group := self._next_group(committer, sent):
+            sent = len(group)
             try:
                 outcomes = self._send([waiter.job for waiter in group])
                 for waiter, outcome in zip(group, outcomes, strict=True):
@@ -154,19 +177,30 @@ class GroupCommit:
                     waiter.outcome = unknown
             for waiter in group:
                 waiter.done.release()
-            self._gather(len(group), perf_counter() - started)
-            group = self._next_group()
 
-    def _next_group(self) -> list[_Waiter]:
+    def _least(self) -> int:
+        """Return how many jobs are worth a group of their own now.
+
+        Beside another group nearly as many as that one has: fewer had better wait for it than cost a statement more.
+        """
+        return max(2, self._jobs_under_way * 3 // 4) if self._jobs_under_way else 1
+
+    def _next_group(self, committer: _Committer | None, sent: int) -> list[_Waiter]:
         """Take jobs off the queue, in their order; one that depends on another taken before it stays.
 
-        Gives the right to send back where there is none.
+        `sent` is the size of the turn's last group. Ends the turn where there are too few jobs.
         """
         group: list[_Waiter] = []
         left: deque[_Waiter] = deque()
         written: set[object] = set()
         size = 0
         with self._mutex:
+            self._jobs_under_way -= sent
+            if len(self._queue) < self._least():
+                self._groups_under_way -= 1
+                if committer is not None:
+                    self._idle.append(committer)
+                return group
             for waiter in self._queue:
                 job = waiter.job
                 fits = len(group) < self._job_limit and size + job.size <= self._byte_limit
@@ -177,34 +211,8 @@ class GroupCommit:
                 written.update(job.writes)
                 size += job.size
             self._queue = left
-            if not group:
-                self._sending = False
+            self._jobs_under_way += len(group)
         return group
-
-    def _gather(self, released: int, send_seconds: float) -> None:
-        """Wait for the threads just released to come back with their next jobs, for no longer than it can gain.
-
-        Without this, threads in a loop fall into groups of all but one and one. Where they do not come back in time
-        (they have other things to do), it is tried again only after 1, 3, 7 ... 63 groups.
-        """
-        if self._groups_without_wait:
-            self._groups_without_wait -= 1
-            return
-        with self._mutex:
-            awaited = min(released + len(self._queue), self._job_limit)
-            if len(self._queue) >= awaited or self._closed:
-                return
-            self._awaited = awaited
-        if self._gathered.acquire(timeout=min(2 * send_seconds, _LONGEST_WAIT_SECONDS)):
-            self._backoff = 0
-            return
-        with self._mutex:
-            if self._awaited:
-                self._awaited = 0
-            else:
-                self._gathered.acquire()  # the last one came just after the time
-        self._backoff = min(2 * self._backoff + 1, _MOST_GROUPS_WITHOUT_WAIT)
-        self._groups_without_wait = self._backoff
 
 
 def _taken_lock() -> Lock:

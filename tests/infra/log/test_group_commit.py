@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from threading import Event, Semaphore, Thread
+from threading import Event, Lock, Semaphore, Thread
+from threading import enumerate as enumerate_threads
 
 import pytest
 from eventsourcing.persistence import DataError, InterfaceError, StoredEvent
@@ -87,7 +88,7 @@ def queue(commits: GroupCommit, *jobs: Job) -> list[Caller]:
 
 def test_jobs_that_come_while_one_is_sent_go_together_in_their_order() -> None:
     database = Database()
-    commits = GroupCommit(database.send)
+    commits = GroupCommit(database.send, lanes=1)
     jobs = [job(f"s-{number}") for number in range(5)]
     with database.busy(commits):
         callers = queue(commits, *jobs)
@@ -107,7 +108,7 @@ def test_jobs_that_come_while_one_is_sent_go_together_in_their_order() -> None:
 )
 def test_a_job_that_depends_on_an_earlier_one_waits_for_the_next_group(earlier: Job, later: Job) -> None:
     database = Database()
-    commits = GroupCommit(database.send)
+    commits = GroupCommit(database.send, lanes=1)
     independent = job("z")
     with database.busy(commits):
         callers = queue(commits, earlier, later, independent)
@@ -117,7 +118,7 @@ def test_a_job_that_depends_on_an_earlier_one_waits_for_the_next_group(earlier: 
 
 def test_a_job_that_read_what_a_later_one_writes_goes_with_it() -> None:
     database = Database()
-    commits = GroupCommit(database.send)
+    commits = GroupCommit(database.send, lanes=1)
     jobs = [job("b", guards=[Guard("a", 0)]), job("a")]
     with database.busy(commits):
         callers = queue(commits, *jobs)
@@ -127,7 +128,7 @@ def test_a_job_that_read_what_a_later_one_writes_goes_with_it() -> None:
 
 def test_groups_are_bounded_in_jobs_and_in_bytes_and_a_larger_job_goes_alone() -> None:
     database = Database()
-    commits = GroupCommit(database.send, job_limit=3, byte_limit=25)
+    commits = GroupCommit(database.send, lanes=1, job_limit=3, byte_limit=25)
     large = job(*(f"l-{number}" for number in range(10)))
     jobs = [*(job(f"s-{number}") for number in range(4)), large, *(job(f"t-{number}") for number in range(2))]
     with database.busy(commits):
@@ -137,27 +138,68 @@ def test_groups_are_bounded_in_jobs_and_in_bytes_and_a_larger_job_goes_alone() -
     assert database.groups[3] == [large]
 
 
-def test_threads_in_a_loop_are_waited_for_so_that_they_go_together() -> None:
-    sizes: list[int] = []
+def test_beside_a_group_another_goes_once_it_is_nearly_as_large() -> None:
+    database = Database()
+    commits = GroupCommit(database.send)
+    first = Caller(commits, job("first"))
+    assert database.begun.acquire(timeout=WAIT)
+    eight = queue_until_sent(database, commits, [job("a"), job("b")])
+    waiting = queue(commits, job("c"), job("d"), job("e"))
+    assert len(database.groups) == 2, "two are under way, as many as there may be"
+
+    database.finish_one()
+    assert database.begun.acquire(timeout=WAIT)
+    assert [len(group) for group in database.groups] == [1, 2, 3]
+    database._finish.release(1000)
+    assert all(isinstance(caller.result(), int) for caller in [first, *eight, *waiting])
+
+
+def test_too_few_for_a_group_beside_another_wait_for_that_one() -> None:
+    database = Database()
+    commits = GroupCommit(database.send)
+    with database.busy(commits):
+        [lonely] = queue(commits, job("a"))
+        assert len(database.groups) == 1
+    assert lonely.result() == 2
+
+
+def test_two_groups_at_once_take_every_job_once() -> None:
+    under_way, most = 0, 0
+    sent: list[str] = []
+    mutex = Lock()
 
     def send(jobs: Sequence[Job]) -> Sequence[int | Exception]:
-        sizes.append(len(jobs))
-        Event().wait(0.02)
+        nonlocal under_way, most
+        with mutex:
+            under_way += 1
+            most = max(most, under_way)
+        Event().wait(0.002)
+        with mutex:
+            under_way -= 1
+            sent.extend(str(each.streams) for each in jobs)
         return [1] * len(jobs)
 
     commits = GroupCommit(send)
 
     def run(name: int) -> None:
-        for number in range(20):
+        for number in range(50):
             commits.submit(job(f"{name}-{number}"))
 
-    threads = [Thread(target=run, args=(name,)) for name in range(8)]
+    threads = [Thread(target=run, args=(name,)) for name in range(12)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(timeout=WAIT)
-    assert sum(sizes) == 160
-    assert len(sizes) < 40, "without waiting there are 20 groups of seven and 20 of one"
+        assert not thread.is_alive(), "left waiting"
+    assert most == 2
+    assert len(sent) == len(set(sent)) == 600
+
+
+def queue_until_sent(database: Database, commits: GroupCommit, jobs: list[Job]) -> list[Caller]:
+    """Start callers, and return once their group is under way."""
+    callers = [*queue(commits, *jobs[:-1]), Caller(commits, jobs[-1])]
+    assert database.begun.acquire(timeout=WAIT)
+    return callers
 
 
 def test_an_error_of_one_job_is_raised_in_its_thread_alone() -> None:
@@ -169,7 +211,7 @@ def test_an_error_of_one_job_is_raised_in_its_thread_alone() -> None:
         return [2, DataError("bad"), 3]
 
     begun, may_end = Event(), Event()
-    commits = GroupCommit(send)
+    commits = GroupCommit(send, lanes=1)
     first = Caller(commits, job("first"))
     assert begun.wait(WAIT)
     callers = queue(commits, job("a"), job("b"), job("c"))
@@ -190,7 +232,7 @@ def test_a_sender_that_breaks_leaves_nobody_waiting_and_the_next_job_goes_throug
         return database.send(jobs)
 
     database = Database()
-    commits = GroupCommit(send)
+    commits = GroupCommit(send, lanes=1)
     with database.busy(commits):
         callers = queue(commits, job("a"), job("b"))
     assert all(isinstance(caller.result(), OutcomeUnknown) for caller in callers)
@@ -207,7 +249,7 @@ def test_a_lone_writer_that_is_interrupted_does_not_keep_the_right_to_send() -> 
             raise KeyboardInterrupt
         return [7]
 
-    commits = GroupCommit(send)
+    commits = GroupCommit(send, lanes=1)
     with pytest.raises(KeyboardInterrupt):
         commits.submit(job("a"))
     assert commits.submit(job("a")) == 7
@@ -221,7 +263,7 @@ def test_a_queueing_thread_that_is_interrupted_takes_its_job_back(monkeypatch: p
             raise KeyboardInterrupt
 
     database = Database()
-    commits = GroupCommit(database.send)
+    commits = GroupCommit(database.send, lanes=1)
     with database.busy(commits):
         monkeypatch.setattr(group_commit, "_Waiter", Interrupted)
         with pytest.raises(KeyboardInterrupt):
@@ -233,7 +275,7 @@ def test_a_queueing_thread_that_is_interrupted_takes_its_job_back(monkeypatch: p
 
 def test_closing_refuses_who_queues_and_who_comes_and_finishes_what_is_under_way() -> None:
     database = Database()
-    commits = GroupCommit(database.send)
+    commits = GroupCommit(database.send, lanes=1)
     with database.busy(commits):
         [queued] = queue(commits, job("a"))
         commits.close()
@@ -245,49 +287,20 @@ def test_closing_refuses_who_queues_and_who_comes_and_finishes_what_is_under_way
 def test_an_idle_committer_goes_away_and_a_new_one_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_commit, "_IDLE_SECONDS", 0.01)
     database = Database()
-    commits = GroupCommit(database.send)
+    commits = GroupCommit(database.send, lanes=1)
     with database.busy(commits):
-        callers = queue(commits, job("a"))
-    assert callers[0].result() == 2
-    committer = commits._committer
-    if committer is not None:
+        [queued] = queue(commits, job("a"))
+    assert queued.result() == 2
+    for committer in [each for each in enumerate_threads() if each.name == "log committer"]:
         committer.join(timeout=WAIT)
-    assert commits._committer is None
-    database.begun = Semaphore(0)
-    later = queue_behind(database, commits)
-    assert [caller.result() for caller in later] == [3, 4]
+    assert commits._idle == []
 
-
-def queue_behind(database: Database, commits: GroupCommit) -> list[Caller]:
-    database._finish = Semaphore(0)
+    database.begun, database._finish = Semaphore(0), Semaphore(0)
     first = Caller(commits, job("first"))
     assert database.begun.acquire(timeout=WAIT)
-    callers = queue(commits, job("b"))
-    database._finish.release(1000)
-    return [first, *callers]
-
-
-def test_a_committer_whose_idle_time_ends_while_a_lone_writer_sends_does_not_send_too(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(group_commit, "_IDLE_SECONDS", 0.05)
-    while True:
-        database = Database()
-        commits = GroupCommit(database.send)
-        with database.busy(commits):
-            [queued] = queue(commits, job("a"))
-        assert queued.result() == 2
-        database.begun, database._finish = Semaphore(0), Semaphore(0)
-        first = Caller(commits, job("lone"))
-        assert database.begun.acquire(timeout=WAIT)
-        if commits._committer is not None:
-            break  # it was not gone yet, so it idles while the lone writer sends
-        database.finish_one()
-        first.result()
     [later] = queue(commits, job("b"))
-    assert not database.begun.acquire(timeout=0.3), "two groups are under way"
-    database._finish.release(2)
-    assert (first.result(), later.result()) == (3, 4)
+    database._finish.release(1000)
+    assert [first.result(), later.result()] == [3, 4]
 
 
 def test_where_no_thread_can_be_started_the_lone_writer_sends_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,7 +310,7 @@ def test_where_no_thread_can_be_started_the_lone_writer_sends_for_the_others(mon
 
     monkeypatch.setattr(group_commit, "Thread", NoThread)
     database = Database()
-    commits = GroupCommit(database.send)
+    commits = GroupCommit(database.send, lanes=1)
     with database.busy(commits):
         callers = queue(commits, job("a"), job("b"))
     assert [caller.result() for caller in callers] == [2, 3]
