@@ -17,8 +17,12 @@ import structlog
 
 _PIPE = "CASELOG_SUPERVISOR_PIPE"
 _STOP_SECONDS = 15.0
+_LOOK_EVERY_SECONDS = 0.2
 _QUICK_SECONDS = 5.0
-_QUICK_DEATHS = 3
+_QUICK_DEATHS = 8
+_FIRST_PAUSE_SECONDS = 0.1
+"""Before the second start after a quick death; twice as long before each further one, and so 6 s in all: what it needs
+may be starting again too, a database above all."""
 
 log = structlog.get_logger()
 
@@ -35,7 +39,7 @@ class Supervisor:
         self._environment = {**environment, _PIPE: str(self._reading_end)}
         self._children: dict[str, tuple[subprocess.Popen[bytes], float]] = {}
         self._quick_deaths: dict[str, int] = {}
-        self._changed = threading.Event()
+        self._start_at: dict[str, float] = {}
         self._stopping = False
 
     def start(self, subcommands: Sequence[str]) -> None:
@@ -43,20 +47,21 @@ class Supervisor:
         for subcommand in subcommands:
             self._start(subcommand)
 
-    def run(self, until: Callable[[], bool]) -> None:
-        """Watch the processes and start again what ends, until `until` says so or `wake` was called and it does.
+    def run(self, stop: threading.Event, look_after: Callable[[], None]) -> None:
+        """Watch the processes until `stop` is set, and start again what ends; `look_after` is called in between.
 
-        Raises `KeepsDying`.
+        Raises `KeepsDying`, and what `look_after` raises.
         """
-        while not until():
+        while not stop.is_set():
+            look_after()
             for subcommand, (child, started) in list(self._children.items()):
-                if child.poll() is not None:
-                    self._restart(subcommand, child.returncode, time.monotonic() - started)
-            self._changed.wait(0.2)
-
-    def wake(self) -> None:
-        """Let `run` look at its condition at once (a signal handler may call this)."""
-        self._changed.set()
+                if subcommand not in self._start_at and child.poll() is not None:
+                    self._mourn(subcommand, child.returncode, time.monotonic() - started)
+            for subcommand, start_at in list(self._start_at.items()):
+                if time.monotonic() >= start_at:
+                    del self._start_at[subcommand]
+                    self._start(subcommand)
+            stop.wait(_LOOK_EVERY_SECONDS)
 
     def stop(self) -> None:
         """Ask every process to end, wait, and kill what has not ended then."""
@@ -86,13 +91,15 @@ class Supervisor:
         )
         self._children[subcommand] = (child, time.monotonic())
 
-    def _restart(self, subcommand: str, code: int, lived_seconds: float) -> None:
+    def _mourn(self, subcommand: str, code: int, lived_seconds: float) -> None:
+        """Decide when to start a process again: at once, or after a pause if it did not live long."""
         quick = self._quick_deaths.get(subcommand, 0) + 1 if lived_seconds < _QUICK_SECONDS else 0
         self._quick_deaths[subcommand] = quick
         if quick >= _QUICK_DEATHS:
             raise KeepsDying(f"`caselog {subcommand}` ended {quick} times right after its start (exit code {code})")
-        log.warning("process ended and is started again", process=subcommand, exit_code=code)
-        self._start(subcommand)
+        pause = _FIRST_PAUSE_SECONDS * 2 ** (quick - 2) if quick > 1 else 0.0
+        log.warning("process ended and is started again", process=subcommand, exit_code=code, in_seconds=pause)
+        self._start_at[subcommand] = time.monotonic() + pause
 
 
 def stop_with_supervisor() -> None:

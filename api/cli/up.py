@@ -7,7 +7,6 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from types import FrameType
 
 import click
@@ -47,7 +46,7 @@ def up() -> None:
             supervisor.start(PROCESSES)
             announcer = threading.Thread(target=_announce, args=(config, desk, stop), daemon=True)
             announcer.start()
-            supervisor.run(until=_until(stop, server))
+            supervisor.run(stop, look_after=lambda: _keep_alive(server))
         finally:
             click.echo("Stopping …")
             supervisor.stop()
@@ -69,18 +68,11 @@ def _stop_signals() -> threading.Event:
     return stop
 
 
-def _until(stop: threading.Event, server: EmbeddedServer | None) -> Callable[[], bool]:
-    """Return the supervisor's condition to stop; on the way it starts the embedded server again if that has died."""
-
-    def until() -> bool:
-        if stop.is_set():
-            return True
-        if server is not None and server.pid is None:
-            click.echo("PostgreSQL has ended and is started again.", err=True)
-            server.start()
-        return False
-
-    return until
+def _keep_alive(server: EmbeddedServer | None) -> None:
+    """Start the embedded server again if it has died."""
+    if server is not None and server.pid is None:
+        click.echo("PostgreSQL has ended and is started again.", err=True)
+        server.start()
 
 
 def _announce(config: Config, desk: Desk, stop: threading.Event) -> None:

@@ -104,7 +104,7 @@ def kill_postgres(desk: DeskProcess) -> None:
 KILLS: list[Callable[[DeskProcess], None]] = [kill_api_workers, kill_postgres, kill_api, kill_postgres]
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kills", [20, pytest.param(100, marks=pytest.mark.soak)])
 def test_no_acknowledged_command_is_lost_or_doubled_by_kills(folder: Path, kills: int) -> None:
     with DeskProcess(folder) as desk:
         desk.command("register-customer", customer_id="alpine", name="Alpine", contacts=[], products=[])
