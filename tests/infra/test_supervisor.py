@@ -1,0 +1,33 @@
+"""Processes that end are started again, but not for ever."""
+
+import os
+import threading
+
+import pytest
+
+from infra import supervisor
+from infra.supervisor import KeepsDying, Supervisor
+
+
+def test_a_process_that_cannot_live_is_given_up_with_its_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "_FIRST_PAUSE_SECONDS", 0.01)
+    looked_after = threading.Event()
+    doomed = Supervisor({**os.environ, "CASELOG_PORT": "no port"})
+    doomed.start(["project"])
+    try:
+        with pytest.raises(KeepsDying, match=r"caselog project.*8 times.*exit code 2"):
+            doomed.run(threading.Event(), look_after=looked_after.set)
+    finally:
+        doomed.stop()
+    assert looked_after.is_set()
+
+
+def test_told_to_stop_it_leaves_nothing_running() -> None:
+    stop = threading.Event()
+    running = Supervisor({**os.environ, "CASELOG_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"})
+    running.start(["timekeeper"])
+    stop.set()
+    running.run(stop, look_after=lambda: None)
+    running.stop()
+    assert all(child.poll() is not None for child, _ in running._children.values())
+    running.stop()  # and may be told so again
