@@ -5,7 +5,7 @@ from typing import Any
 
 from commands.errors import UnknownSubscription
 from commands.handlers.streams import ticket_named
-from commands.handlers.tickets import service_levels, ticket_outcome
+from commands.handlers.tickets import facts, ticket_outcome
 from commands.lookups import Settings
 from commands.outcome import Outcome
 from commands.unit_of_work import UnitOfWork
@@ -19,7 +19,7 @@ from domain.ticket.commands import RecordDue as RecordDeadlines
 def record_due_ticket(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
     """Record the breaches and changed service levels of a case (SUPPORT_POLICY T6, T7)."""
     stream, state = ticket_named(work, data["id"])
-    stream.add(tickets.decide(RecordDeadlines(now=work.now, levels=service_levels(work, settings)), state))
+    stream.add(tickets.decide(RecordDeadlines(**facts(work, settings)), state))
     outcome = ticket_outcome(stream)
     return Outcome(stream=stream, location=outcome.location, keep=bool(stream.pending))
 

@@ -1,7 +1,8 @@
 """Commands about one case."""
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, TypedDict
 
 import uuid_utils
 
@@ -30,11 +31,18 @@ from domain.ticket.events import ErrorReport
 from domain.ticket.state import Ticket
 
 
-def service_levels(work: UnitOfWork, settings: Settings) -> ServiceLevels:
-    """Return what the clocks count by, and hold the append to it."""
+class Facts(TypedDict):
+    """What every command on a case needs from outside."""
+
+    now: datetime
+    levels: ServiceLevels
+
+
+def facts(work: UnitOfWork, settings: Settings) -> Facts:
+    """Return the desk's clock and what the case's clocks count by, and hold the append to the latter."""
     levels, guards = settings.service_levels()
     work.guard(guards)
-    return levels
+    return {"now": work.now, "levels": levels}
 
 
 def ticket_outcome(stream: Stream[Ticket], result: Mapping[str, Any] | None = None) -> Outcome:
@@ -54,8 +62,7 @@ def open_ticket(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -
     work.claim("case_number", case_number, stream.id)
     error, emergency = data.get("error"), data.get("emergency")
     command = OpenTicket(
-        now=work.now,
-        levels=service_levels(work, settings),
+        **facts(work, settings),
         ticket_id=ticket_id,
         case_number=case_number,
         customer_id=customer_id,
@@ -95,7 +102,7 @@ def _decide(work: UnitOfWork, data: Mapping[str, Any], command: TicketCommand) -
 
 def assign_ticket(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
     """Put an agent in charge. Refused: `ticket_closed`."""
-    return _decide(work, data, AssignTicket(now=work.now, levels=service_levels(work, settings), agent=data["agent"]))
+    return _decide(work, data, AssignTicket(**facts(work, settings), agent=data["agent"]))
 
 
 def add_reply(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
@@ -104,8 +111,7 @@ def add_reply(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> 
         work,
         data,
         AddReply(
-            now=work.now,
-            levels=service_levels(work, settings),
+            **facts(work, settings),
             author_role=data["author"]["role"],
             author=person(data["author"]),
             body=personal(data["body"]),
@@ -119,8 +125,7 @@ def add_note(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> O
         work,
         data,
         AddNote(
-            now=work.now,
-            levels=service_levels(work, settings),
+            **facts(work, settings),
             author_role=data["author"]["role"],
             author=person(data["author"]),
             body=personal(data["body"]),
@@ -133,7 +138,7 @@ def wait_for_customer(work: UnitOfWork, settings: Settings, data: Mapping[str, A
     return _decide(
         work,
         data,
-        WaitForCustomer(now=work.now, levels=service_levels(work, settings), reason=personal(data["reason"])),
+        WaitForCustomer(**facts(work, settings), reason=personal(data["reason"])),
     )
 
 
@@ -143,8 +148,7 @@ def wait_for_partner(work: UnitOfWork, settings: Settings, data: Mapping[str, An
         work,
         data,
         WaitForPartner(
-            now=work.now,
-            levels=service_levels(work, settings),
+            **facts(work, settings),
             reason=personal(data["reason"]),
             partner=data.get("partner"),
         ),
@@ -156,7 +160,7 @@ def resume_ticket(work: UnitOfWork, settings: Settings, data: Mapping[str, Any])
     return _decide(
         work,
         data,
-        ResumeTicket(now=work.now, levels=service_levels(work, settings), reason=personal_or_none(data.get("reason"))),
+        ResumeTicket(**facts(work, settings), reason=personal_or_none(data.get("reason"))),
     )
 
 
@@ -166,8 +170,7 @@ def resolve_ticket(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]
         work,
         data,
         ResolveTicket(
-            now=work.now,
-            levels=service_levels(work, settings),
+            **facts(work, settings),
             resolution=personal(data["resolution"]),
             article=data.get("article"),
         ),
@@ -179,7 +182,7 @@ def reopen_ticket(work: UnitOfWork, settings: Settings, data: Mapping[str, Any])
     return _decide(
         work,
         data,
-        ReopenTicket(now=work.now, levels=service_levels(work, settings), reason=personal(data["reason"])),
+        ReopenTicket(**facts(work, settings), reason=personal(data["reason"])),
     )
 
 
@@ -188,5 +191,5 @@ def close_ticket(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) 
     return _decide(
         work,
         data,
-        CloseTicket(now=work.now, levels=service_levels(work, settings), reason=personal_or_none(data.get("reason"))),
+        CloseTicket(**facts(work, settings), reason=personal_or_none(data.get("reason"))),
     )

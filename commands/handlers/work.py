@@ -8,7 +8,7 @@ import uuid_utils
 
 from commands.handlers.personal import personal_or_none
 from commands.handlers.streams import subscription_of, ticket_named
-from commands.handlers.tickets import service_levels, ticket_outcome
+from commands.handlers.tickets import facts, ticket_outcome
 from commands.lookups import Settings
 from commands.outcome import Outcome, PositionOf
 from commands.unit_of_work import Stream, UnitOfWork
@@ -31,8 +31,7 @@ def log_work(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> O
     ticket_stream, ticket = ticket_named(work, data["ticket"])
     entry_id = _entry_id(work, ticket_stream.id, data.get("entry_id"))
     log = LogWork(
-        now=work.now,
-        levels=service_levels(work, settings),
+        **facts(work, settings),
         entry_id=entry_id,
         agent=data["agent"],
         started_at=data["started_at"],
