@@ -1,8 +1,12 @@
 """Serving the application under granian: processes, threads, and a clear word when the port is taken."""
 
 import errno
+import multiprocessing
+import multiprocessing.connection
+import os
 import signal
 import socket
+import threading
 
 from flask import Flask
 from granian import Granian
@@ -11,7 +15,6 @@ from granian.log import LogLevels
 
 from infra.config import Config
 
-HOST = "127.0.0.1"
 KILL_AFTER_SECONDS = 30
 """How long a worker may take to finish what it has accepted once it is told to stop."""
 RESPAWN_SECONDS = 0.5
@@ -52,10 +55,24 @@ def build_worker_app() -> Flask:
     """Return the application of one worker process, over services of its own."""
     # Ctrl-C reaches the whole process group; a worker that gets both it and granian's own SIGTERM never ends.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    _end_with_parent()
     from api.compose import worker_services  # noqa: PLC0415 - only a worker needs the whole composition
     from api.http.app import create_app  # noqa: PLC0415
 
     return create_app(worker_services(Config.from_environment()))
+
+
+def _end_with_parent() -> None:
+    """Let this worker end when granian's main process has been killed: it would hold the port for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def end() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=end, name="parent watch", daemon=True).start()
 
 
 def check_port_is_free(host: str, port: int) -> None:

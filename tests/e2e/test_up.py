@@ -131,6 +131,15 @@ def test_a_process_that_dies_is_started_again(desk: DeskProcess, subcommand: str
     eventually(lambda: desk.get(f"/v1/queue?min_position={position}").status == 200)
 
 
+def test_workers_whose_main_process_was_killed_leave_the_port_to_the_next(desk: DeskProcess) -> None:
+    main, *workers = desk.processes("api")
+    assert workers
+    main.kill()
+    eventually(lambda: all(has_ended(worker) for worker in workers))
+    desk.await_ready()
+    assert len(desk.processes("api")) == 1 + len(workers)
+
+
 def up(**environment: str) -> "subprocess.CompletedProcess[str]":
     """Run `caselog up` where it cannot start."""
     return subprocess.run(
