@@ -94,7 +94,12 @@ class Dispatcher:
         )
         now = self._clock.now() if request.now is None else request.now
         work = UnitOfWork(self._application, now=now, cause=cause, if_match=request.if_match)
-        outcome = self._handlers[request.command](work, self._settings, request.data)
+        try:
+            outcome = self._handlers[request.command](work, self._settings, request.data)
+        except Exception:
+            # Whatever came of it, it must not have come of settings that another process has replaced.
+            work.confirm()
+            raise
         text = ""
 
         def record(events: Sequence[RecordedEvent]) -> IdempotencyRecord | None:

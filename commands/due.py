@@ -23,24 +23,21 @@ class DueItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     due_at: datetime
 
 
-def request_for(
-    item: DueItem, *, caller: str = TIMEKEEPER, now: datetime | None = None, imported: str | None = None
-) -> Request:
+def request_for(item: DueItem) -> Request:
     """Return the command that records what is due.
 
-    Its idempotency key and ids follow from the item alone, so that two timekeepers, or one that starts again, record
-    it once. `now` and `imported` are set by an import, which keeps its own time.
+    Its ids follow from the item alone, so that two timekeepers, or one that starts again, are seen to ask for the same.
+    A month has an idempotency key as well. A case has none: its decider records a thing once whatever is asked, and an
+    answer kept from another time would stand in the way of what it decides by settings that have changed since.
     """
     key = f"{item.stream_id}@{item.due_at.isoformat()}:{item.what}"
     return Request(
         command=f"record-due-{item.kind}",
         data={"id": item.stream_id.removeprefix(f"{item.kind}-")},
         fingerprint=key,
-        caller=caller,
+        caller=TIMEKEEPER,
         actor=TIMEKEEPER,
         correlation_id=str(uuid5(NAMESPACE_OID, key)),
-        idempotency_key=key,
+        idempotency_key=None if item.kind == "ticket" else key,
         keep=True,
-        now=now,
-        imported=imported,
     )

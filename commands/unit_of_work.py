@@ -155,10 +155,18 @@ class UnitOfWork:
         first = self._application.append(
             recorded,
             claims=self._claims,
-            guards=[Guard(stream_id, version) for stream_id, version in self._guards.items()] if recorded else (),
+            guards=self._guarded(),
             idempotency=idempotency,
         )
         return Appended(first, tuple(recorded))
+
+    def confirm(self) -> None:
+        """Raise `GuardMoved` if a stream that was read has moved on: then even a refusal has to be decided anew."""
+        if self._guards:
+            self._application.append([], guards=self._guarded())
+
+    def _guarded(self) -> list[Guard]:
+        return [Guard(stream_id, version) for stream_id, version in self._guards.items()]
 
     def _recorded(self, stream: Stream[Any]) -> Iterable[RecordedEvent]:
         customer_id = self._customer_of.get(stream.id)

@@ -8,7 +8,7 @@ from commands.lookups import Settings
 from infra.clock import TestClock
 from infra.postgres.pool import ConnectionPool
 from infra.projection.positions import ViewPositions
-from infra.timekeeper import cases_by_other_settings, due_rows
+from infra.timekeeper import nothing_is_due
 
 PATIENCE_SECONDS = 60.0
 """How long the timekeeper and the projector may take for what falls due between two settings."""
@@ -66,4 +66,4 @@ class AwaitedClock:
         self._settings.refresh()
         levels, _ = self._settings.service_levels()
         with self._pool.connection() as connection:
-            return not due_rows(connection, now, 1) and not cases_by_other_settings(connection, levels, now, 1)
+            return nothing_is_due(connection, levels, now)

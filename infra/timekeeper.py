@@ -17,12 +17,9 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 
 from commands.dispatch import Dispatcher
 from commands.due import DueItem, request_for
-from commands.errors import RequestError
 from commands.lookups import Settings
 from commands.ports import Clock
-from domain.business_time import whole_second
 from domain.clocks.levels import NoServiceLevels, ServiceLevels
-from domain.refusal import Refusal
 from infra.leadership import Leadership
 from infra.postgres.pool import ConnectionPool, DatabaseUnavailable, PoolTimeout
 from infra.projection.positions import ViewPositions
@@ -35,6 +32,9 @@ MOST_ITEMS = 500
 
 IDLE_SECONDS = 0.5
 """How often the view is asked while nothing is due."""
+
+LEFT_SECONDS = 60.0
+"""How long an item is left that could not be recorded."""
 
 SETTLED_SECONDS = 10.0
 """How long after a change of settings cases are searched for that do not count by it yet."""
@@ -90,6 +90,7 @@ class Timekeeper:
         self._noticed: tuple[object, ...] | None = None
         self._noticed_at = 0.0
         self._searched = ""
+        self._left_until: dict[DueItem, float] = {}
 
     def request_stop(self) -> None:
         """Let `run` return after the item under way (a signal handler may call this)."""
@@ -112,8 +113,17 @@ class Timekeeper:
         """
         now = self._clock.now()
         with self._pool.connection() as connection:
-            items = [item_of(row) for row in due_rows(connection, now, MOST_ITEMS)]
-        return self._record(items) + self._record(self._other_settings(now))
+            importing = unfinished_imports(connection)
+        recorded = 0
+        after: tuple[datetime, str] | None = None
+        while not self._stopping.is_set():
+            with self._pool.connection() as connection:
+                rows = due_items(connection, now, limit=MOST_ITEMS, after=after, excluding_imports=importing)
+            recorded += self._record([item_of(row) for row in rows])
+            if len(rows) < MOST_ITEMS or rows[-1].due_at is None:
+                break
+            after = rows[-1].due_at, rows[-1].stream_id
+        return recorded + self._record(self._other_settings(now, importing))
 
     def _round(self) -> bool:
         """Return whether there was something to do."""
@@ -133,18 +143,25 @@ class Timekeeper:
             pass
 
     def _record(self, items: Sequence[DueItem]) -> int:
-        """Record items one by one; one that is refused does not stop the others."""
+        """Record items one by one; one that cannot be recorded is left for a while and does not stop the others."""
         recorded, last_position = 0, 0
         for item in items:
             if self._stopping.is_set():
                 break
+            if self._left_until.get(item, 0.0) > monotonic():
+                continue
             try:
                 answer = self._dispatcher.execute(request_for(item))
-            except (Refusal, RequestError):
-                log.exception("what is due was refused", stream=item.stream_id, due=item.what)
+            except _UNREACHABLE:
+                raise
+            except Exception:
+                # Whatever is wrong with one stream must not keep the others from being recorded.
+                log.exception("what is due cannot be recorded", stream=item.stream_id, due=item.what)
+                self._left_until[item] = monotonic() + LEFT_SECONDS
                 continue
+            self._left_until.pop(item, None)
             body = _decode(answer.body)
-            if body.events:
+            if body.events and not answer.replayed:
                 recorded += 1
                 last_position = max(last_position, body.position)
         if recorded:
@@ -152,7 +169,7 @@ class Timekeeper:
             self._positions.wait_for(("due",), last_position, timeout_seconds=10)
         return recorded
 
-    def _other_settings(self, now: datetime) -> list[DueItem]:
+    def _other_settings(self, now: datetime, importing: Sequence[str]) -> list[DueItem]:
         """Return the cases whose clocks do not count by the settings in force now (SUPPORT_POLICY T6).
 
         Once a change of settings has been carried to all of them, the view need not be searched until the next. A
@@ -164,13 +181,14 @@ class Timekeeper:
             in_force = levels.at(now)
         except NoServiceLevels:
             return []
-        versions = (in_force.policy_version, *sorted(in_force.calendar_versions.items()))
+        # An import that has ended brings cases that have to be looked at.
+        versions = (in_force.policy_version, *sorted(in_force.calendar_versions.items()), *sorted(importing))
         if versions == self._carried:
             return []
         if versions != self._noticed:
             self._noticed, self._noticed_at = versions, monotonic()
         with self._pool.connection() as connection:
-            rows = cases_by_other_settings(connection, levels, now, MOST_ITEMS, after=self._searched)
+            rows = cases_by_other_settings(connection, levels, now, importing, after=self._searched)
         self._searched = rows[-1].stream_id if len(rows) == MOST_ITEMS else ""
         if not rows and monotonic() - self._noticed_at > SETTLED_SECONDS:
             self._carried = versions
@@ -181,26 +199,34 @@ class Timekeeper:
         ]
 
 
-def due_rows(connection: Connection, now: datetime, limit: int) -> list[DueRow]:
-    """Return what the view shows as due by now, but for streams of an import that has not ended.
-
-    A month begins at its instant; a deadline can still be met in the second in which it falls due (SUPPORT_POLICY T7).
-    """
+def unfinished_imports(connection: Connection) -> list[str]:
+    """Return the names of the imports that have not ended; what they brought is theirs to record."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT name FROM imports WHERE state <> 'ended'")
-        importing = [name for (name,) in cursor.fetchall()]
-    rows = due_items(connection, now, limit=limit, excluding_imports=importing)
-    return [
-        row for row in rows if row.due_at is not None and (row.kind == "subscription" or row.due_at < whole_second(now))
-    ]
+        return [name for (name,) in cursor.fetchall()]
 
 
 def cases_by_other_settings(
-    connection: Connection, levels: ServiceLevels, now: datetime, limit: int, *, after: str = ""
+    connection: Connection, levels: ServiceLevels, now: datetime, importing: Sequence[str], *, after: str = ""
 ) -> list[DueRow]:
     """Return cases with a running clock that counts by other versions than those in force now, by stream id."""
     in_force = levels.at(now)
-    return by_other_settings(connection, in_force.policy_version, in_force.calendar_versions, limit=limit, after=after)
+    return by_other_settings(
+        connection,
+        in_force.policy_version,
+        in_force.calendar_versions,
+        limit=MOST_ITEMS,
+        after=after,
+        excluding_imports=importing,
+    )
+
+
+def nothing_is_due(connection: Connection, levels: ServiceLevels, now: datetime) -> bool:
+    """Return whether the view shows nothing that a timekeeper would have to record by now."""
+    importing = unfinished_imports(connection)
+    return not due_items(connection, now, limit=1, excluding_imports=importing) and not cases_by_other_settings(
+        connection, levels, now, importing
+    )
 
 
 def item_of(row: DueRow) -> DueItem:

@@ -127,35 +127,32 @@ def _with_clocks(row: DueRow, clocks: Pending) -> DueRow:
     return replace(row, clocks=clocks, due_at=None if first is None else first.due_at)
 
 
+_NOT_IMPORTED_BY = "(imported IS NULL OR imported <> ALL (%(imports)s::text[]))"
+
+
 def items(
     connection: Connection,
     now: datetime,
     *,
     limit: int,
     after: tuple[datetime, str] | None = None,
-    customers: Sequence[str] | None = None,
     excluding_imports: Sequence[str] = (),
 ) -> list[DueRow]:
     """Return streams with something to record, earliest due first; `after` is the place of the last one seen before.
 
-    `customers` asks for theirs alone; `excluding_imports` leaves out what these imports brought. A deadline is missed
-    once the second it falls due in has passed (T7), a month begins at its instant.
+    `excluding_imports` leaves out what these imports brought. A deadline is missed once the second it falls due in has
+    passed (T7), a month begins at its instant.
     """
     conditions = [
         "running AND due_at IS NOT NULL",
         "due_at <= %(now)s",
         "(kind <> 'ticket' OR due_at < date_trunc('second', %(now)s))",
+        _NOT_IMPORTED_BY,
     ]
-    values: dict[str, object] = {"now": now, "limit": limit}
+    values: dict[str, object] = {"now": now, "limit": limit, "imports": list(excluding_imports)}
     if after is not None:
         conditions.append("(due_at, stream_id) > (%(after_due)s, %(after_stream)s)")
         values["after_due"], values["after_stream"] = after
-    if customers is not None:
-        conditions.append("customer_id = ANY (%(customers)s)")
-        values["customers"] = list(customers)
-    if excluding_imports:
-        conditions.append("(imported IS NULL OR imported <> ALL (%(imports)s))")
-        values["imports"] = list(excluding_imports)
     return select(
         connection,
         DueRow,
@@ -171,6 +168,7 @@ def by_other_settings(
     *,
     limit: int,
     after: str = "",
+    excluding_imports: Sequence[str] = (),
 ) -> list[DueRow]:
     """Return running cases with a clock that counts by another version than those in force, by stream id.
 
@@ -179,13 +177,14 @@ def by_other_settings(
     return select(
         connection,
         DueRow,
-        "FROM due t WHERE running AND kind = 'ticket' AND stream_id > %(after)s AND EXISTS ("
+        f"FROM due t WHERE running AND kind = 'ticket' AND stream_id > %(after)s AND {_NOT_IMPORTED_BY} AND EXISTS ("
         " SELECT FROM json_to_recordset(t.clocks)"
         " AS c (calendar text, calendar_version integer, policy_version integer)"
         " WHERE policy_version <> %(policy)s OR calendar_version <> (%(calendars)s::json ->> calendar)::integer"
         ") ORDER BY stream_id LIMIT %(limit)s",
         {
             "after": after,
+            "imports": list(excluding_imports),
             "limit": limit,
             "policy": policy_version,
             "calendars": msgspec.json.encode(dict(calendar_versions)).decode(),

@@ -67,24 +67,18 @@ def publish_sla_policy(work: UnitOfWork, settings: Settings, data: Mapping[str, 
         now=work.now,
         policy=data["policy"],
         targets=targets,
-        calendars=_in_force_since(settings, {target.calendar for target in targets}),
+        calendars=_in_force_since(work, settings, {target.calendar for target in targets}),
         effective_from=data.get("effective_from"),
     )
     stream.add(sla_policy.decide(command, stream.state))
     return _published(stream, {"policy": data["policy"]}, created=created)
 
 
-def _in_force_since(settings: Settings, names: set[str]) -> dict[str, datetime]:
-    """Return the calendars that exist, each with the instant since when one of its versions is in force.
-
-    A calendar never ceases to exist, so the append needs no guard for them.
-    """
-    found = {name: settings.calendar(name) for name in names - {ROUND_THE_CLOCK}}
-    return {
-        name: min(version.effective_from for version in setting.state.versions)
-        for name, setting in found.items()
-        if setting is not None
-    }
+def _in_force_since(work: UnitOfWork, settings: Settings, names: set[str]) -> dict[str, datetime]:
+    """Return the calendars that exist, each with the instant since when one of its versions is in force."""
+    found = {name: setting for name in names - {ROUND_THE_CLOCK} if (setting := settings.calendar(name)) is not None}
+    work.guard(setting.guard for setting in found.values())
+    return {name: min(version.effective_from for version in setting.state.versions) for name, setting in found.items()}
 
 
 def _published(stream: Stream[Any], name: dict[str, str], *, created: bool) -> Outcome:

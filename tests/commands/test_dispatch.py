@@ -192,6 +192,40 @@ def test_nothing_is_decided_by_a_setting_that_another_process_has_replaced(desk:
     assert segments["first_response"].policy_version == 2
 
 
+def test_what_changes_nothing_is_not_decided_by_a_replaced_setting_either(desk: Desk, ticket: str) -> None:
+    """The timekeeper's dispatcher knows the old policy; by the new one the case has something to record."""
+    timekeeper = desk.dispatcher_with({})
+    assert body_of(desk.send("record-due-ticket", via=timekeeper, id=ticket))["events"] == []
+    target = {"when": {}, "clock": "first_response", "target_seconds": 60, "calendar": "24x7"}
+    desk.send("publish-sla-policy", policy="strict", targets=[target])
+
+    (changed,) = body_of(desk.send("record-due-ticket", via=timekeeper, id=ticket))["events"]
+    assert changed["type"] == "ServiceLevelsChanged.v1"
+
+
+def test_nothing_is_refused_by_a_setting_that_another_process_has_replaced(desk: Desk, customer: str) -> None:
+    other_process = desk.dispatcher_with({})
+    desk.ticket(customer)  # now our dispatcher has the calendar in memory, by which it is open at ten
+    closed_now = {"tz": "America/Denver", "hours": {"mon-fri": "13:00-17:00"}}
+    desk.send(
+        "publish-calendar", via=other_process, calendar="business", holidays=[], overrides={}, breaks={}, **closed_now
+    )
+    emergency = {"kind": "after_hours", "symptom": "website_down"}
+
+    desk.ticket(customer, emergency=emergency)
+
+
+def test_a_case_that_counts_by_newer_settings_than_are_in_memory_is_decided_by_those(desk: Desk, ticket: str) -> None:
+    ours = desk.dispatcher_with({})
+    desk.send("assign-ticket", via=ours, ticket=ticket, agent="kim")
+    longer = {"tz": "America/Denver", "hours": {"mon-fri": "08:00-18:00"}}
+    desk.send("publish-calendar", calendar="business", holidays=[], overrides={}, breaks={}, **longer)
+    desk.send("record-due-ticket", id=ticket)
+
+    answer = desk.send("wait-for-customer", via=ours, ticket=ticket, reason="Which weekend?")
+    assert [event["type"] for event in body_of(answer)["events"]] == ["WaitingStarted.v1"]
+
+
 def test_work_is_in_the_ticket_and_in_the_subscription_or_in_neither(desk: Desk, ticket: str, rival: Rival) -> None:
     overtaken = desk.dispatcher_with(
         {"log-work": rival(HANDLERS["log-work"], lambda: log_work(desk, ticket, entry_id="first"))}

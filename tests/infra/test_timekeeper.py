@@ -11,13 +11,14 @@ import pytest
 from commands.lookups import Settings
 from domain.subscription.events import MonthStarted
 from domain.ticket.events import ServiceLevelBreached, ServiceLevelsChanged
+from infra import timekeeper
 from infra.leadership import Leadership
 from infra.postgres.pool import ConnectionPool
 from infra.projection.positions import ViewPositions
 from infra.projection.projector import Projector
 from infra.timekeeper import Timekeeper
 from projections import due
-from tests.desk import MONDAY, PERSON, Desk, body_of
+from tests.desk import MONDAY, PERSON, Desk
 
 TUESDAY_TEN = MONDAY + timedelta(days=1)
 """When a first response is due to what was asked on Monday at ten: a business day has nine hours."""
@@ -167,10 +168,16 @@ def test_an_unfinished_imports_cases_are_left_alone(keeping: Keeping, customer: 
     )
     keeping.desk.imported = "old desk"
     ticket = keeping.desk.ticket(customer)
+    keeping.desk.imported = None
+    # Neither for what fell due nor for settings that have changed since.
+    target = {"when": {}, "clock": "resolution", "target_seconds": 3600, "calendar": "24x7"}
+    first_response = {**target, "clock": "first_response", "target_seconds": 9 * 3600, "calendar": "business"}
     keeping.desk.clock.instant = TUESDAY_TEN + timedelta(hours=1)
+    keeping.desk.send("publish-sla-policy", policy="strict", targets=[target, first_response])
 
     assert keeping.record() == recorded
     assert len(keeping.of(f"ticket-{ticket}", ServiceLevelBreached)) == recorded
+    assert len(keeping.of(f"ticket-{ticket}", ServiceLevelsChanged)) == recorded
 
 
 def test_a_new_sla_policy_reaches_the_open_cases(keeping: Keeping, ticket: str) -> None:
@@ -217,12 +224,20 @@ def wait_until(condition: Callable[[], bool]) -> None:
     raise AssertionError("it never happened")
 
 
-def test_a_stream_that_is_refused_does_not_stop_the_others(keeping: Keeping, customer: str, ticket: str) -> None:
+def test_streams_that_cannot_be_recorded_do_not_stop_the_others(
+    keeping: Keeping, customer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timekeeper, "MOST_ITEMS", 1)
+    gone, unreadable, well = (keeping.desk.ticket(customer) for _ in range(3))
     keeping.seen()
-    keeping.execute("UPDATE due SET stream_id = 'ticket-gone' WHERE kind = 'subscription'")
-    keeping.desk.clock.instant = MONDAY + timedelta(days=40)
-    assert keeping.timekeeper().record_what_is_due() == 1
-    assert body_of(keeping.desk.send("assign-ticket", ticket=ticket, agent="kim"))["events"]
+    keeping.execute(f"UPDATE due SET stream_id = 'ticket-gone' WHERE stream_id = 'ticket-{gone}'")
+    keeping.execute(f"UPDATE events SET type = 'Newer.v1' WHERE stream_id = 'ticket-{unreadable}'")
+    keeping.desk.clock.instant = TUESDAY_TEN + timedelta(hours=1)
+
+    keeper = keeping.timekeeper()
+    assert keeper.record_what_is_due() == 1
+    assert len(keeping.of(f"ticket-{well}", ServiceLevelBreached)) == 1
+    assert keeper.record_what_is_due() == 0
 
 
 def test_a_services_key_is_free_again_after_a_day_and_others_never(keeping: Keeping, ticket: str) -> None:
