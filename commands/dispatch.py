@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from random import random
+from time import sleep
 from typing import Any
 
 import msgspec
 import uuid_utils
+from eventsourcing.persistence import PersistenceError
 
 from commands.answers import Answer, kept_text, render
 from commands.application import CaselogApplication
@@ -61,9 +64,12 @@ class Dispatcher:
 
         Raises a `Refusal` (a rule), a `RequestError` (unknown, stale or conflicting), or the library's
         `PersistenceError` where the database cannot be had. After any of them nothing of the command is in the log,
-        but for `OutcomeUnknown`, which is raised only for a request without an idempotency key.
+        but for `OutcomeUnknown`: a request without an idempotency key, or one whose key cannot be asked for now.
         """
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                # Rivals over one stream step aside for a moment, each for another one, longer each time.
+                sleep(random() * min(2**attempt, 128) / 1000)  # noqa: S311 - no secret
             try:
                 return self._attempt(request)
             except (Refusal, RequestError):
@@ -76,10 +82,14 @@ class Dispatcher:
                     return kept
                 if isinstance(conflict, GuardMoved):
                     self._settings.refresh()
-            except OutcomeUnknown:
+            except OutcomeUnknown as unknown:
                 if request.idempotency_key is None:
                     raise
-                if (kept := self._kept(request)) is not None:
+                try:
+                    kept = self._kept(request)
+                except PersistenceError:
+                    raise unknown from None
+                if kept is not None:
                     return kept
         raise Conflict(f"{request.command} met {ATTEMPTS} conflicting changes in a row; try again")
 

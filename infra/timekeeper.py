@@ -13,6 +13,7 @@ import msgspec
 import psycopg2
 import structlog
 from eventsourcing.persistence import PersistenceError
+from psycopg2.errors import UndefinedTable
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from commands.dispatch import Dispatcher
@@ -132,6 +133,8 @@ class Timekeeper:
                 self.forget_expired_answers()
                 self._forget_at = monotonic() + FORGET_EVERY_SECONDS
             return self.record_what_is_due() > 0
+        except UndefinedTable:
+            return False  # a new desk's views are being built
         except _UNREACHABLE as error:
             log.warning("the database cannot be reached; what is due is recorded later", error=str(error).strip())
             return False

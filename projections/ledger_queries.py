@@ -26,6 +26,8 @@ class LedgerFilters(msgspec.Struct, frozen=True, kw_only=True):
     as_of: datetime | None = None
 
 
+_ABOUT = "(kind <> 'month' AND subject = %(caused_by)s OR caused_by = %(caused_by)s)"
+
 _CONDITIONS: dict[str, str] = {
     "customer": "customer_id = %(customer)s",
     "account": "account = %(account)s",
@@ -65,7 +67,7 @@ def shape(lines: Sequence[LedgerLine], causes: Mapping[str, set[int]]) -> Json:
     the work as logged on its case, and the work or pack whose arrival changed it. `causes` has these by id.
     """
     first = lines[0]
-    caused = causes.get(first.subject, set()) | causes.get(first.caused_by or "", set())
+    caused = {position for cause in _causes_of(first) for position in causes.get(cause, ())}
     return without_nulls(
         {
             "entry": f"{first.position}-{first.part}",
@@ -108,20 +110,26 @@ def _filtered(filters: LedgerFilters) -> tuple[dict[str, Any], list[str]]:
     caused_by = filters.caused_by
     if caused_by is not None:
         if caused_by.isdecimal():
-            conditions.append("(position = %(cause)s OR subject = %(caused_by)s OR caused_by = %(caused_by)s)")
+            conditions.append(f"(position = %(cause)s OR {_ABOUT})")
             values["cause"] = min(int(caused_by), 2**63 - 1)
         else:
-            conditions.append("(subject = %(caused_by)s OR caused_by = %(caused_by)s)")
+            conditions.append(_ABOUT)
     return values, conditions
 
 
 def _causes(connection: Connection, lines: Sequence[LedgerLine]) -> dict[str, set[int]]:
     """Return the positions of the events that brought into being what entries are about and were caused by."""
-    ids = {line.subject for line in lines} | {line.caused_by for line in lines if line.caused_by is not None}
+    ids = {cause for line in lines for cause in _causes_of(line)}
     found: dict[str, set[int]] = {}
     for row in select(connection, CauseRow, "FROM ledger_cause t WHERE cause_id = ANY (%s)", (list(ids),)):
         found.setdefault(row.cause_id, set()).add(row.position)
     return found
+
+
+def _causes_of(line: LedgerLine) -> list[str]:
+    """The work entries and packs behind an entry. A month is no cause: an entry of work may be called like one."""
+    subject = [] if line.kind == "month" else [line.subject]
+    return subject if line.caused_by is None else [*subject, line.caused_by]
 
 
 def _entries(lines: Sequence[LedgerLine]) -> Iterator[list[LedgerLine]]:

@@ -134,9 +134,12 @@ def statement(account: Account, period: str) -> Json:
 
 
 def allowance(account: Account, month: str) -> Json:
-    """What a month granted, what came over from the one before (B6), and what of both is drawn."""
+    """What a month granted, what came over from the one before (B6), and what of both is drawn.
+
+    Before it has begun nothing has come over: what the month before leaves is known at its end.
+    """
     own = [row for row in account.months if row.month == month]
-    before = [row for row in account.months if row.month == month_before(month)]
+    before = [row for row in account.months if row.month == month_before(month)] if own else []
     granted = sum(row.allowance_seconds for row in own)
     rollover = sum(row.rollover_seconds for row in before)
     used = sum(row.allowance_drawn for row in own) + sum(row.rollover_drawn for row in before)

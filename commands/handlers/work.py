@@ -15,6 +15,7 @@ from commands.unit_of_work import Stream, UnitOfWork
 from domain.subscription import decider as subscriptions
 from domain.subscription.commands import RateWork
 from domain.subscription.events import Draw, WorkRated, WorkRerated
+from domain.subscription.refusals import EntryRatedOtherwise
 from domain.subscription.state import Subscription
 from domain.ticket import decide as tickets
 from domain.ticket.commands import LogWork
@@ -56,7 +57,11 @@ def log_work(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> O
         duration_seconds=log.duration_seconds,
         work_class=work_class(ticket),
     )
-    subscription.add(subscriptions.decide(rate, subscription.state))
+    try:
+        subscription.add(subscriptions.decide(rate, subscription.state))
+    except EntryRatedOtherwise as refusal:
+        # The subscription was read a moment after the ticket, and knows the entry of a rival already.
+        raise EntryExists(f"entry {entry_id} was logged with other facts") from refusal
     return ticket_outcome(ticket_stream, {"entry_id": entry_id, "draws": _draws(subscription.pending, entry_id)})
 
 
@@ -72,19 +77,27 @@ def _entry_id(work: UnitOfWork, stream_id: str, asked: str | None) -> str:
 def _draws(events: Sequence[Any], entry_id: str) -> list[dict[str, Any]]:
     for event in reversed(events):
         if isinstance(event, WorkRated | WorkRerated) and event.entry_id == entry_id:
-            return [_draw(draw, PositionOf(event)) for draw in event.draws]
+            return [_draw(draw, [PositionOf(event)]) for draw in event.draws]
     return []
 
 
 def _draws_of_earlier(work: UnitOfWork, subscription: Stream[Subscription], entry_id: str) -> list[dict[str, Any]]:
-    """Return what an entry drew that was logged before: a repeat is answered in full."""
-    for recorded in reversed(work.read(subscription.id)):
+    """Return what an entry draws that was logged before: a repeat is answered in full.
+
+    A draw that a rerating left as it was keeps its position; another follows from the rating and from what changed it.
+    """
+    draws: dict[Draw, list[int | None]] = {}
+    rated: int | None = None
+    for recorded in work.read(subscription.id):
         event = recorded.event
-        if isinstance(event, WorkRated | WorkRerated) and event.entry_id == entry_id:
-            return [_draw(draw, recorded.position) for draw in event.draws]
-    return []
+        if isinstance(event, WorkRated) and event.entry_id == entry_id:
+            rated = recorded.position
+            draws = {draw: [rated] for draw in event.draws}
+        elif isinstance(event, WorkRerated) and event.entry_id == entry_id:
+            draws = {draw: draws.get(draw, [rated, recorded.position]) for draw in event.draws}
+    return [_draw(draw, positions) for draw, positions in draws.items()]
 
 
-def _draw(draw: Draw, position: PositionOf | int | None) -> dict[str, Any]:
+def _draw(draw: Draw, positions: Sequence[PositionOf | int | None]) -> dict[str, Any]:
     found = {name: value for name, value in msgspec.structs.asdict(draw).items() if value is not None}
-    return {**found, "positions": [position]}
+    return {**found, "positions": list(positions)}

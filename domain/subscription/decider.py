@@ -78,20 +78,18 @@ def catch_up(state: Subscription, now: datetime) -> Iterator[MonthStarted]:
 
 def _start(command: StartSubscription, state: Subscription | None) -> list[SubscriptionEvent]:
     if state is not None:
-        starts_on = state.starts_on if command.starts_on is None else command.starts_on
-    else:
-        starts_on = command.starts_on or local_date(command.now, command.zone)
+        if _says_the_same(command, state):
+            return []
+        raise SubscriptionExists(f"customer {state.customer_id} has subscription {state.subscription_id}")
+    starts_on = command.starts_on or local_date(command.now, command.zone)
     if starts_on < _EARLIEST_START:
         raise PlanNotInForce(f"no plan was in force on {starts_on}")
     starts_at = local_midnight(starts_on, command.zone)
-    version = command.plan.in_force(starts_at)
+    # What is agreed today is agreed on today's terms, be it that it starts at last midnight or earlier.
+    version = command.plan.in_force(max(starts_at, command.now))
     if version is None:
-        raise PlanNotInForce(f"the plan was not in force on {starts_on}")
+        raise PlanNotInForce(f"the plan is not in force on {starts_on}")
     terms = command.terms.of(version.terms)
-    if state is not None:
-        if (version.plan, terms, starts_on) == (state.plan, state.terms, state.starts_on):
-            return []
-        raise SubscriptionExists(f"customer {state.customer_id} has subscription {state.subscription_id}")
     check_terms(terms, command.currency)
     started = SubscriptionStarted(
         occurred_at=command.now,
@@ -105,6 +103,17 @@ def _start(command: StartSubscription, state: Subscription | None) -> list[Subsc
         starts_at=starts_at,
     )
     return [started, *catch_up(evolve(None, started), command.now)]
+
+
+def _says_the_same(command: StartSubscription, state: Subscription) -> bool:
+    """Whether the command asks for the subscription that was started, whatever the plan has become since."""
+    versions = {version.version: version for version in command.plan.versions if version.plan == state.plan}
+    version = versions.get(state.plan_version)
+    return (
+        version is not None
+        and command.terms.of(version.terms) == state.terms
+        and command.starts_on in {None, state.starts_on}
+    )
 
 
 def _buy_hours(command: BuyHours, state: Subscription) -> list[SubscriptionEvent]:

@@ -16,6 +16,14 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 from psycopg2.extensions import parse_dsn
 from psycopg2.extras import register_uuid
 
+# Whatever a server of the user's has for defaults: the append relies on a new snapshot a statement, an acknowledged
+# command must be on disk, and instants are read as UTC.
+_SESSION = (
+    "-c timezone=UTC",
+    "-c default_transaction_isolation=read\\ committed",
+    "-c synchronous_commit=on",
+)
+
 
 class PoolClosed(Exception):
     """The pool was asked for a connection after `close`."""
@@ -35,7 +43,7 @@ def connect(dsn: str, schema: str | None = None, *, application_name: str = "cas
     It understands UUIDs, and the operating system notices a dead peer within a minute. Raises `DatabaseUnavailable`.
     """
     given = parse_dsn(dsn)
-    options = [str(given.pop("options", "")), "-c timezone=UTC"]
+    options = [str(given.pop("options", "")), *_SESSION]
     if schema is not None:
         options.append(f'-c search_path="{schema}"')
     defaults = {"connect_timeout": 5, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}

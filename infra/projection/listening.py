@@ -74,6 +74,9 @@ class Listener:
                 self._listen(connection)
             except (psycopg2.Error, OSError) as error:
                 log.warning("listening was interrupted", listener=self._name, error=str(error).strip())
+            except Exception:
+                # A notification that nobody of ours sent, say; what it may have told is asked for on connecting.
+                log.exception("listening was interrupted", listener=self._name)
             finally:
                 connection.close()
             self._stopping.wait(pause)

@@ -78,6 +78,7 @@ def rebuild(
                 runner.create_indexes()
                 indexed = True
             elif finish(connection, runner):
+                progress(runner.position, runner.position)
                 return runner.build
             else:
                 stopping.wait(BETWEEN_SWITCHES_SECONDS)

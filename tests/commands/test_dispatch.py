@@ -206,7 +206,7 @@ def test_what_changes_nothing_is_not_decided_by_a_replaced_setting_either(desk: 
 def test_nothing_is_refused_by_a_setting_that_another_process_has_replaced(desk: Desk, customer: str) -> None:
     other_process = desk.dispatcher_with({})
     desk.ticket(customer)  # now our dispatcher has the calendar in memory, by which it is open at ten
-    closed_now = {"tz": "America/Denver", "hours": {"mon-fri": "13:00-17:00"}}
+    closed_now: dict[str, Any] = {"tz": "America/Denver", "hours": {"mon-fri": "13:00-17:00"}}
     desk.send(
         "publish-calendar", via=other_process, calendar="business", holidays=[], overrides={}, breaks={}, **closed_now
     )
@@ -218,7 +218,7 @@ def test_nothing_is_refused_by_a_setting_that_another_process_has_replaced(desk:
 def test_a_case_that_counts_by_newer_settings_than_are_in_memory_is_decided_by_those(desk: Desk, ticket: str) -> None:
     ours = desk.dispatcher_with({})
     desk.send("assign-ticket", via=ours, ticket=ticket, agent="kim")
-    longer = {"tz": "America/Denver", "hours": {"mon-fri": "08:00-18:00"}}
+    longer: dict[str, Any] = {"tz": "America/Denver", "hours": {"mon-fri": "08:00-18:00"}}
     desk.send("publish-calendar", calendar="business", holidays=[], overrides={}, breaks={}, **longer)
     desk.send("record-due-ticket", id=ticket)
 

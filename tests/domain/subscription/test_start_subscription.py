@@ -111,11 +111,34 @@ def test_a_subscription_takes_the_version_of_the_plan_in_force_when_it_starts() 
         assert started.plan_version == version
 
 
-@pytest.mark.parametrize("day", [date(2026, 11, 22), date(1969, 12, 31), date(1, 1, 1)])
-def test_a_plan_that_was_not_in_force_yet_cannot_be_taken(day: date) -> None:
-    later = plan(effective_from=denver(11, 23, 0))
-    nothing.when(start(denver(11, 23), starts_on=day, on=later)).then_refused(PlanNotInForce)
-    assert nothing.when(start(denver(11, 23), starts_on=date(2026, 11, 23), on=later)).events
+def test_a_plan_that_is_not_in_force_when_the_subscription_starts_cannot_be_taken() -> None:
+    announced = plan(effective_from=denver(12, 1, 0))
+    for day in (date(2026, 11, 22), date(2026, 11, 23), date(2026, 11, 30)):
+        nothing.when(start(denver(11, 23), starts_on=day, on=announced)).then_refused(PlanNotInForce)
+    assert nothing.when(start(denver(11, 23), starts_on=date(2026, 12, 1), on=announced)).events
+
+
+def test_a_plan_published_today_can_be_taken_today() -> None:
+    published = plan(effective_from=denver(11, 23, 9))
+    assert nothing.when(start(denver(11, 23, 9), on=published)).events
+
+
+@pytest.mark.parametrize("day", [date(1969, 12, 31), date(1, 1, 1)])
+def test_nothing_starts_before_1970(day: date) -> None:
+    nothing.when(start(denver(11, 23), starts_on=day)).then_refused(PlanNotInForce)
+
+
+def test_a_repeat_stays_one_when_the_plan_has_a_new_version() -> None:
+    dearer = PlanPublished(
+        occurred_at=EPOCH,
+        plan="standard",
+        version=2,
+        terms=msgspec.structs.replace(default_terms("USD"), monthly_fee_cents=200_00),
+        effective_from=denver(11, 23, 10),
+    )
+    both = msgspec.structs.replace(plan(), versions=(*plan().versions, dearer))
+    started = nothing.having(start(denver(11, 23, 9)))
+    started.when(start(denver(11, 23, 11), on=both)).then_nothing()
 
 
 def test_no_plan_is_in_force_before_1970_not_even_where_midnight_is_before_the_calendar_begins() -> None:

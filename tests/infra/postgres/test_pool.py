@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from time import monotonic
+from urllib.parse import quote
 from uuid import UUID
 
 import psycopg2
@@ -23,6 +24,20 @@ def pool(database: str, schema: str) -> Iterator[ConnectionPool]:
     pool = ConnectionPool(database, schema, size=2, wait_seconds=5)
     yield pool
     pool.close()
+
+
+def test_the_log_can_rely_on_its_sessions_whatever_the_servers_defaults(database: str, schema: str) -> None:
+    lax = " -c default_transaction_isolation=serializable -c synchronous_commit=off -c timezone=Asia/Tokyo"
+    with closing(connect(f"{database}&options={quote(lax)}", schema)) as connection, connection.cursor() as cursor:
+        shown = {}
+        for name in ("default_transaction_isolation", "synchronous_commit", "timezone"):
+            cursor.execute(f"SHOW {name}")
+            shown[name] = (cursor.fetchone() or ("",))[0]
+    assert shown == {
+        "default_transaction_isolation": "read committed",
+        "synchronous_commit": "on",
+        "timezone": "UTC",
+    }
 
 
 def value(pool: ConnectionPool, sql: str, *arguments: object) -> object:

@@ -13,10 +13,11 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 
 from domain.recorded import RecordedEvent
 from domain.ticket.events import NoteAdded, TicketOpened
+from infra.log.tail import channel_of
 from infra.postgres.pool import connect
 from infra.projection.builds import Build
 from infra.projection.feed import Feed
-from infra.projection.positions import Announcer, ViewPositions
+from infra.projection.positions import Announcer, ViewPositions, views_channel
 from infra.projection.projector import Keeper, Projector
 from infra.projection.rebuild import NewerVersion, RebuildFailed, open_build, rebuild
 from infra.projection.runner import view_connection
@@ -195,6 +196,20 @@ def test_a_lost_notification_delays_a_view_and_no_more(
     with projecting(database, schema, [queue.VIEW]):
         wait(queue.VIEW, append(story[:5]))
         wait(queue.VIEW, append(story[5:], tell=False))
+    assert rows_of(connection, queue.VIEW) == folded(queue.VIEW, story)
+
+
+def test_a_notification_that_nobody_understands_stops_no_view(
+    database: str, schema: str, append: Append, wait: Wait, connection: Connection
+) -> None:
+    story = desk_story(10)
+    with projecting(database, schema, [queue.VIEW]):
+        wait(queue.VIEW, append(story[:5]))
+        with connection.cursor() as cursor:
+            for channel in (channel_of(schema), views_channel(schema)):
+                cursor.execute(f"NOTIFY \"{channel}\", 'rubbish'")
+        connection.commit()
+        wait(queue.VIEW, append(story[5:]))
     assert rows_of(connection, queue.VIEW) == folded(queue.VIEW, story)
 
 
