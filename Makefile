@@ -71,6 +71,6 @@ print("  %s: version %d.%d%s" % (sys.argv[1], *sys.version_info[:2], ", without 
 LOCK := $(PYTHON_IN_VENV) -m uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links --group build
 lock: .venv/installed-dev
-	$(INSTALL) uv
+	$(INSTALL) uv==0.13.9
 	$(LOCK) --upgrade -o requirements.lock
 	$(LOCK) --upgrade --group dev -c requirements.lock -o requirements-dev.lock

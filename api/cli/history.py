@@ -41,7 +41,7 @@ def history(case: str, as_of: datetime | None) -> None:
     """Show CASE (a case number or a ticket id): how it stood, and every event with its place in the log."""
     configure_logging()
     config = Config.from_environment()
-    with compose.database(config) as url:
+    with compose.database(config, existing=True) as url:
         desk = compose.prepare(config, url)
         with compose.application(config, url) as application:
             stream_id = application.event_log.holder("case_number", case) or f"ticket-{case}"

@@ -20,7 +20,7 @@ def rebuild(view: str) -> None:
     configure_logging()
     config = Config.from_environment()
     found = next(each for each in VIEWS if each.name == view)
-    with compose.database(config) as url:
+    with compose.database(config, existing=True) as url:
         compose.prepare(config, url)
         with tqdm(desc=view, unit=" events", total=None, mininterval=0.2) as bar:
 

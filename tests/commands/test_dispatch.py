@@ -1,16 +1,19 @@
 """Repeats, rivals and stale readers: what the dispatcher makes of requests that meet others."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from commands.dispatch import ATTEMPTS, Handler
+from commands.application import CaselogApplication
+from commands.dispatch import ATTEMPTS, Dispatcher, Handler
 from commands.errors import Conflict, IdempotencyKeyReused, UnknownCustomer, UnknownTicket, VersionMismatch
 from commands.handlers.catalogue import HANDLERS
 from commands.outcome import Outcome
+from commands.ports import OutcomeUnknown
+from domain.recorded import RecordedEvent
 from domain.refusal import Refusal
 from domain.tags import tag_of
 from domain.ticket.refusals import EntryExists, TicketIsClosed
@@ -293,3 +296,46 @@ def test_customers_cannot_have_two_live_subscriptions(desk: Desk, customer: str,
     assert refused.value.code == "subscription_exists"
     repeated = desk.send("start-subscription", customer_id=customer, plan="standard")
     assert body_of(repeated)["events"] == []
+
+
+class LosingApplication(CaselogApplication):
+    """Loses the connection once, just before or just after the append was committed: the sender cannot tell which."""
+
+    name = "caselog"
+    committed = True
+    lost = 0
+
+    def append(self, events: Sequence[RecordedEvent], **options: Any) -> int:
+        if self.lost:
+            return super().append(events, **options)
+        self.lost += 1
+        if self.committed:
+            super().append(events, **options)
+        raise OutcomeUnknown("the connection was lost during the append")
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_after_a_lost_acknowledgement_the_key_tells_what_became_of_the_command(
+    desk: Desk, ticket: str, database: str, schema: str, committed: bool
+) -> None:
+    environment = {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": database, "CASELOG_SCHEMA": schema}
+    with LosingApplication(environment) as application:
+        application.committed = committed
+        losing = Dispatcher(application, desk.clock, HANDLERS)
+        note: dict[str, Any] = {"ticket": ticket, "author": STAFF, "body": "once"}
+        answer = desk.send("add-note", via=losing, key="k", **note)
+
+    assert application.lost == 1
+    assert answer.replayed is committed
+    assert desk.send("add-note", key="k", **note).body == answer.body
+    assert types_of(desk, f"ticket-{ticket}") == ["TicketOpened.v1", "NoteAdded.v1"]
+
+
+def test_without_a_key_a_lost_acknowledgement_is_told_and_nothing_is_repeated(
+    desk: Desk, ticket: str, database: str, schema: str
+) -> None:
+    environment = {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": database, "CASELOG_SCHEMA": schema}
+    with LosingApplication(environment) as application, pytest.raises(OutcomeUnknown):
+        losing = Dispatcher(application, desk.clock, HANDLERS)
+        desk.send("add-note", via=losing, ticket=ticket, author=STAFF, body="once")
+    assert types_of(desk, f"ticket-{ticket}") == ["TicketOpened.v1", "NoteAdded.v1"]

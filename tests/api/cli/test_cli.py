@@ -119,6 +119,13 @@ def test_a_database_out_of_reach_exits_with_3(cli: Cli) -> None:
     assert "Traceback" not in lost.stderr
 
 
+def test_a_question_makes_no_desk_where_there_is_none(cli: Cli, tmp_path: Path) -> None:
+    asked = cli("history", "C-000001", CASELOG_DATABASE_URL="", CASELOG_DATA=str(tmp_path / "nothing"))
+    assert asked.returncode == 3
+    assert str(tmp_path / "nothing") in asked.stderr
+    assert not (tmp_path / "nothing").exists()
+
+
 @pytest.mark.parametrize("command", ["up", "api", "project", "timekeeper", "history", "import", "rebuild", "config"])
 def test_every_command_explains_itself(cli: Cli, command: str) -> None:
     helped = cli(command, "--help")
