@@ -17,7 +17,8 @@ from infra.awaited_clock import AwaitedClock
 from infra.clock import SystemClock, TestClock
 from infra.config import Config, ConfigError
 from infra.leadership import Leadership
-from infra.postgres.embedded import EmbeddedServer, EmbeddedServerError
+from infra.postgres.data_folder import DataFolderInUse, EmbeddedServerError
+from infra.postgres.embedded import EmbeddedServer
 from infra.postgres.migrations import migrate
 from infra.postgres.pool import ConnectionPool
 from infra.projection.positions import ViewPositions
@@ -32,17 +33,28 @@ def database(config: Config, *, existing: bool = False) -> Iterator[str]:
     """Give the URL of the desk's database for as long as it is needed.
 
     It is the configured server; else the embedded one of the data folder, which is started, and stopped at the end,
-    unless another process runs it already. `existing` asks for one that has been made before: a question must not make
-    a desk where there is none. Raises `EmbeddedServerError`.
+    unless another process runs it. One that a killed process left running is taken over, and stopped as well. `existing`
+    asks for one that has been made before: a question must not make a desk where there is none. Raises
+    `EmbeddedServerError`.
     """
     if existing and config.database_url is None and not (config.data_folder / "cluster").exists():
         raise EmbeddedServerError(f"there is no desk in {config.data_folder}: set CASELOG_DATA to the folder of one")
-    url = config.database_url or EmbeddedServer.find(config.data_folder)
-    if url is not None:
+    if config.database_url is not None:
+        yield config.database_url
+        return
+    server = EmbeddedServer(config.data_folder)
+    try:
+        server.start()
+    except DataFolderInUse:
+        url = EmbeddedServer.find(config.data_folder)
+        if url is None:
+            raise
         yield url
         return
-    with EmbeddedServer(config.data_folder) as server:
+    try:
         yield server.url
+    finally:
+        server.stop()
 
 
 def application(config: Config, url: str) -> CaselogApplication:

@@ -41,6 +41,10 @@ class EmbeddedServerError(Exception):
     """The embedded server cannot run here; the message says why and what to change."""
 
 
+class DataFolderInUse(EmbeddedServerError):
+    """Another process runs the server of this data folder."""
+
+
 class DataFolder:
     """The files of one embedded server, and what they tell about its processes."""
 
@@ -75,7 +79,7 @@ class DataFolder:
         except BlockingIOError:
             owner = os.read(descriptor, 20).decode().strip()
             os.close(descriptor)
-            raise EmbeddedServerError(
+            raise DataFolderInUse(
                 f"{self.path} is in use by another Caselog (process {owner or 'unknown'}): stop that one first, "
                 "or set CASELOG_DATA and CASELOG_PORT for a second desk"
             ) from None

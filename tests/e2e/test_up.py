@@ -121,6 +121,24 @@ def test_killed_alone_it_takes_its_processes_along_and_can_start_again(desk: Des
     assert desk.get(f"/v1/tickets/{case}").status == 200
 
 
+def test_a_database_left_by_a_kill_is_stopped_by_the_command_that_takes_it_over(desk: DeskProcess) -> None:
+    case = open_case(desk)
+    postmaster = desk.postmaster()
+    desk.kill()
+    told = subprocess.run(
+        [sys.executable, "-m", "api.cli", "history", case],
+        cwd=ROOT,
+        env={**os.environ, "CASELOG_DATA": str(desk.data)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    assert case in told.stdout
+    eventually(lambda: has_ended(postmaster))
+
+
 @pytest.mark.parametrize("subcommand", ["project", "timekeeper"])
 def test_a_process_that_dies_is_started_again(desk: DeskProcess, subcommand: str) -> None:
     (first, *_) = desk.processes(subcommand)
