@@ -33,8 +33,8 @@ def database(config: Config, *, existing: bool = False) -> Iterator[str]:
     """Give the URL of the desk's database for as long as it is needed.
 
     It is the configured server; else the embedded one of the data folder, which is started, and stopped at the end,
-    unless another process runs it. One that a killed process left running is taken over, and stopped as well. `existing`
-    asks for one that has been made before: a question must not make a desk where there is none. Raises
+    unless another process runs it. One that a killed process left running is taken over, and stopped as well.
+    `existing` asks for one that has been made before: a question must not make a desk where there is none. Raises
     `EmbeddedServerError`.
     """
     if existing and config.database_url is None and not (config.data_folder / "cluster").exists():
