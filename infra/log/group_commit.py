@@ -8,6 +8,7 @@ why, and what was measured.
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from threading import Lock, Thread
 
 from eventsourcing.persistence import InterfaceError
@@ -28,27 +29,35 @@ _IDLE_SECONDS = 10.0
 
 
 class _Waiter:
-    """A thread whose job is queued. `done` is released when the outcome is there."""
+    """A thread with its job. `done` is released when the outcome is there, or a group that the thread is to send."""
 
-    __slots__ = ("done", "job", "outcome")
+    __slots__ = ("answered", "done", "group", "job", "outcome")
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.done = _taken_lock()  # the cheapest thing in Python to wait for; a condition costs three of them
+        self.group: list[_Waiter] = []
         self.outcome: int | Exception = 0
+        self.answered = False
 
     def wait(self) -> None:
-        """Return when the outcome is there."""
+        """Return when there is an outcome or a group to send."""
         self.done.acquire()
+
+    def answer(self, outcome: int | Exception) -> None:
+        """Set the outcome and let the thread go, unless that was done before."""
+        if not self.answered:
+            self.outcome = outcome
+            self.answered = True
+            self.done.release()
 
 
 class _Committer:
-    """A thread that sends for others. `woken` is released when it is its turn, which is then counted as under way."""
+    """A thread that sends for others. `woken` is released when, idle, it is given a turn."""
 
-    __slots__ = ("started", "woken")
+    __slots__ = ("woken",)
 
     def __init__(self) -> None:
-        self.started = False
         self.woken = _taken_lock()
 
 
@@ -66,8 +75,7 @@ class GroupCommit:
         self._byte_limit = byte_limit
         self._mutex = Lock()  # guards all that follows
         self._queue: deque[_Waiter] = deque()
-        self._groups_under_way = 0
-        self._jobs_under_way = 0
+        self._under_way: dict[_Waiter | _Committer, int] = {}  # whose turn it is, and the size of the group they send
         self._closed = False
         self._idle: list[_Committer] = []
 
@@ -77,25 +85,22 @@ class GroupCommit:
         Raises what `send` found for it, and `InterfaceError` after `close`. A thread that is interrupted (Ctrl-C)
         takes its job back if it has not been sent; else the outcome stays open.
         """
-        waiter: _Waiter | None = None
-        turn: _Committer | None = None
-        with self._mutex:
-            if self._closed:
-                raise InterfaceError("the log is closed")
-            if self._groups_under_way:
-                waiter = _Waiter(job)
-                self._queue.append(waiter)
-                turn = self._next_turn()
-            else:
-                self._groups_under_way = self._jobs_under_way = 1
-        if waiter is None:
-            outcome = self._send_alone(job)
-        else:
-            self._give(turn)
-            outcome = self._wait(waiter)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+        waiter = _Waiter(job)
+        try:
+            if not self._goes_alone(waiter):
+                waiter.wait()
+            if waiter.group:
+                self._send_group(waiter.group)
+        finally:
+            if not waiter.answered or waiter in self._under_way:
+                try:
+                    self._leave(waiter)
+                except BaseException:  # interrupted just here
+                    self._leave(waiter)
+                    raise
+        if isinstance(waiter.outcome, Exception):
+            raise waiter.outcome
+        return waiter.outcome
 
     def close(self) -> None:
         """Refuse new jobs and those that queue. A group under way is finished."""
@@ -103,54 +108,66 @@ class GroupCommit:
             self._closed = True
             refused, self._queue = self._queue, deque()
         for waiter in refused:
-            waiter.outcome = InterfaceError("the log was closed")
-            waiter.done.release()
+            waiter.answer(InterfaceError("the log was closed"))
 
-    def _wait(self, waiter: _Waiter) -> int | Exception:
-        try:
-            waiter.wait()
-        except BaseException:
-            with self._mutex:
-                if waiter in self._queue:
-                    self._queue.remove(waiter)
-            raise
-        return waiter.outcome
+    def _goes_alone(self, waiter: _Waiter) -> bool:
+        """Give the thread a turn for its own job if nothing is under way, else queue it."""
+        with self._mutex:
+            if self._closed:
+                raise InterfaceError("the log is closed")
+            if self._under_way:
+                self._queue.append(waiter)
+                self._pass_turn()
+                return False
+            waiter.group = [waiter]
+            self._under_way[waiter] = 1
+            return True
 
-    def _send_alone(self, job: Job) -> int | Exception:
-        try:
-            return self._send([job])[0]
-        finally:
-            with self._mutex:
-                self._groups_under_way -= 1
-                self._jobs_under_way -= 1
-                turn = self._next_turn()
-            self._give(turn)
+    def _leave(self, waiter: _Waiter) -> None:
+        """Take back what the thread queued, or end its turn. May be repeated where it was interrupted."""
+        with self._mutex:
+            if waiter in self._queue:
+                self._queue.remove(waiter)
+            for other in waiter.group:
+                if other is not waiter:
+                    other.answer(OutcomeUnknown("the append was interrupted"))
+            waiter.group = []  # it holds the waiter
+            self._under_way.pop(waiter, None)
+            self._pass_turn()
 
-    def _next_turn(self) -> _Committer | None:
-        """Return the committer whose turn it is, if it is anybody's.
+    def _pass_turn(self) -> None:
+        """Give a turn to a committer, if there is one to give. The caller holds the mutex.
 
-        The caller holds the mutex, and gives the turn when it no longer does.
+        An interrupt leaves nobody counted who was not told.
         """
-        if self._groups_under_way == self._lanes or len(self._queue) < self._least():
-            return None
-        self._groups_under_way += 1
-        return self._idle.pop() if self._idle else _Committer()
-
-    def _give(self, turn: _Committer | None) -> None:
-        if turn is None:
+        if len(self._under_way) >= self._lanes or len(self._queue) < self._least():
             return
-        turn.woken.release()
-        if not turn.started:
-            turn.started = True
-            try:
-                Thread(target=self._run, args=(turn,), name="log committer", daemon=True).start()
-            except RuntimeError:  # no more threads can be had: do its work here
-                self._send_queue(None)
+        if self._idle:
+            committer = self._idle.pop()
+            self._under_way[committer] = 0
+            committer.woken.release()
+            return
+        committer = _Committer()
+        self._under_way[committer] = 0
+        try:
+            Thread(target=self._run, args=(committer,), name="log committer", daemon=True).start()
+        except RuntimeError:  # no more threads can be had: who waits first sends one group, its own job in it
+            del self._under_way[committer]
+            first = self._queue[0]
+            first.group = self._take(first)
+            first.done.release()
+        except BaseException:
+            del self._under_way[committer]
+            raise
 
     def _run(self, committer: _Committer) -> None:
-        """Be a committer until nothing has come for a while."""
-        while self._is_woken(committer):
-            self._send_queue(committer)
+        """Be a committer, whose turn it is, until nothing has come for a while."""
+        while True:
+            while group := self._next_group(committer):
+                with suppress(BaseException):  # they know
+                    self._send_group(group)
+            if not self._is_woken(committer):
+                return
 
     def _is_woken(self, committer: _Committer) -> bool:
         """Wait for a turn; give up where none comes."""
@@ -158,60 +175,61 @@ class GroupCommit:
             with self._mutex:
                 if committer in self._idle:
                     self._idle.remove(committer)
+                if committer not in self._under_way:
                     return False
         return True
 
-    def _send_queue(self, committer: _Committer | None) -> None:
-        """Send groups while it is this thread's turn; afterwards the committer idles."""
-        sent = 0
-        while group := self._next_group(committer, sent):
-            sent = len(group)
-            try:
-                outcomes = self._send([waiter.job for waiter in group])
-                for waiter, outcome in zip(group, outcomes, strict=True):
-                    waiter.outcome = outcome
-            except BaseException as error:  # noqa: BLE001 - whatever it is, nobody may be left waiting
-                unknown = OutcomeUnknown("the append was interrupted")
-                unknown.__cause__ = error
-                for waiter in group:
-                    waiter.outcome = unknown
+    def _send_group(self, group: list[_Waiter]) -> None:
+        """Send a group and answer all of it, whatever happens."""
+        try:
+            outcomes = self._send([waiter.job for waiter in group])
+            for waiter, outcome in list(zip(group, outcomes, strict=True)):
+                waiter.answer(outcome)
+        except BaseException as error:
+            unknown = OutcomeUnknown("the append was interrupted")
+            unknown.__cause__ = error
             for waiter in group:
-                waiter.done.release()
+                waiter.answer(unknown)
+            raise
 
     def _least(self) -> int:
         """Return how many jobs are worth a group of their own now.
 
         Beside another group nearly as many as that one has: fewer had better wait for it than cost a statement more.
         """
-        return max(2, self._jobs_under_way * 3 // 4) if self._jobs_under_way else 1
+        jobs_under_way = sum(self._under_way.values())
+        return max(2, jobs_under_way * 3 // 4) if jobs_under_way else 1
 
-    def _next_group(self, committer: _Committer | None, sent: int) -> list[_Waiter]:
+    def _next_group(self, committer: _Committer) -> list[_Waiter]:
+        """Take the next group of a committer's turn. Ends the turn where there are too few jobs."""
+        with self._mutex:
+            if self._under_way.pop(committer, None) is None:
+                return []  # the turn was taken back before the thread ran
+            if len(self._queue) < self._least():
+                self._idle.append(committer)
+                return []
+            return self._take(committer)
+
+    def _take(self, sender: _Waiter | _Committer) -> list[_Waiter]:
         """Take jobs off the queue, in their order; one that depends on another taken before it stays.
 
-        `sent` is the size of the turn's last group. Ends the turn where there are too few jobs.
+        The caller holds the mutex.
         """
         group: list[_Waiter] = []
         left: deque[_Waiter] = deque()
         written: set[object] = set()
         size = 0
-        with self._mutex:
-            self._jobs_under_way -= sent
-            if len(self._queue) < self._least():
-                self._groups_under_way -= 1
-                if committer is not None:
-                    self._idle.append(committer)
-                return group
-            for waiter in self._queue:
-                job = waiter.job
-                fits = len(group) < self._job_limit and size + job.size <= self._byte_limit
-                if group and not (fits and written.isdisjoint(job.writes) and written.isdisjoint(job.reads)):
-                    left.append(waiter)
-                    continue
-                group.append(waiter)
-                written.update(job.writes)
-                size += job.size
-            self._queue = left
-            self._jobs_under_way += len(group)
+        for waiter in self._queue:
+            job = waiter.job
+            fits = len(group) < self._job_limit and size + job.size <= self._byte_limit
+            if group and not (fits and written.isdisjoint(job.writes) and written.isdisjoint(job.reads)):
+                left.append(waiter)
+                continue
+            group.append(waiter)
+            written.update(job.writes)
+            size += job.size
+        self._under_way[sender] = len(group)
+        self._queue = left
         return group
 
 

@@ -1,9 +1,10 @@
 """Threads that append at the same time are sent together, each gets its own outcome, and nobody is left waiting."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from threading import Event, Lock, Semaphore, Thread
+from threading import Event, Lock, Semaphore, Thread, get_ident
 from threading import enumerate as enumerate_threads
+from time import monotonic, sleep
 
 import pytest
 from eventsourcing.persistence import DataError, InterfaceError, StoredEvent
@@ -75,14 +76,20 @@ class Caller:
         return self._outcome
 
 
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = monotonic() + WAIT
+    while not is_so():
+        assert monotonic() < deadline, "did not come about"
+        sleep(0.001)
+
+
 def queue(commits: GroupCommit, *jobs: Job) -> list[Caller]:
     """Start a caller for each job, in their order, and return once all of them queue."""
-    callers = []
+    callers: list[Caller] = []
+    before = len(commits._queue)
     for wanted in jobs:
-        length = len(commits._queue) + 1
         callers.append(Caller(commits, wanted))
-        while len(commits._queue) < length:
-            Event().wait(0.001)
+        wait_until(lambda: len(commits._queue) >= before + len(callers))
     return callers
 
 
@@ -143,7 +150,7 @@ def test_beside_a_group_another_goes_once_it_is_nearly_as_large() -> None:
     commits = GroupCommit(database.send)
     first = Caller(commits, job("first"))
     assert database.begun.acquire(timeout=WAIT)
-    eight = queue_until_sent(database, commits, [job("a"), job("b")])
+    beside = queue_until_sent(database, commits, [job("a"), job("b")])
     waiting = queue(commits, job("c"), job("d"), job("e"))
     assert len(database.groups) == 2, "two are under way, as many as there may be"
 
@@ -151,7 +158,28 @@ def test_beside_a_group_another_goes_once_it_is_nearly_as_large() -> None:
     assert database.begun.acquire(timeout=WAIT)
     assert [len(group) for group in database.groups] == [1, 2, 3]
     database._finish.release(1000)
-    assert all(isinstance(caller.result(), int) for caller in [first, *eight, *waiting])
+    assert all(isinstance(caller.result(), int) for caller in [first, *beside, *waiting])
+
+
+def test_beside_eight_jobs_five_wait_and_six_go() -> None:
+    database = Database()
+    commits = GroupCommit(database.send)
+    first = Caller(commits, job("first"))
+    assert database.begun.acquire(timeout=WAIT)
+    two = queue_until_sent(database, commits, [job("a"), job("b")])
+    eight = queue(commits, *(job(f"c-{number}") for number in range(8)))
+    database.finish_one()
+    assert database.begun.acquire(timeout=WAIT)
+    database.finish_one()
+    wait_until(lambda: sum(commits._under_way.values()) == 8)
+
+    five = queue(commits, *(job(f"d-{number}") for number in range(5)))
+    assert not database.begun.acquire(timeout=0.05)
+    sixth = Caller(commits, job("e"))
+    assert database.begun.acquire(timeout=WAIT)
+    assert [len(group) for group in database.groups] == [1, 2, 8, 6]
+    database._finish.release(1000)
+    assert all(isinstance(caller.result(), int) for caller in [first, *two, *eight, *five, sixth])
 
 
 def test_too_few_for_a_group_beside_another_wait_for_that_one() -> None:
@@ -255,6 +283,79 @@ def test_a_lone_writer_that_is_interrupted_does_not_keep_the_right_to_send() -> 
     assert commits.submit(job("a")) == 7
 
 
+class InterruptedMutex:
+    """Lets Ctrl-C come as the thread that made it enters or leaves the mutex for the nth time."""
+
+    def __init__(self, commits: GroupCommit, *, enters: int = 0, leaves: int = 0) -> None:
+        self._mutex = commits._mutex
+        self._thread = get_ident()
+        self._enters = enters
+        self._leaves = leaves
+        commits._mutex = self  # type: ignore[assignment]
+
+    def __enter__(self) -> None:
+        if get_ident() == self._thread:
+            self._enters -= 1
+            if self._enters == 0:
+                raise KeyboardInterrupt
+        self._mutex.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self._mutex.release()
+        if get_ident() == self._thread:
+            self._leaves -= 1
+            if self._leaves == 0:
+                raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("when", [{"leaves": 1}, {"enters": 2}, {"leaves": 2}], ids=str)
+def test_an_interrupt_beside_the_sending_does_not_keep_the_turn(when: dict[str, int]) -> None:
+    commits = GroupCommit(lambda jobs: [7] * len(jobs))
+    InterruptedMutex(commits, **when)
+    with pytest.raises(KeyboardInterrupt):
+        commits.submit(job("a"))
+    assert commits._under_way == {}
+    assert Caller(commits, job("a")).result() == 7
+
+
+def test_an_interrupt_between_counting_and_sending_passes_the_turn_on() -> None:
+    class Interrupted(GroupCommit):
+        def _send_group(self, group: list[group_commit._Waiter]) -> None:
+            if group[0].job is lone:
+                waiting.extend(queue(self, job("b")))
+                raise KeyboardInterrupt
+            super()._send_group(group)
+
+    lone = job("a")
+    waiting: list[Caller] = []
+    commits = Interrupted(lambda jobs: [7] * len(jobs))
+    with pytest.raises(KeyboardInterrupt):
+        commits.submit(lone)
+    assert waiting[0].result() == 7
+
+
+def test_an_interrupt_while_a_committer_is_started_takes_its_turn_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(Thread):
+        def start(self) -> None:
+            super().start()
+            if get_ident() == main:
+                raise KeyboardInterrupt
+
+    main = get_ident()
+    database = Database()
+    commits = GroupCommit(database.send)
+    with database.busy(commits):
+        [queued] = queue(commits, job("a"))
+        monkeypatch.setattr(group_commit, "Thread", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            commits.submit(job("b"))
+        assert len(commits._under_way) == 1
+        assert commits._next_group(group_commit._Committer()) == [], "without a turn nothing is taken"
+        assert commits._idle == []
+    assert queued.result() == 2
+    assert len(database.groups) == 2
+
+
 def test_a_queueing_thread_that_is_interrupted_takes_its_job_back(monkeypatch: pytest.MonkeyPatch) -> None:
     class Interrupted(group_commit._Waiter):
         __slots__ = ()
@@ -286,12 +387,13 @@ def test_closing_refuses_who_queues_and_who_comes_and_finishes_what_is_under_way
 
 def test_an_idle_committer_goes_away_and_a_new_one_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_commit, "_IDLE_SECONDS", 0.01)
+    others = set(enumerate_threads())
     database = Database()
     commits = GroupCommit(database.send, lanes=1)
     with database.busy(commits):
         [queued] = queue(commits, job("a"))
     assert queued.result() == 2
-    for committer in [each for each in enumerate_threads() if each.name == "log committer"]:
+    for committer in set(enumerate_threads()) - others:
         committer.join(timeout=WAIT)
     assert commits._idle == []
 
@@ -303,14 +405,115 @@ def test_an_idle_committer_goes_away_and_a_new_one_comes(monkeypatch: pytest.Mon
     assert [first.result(), later.result()] == [3, 4]
 
 
-def test_where_no_thread_can_be_started_the_lone_writer_sends_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    class NoThread(Thread):
-        def start(self) -> None:
-            raise RuntimeError("can't start new thread")
+def test_a_committer_whose_idle_time_ends_as_it_is_given_its_turn_serves() -> None:
+    class Late:
+        """Stands where `woken` does: the idle time ends once, just when the turn has been given."""
+
+        def __init__(self) -> None:
+            self._lock = Lock()
+            self._lock.acquire()
+            self.ended = False
+
+        def acquire(self, timeout: float) -> bool:
+            taken = self._lock.acquire(timeout=timeout)
+            if taken and not self.ended:
+                self.ended = True
+                self._lock.release()
+                return False
+            return taken
+
+        def release(self) -> None:
+            self._lock.release()
+
+    class Started(GroupCommit):
+        def _is_woken(self, committer: group_commit._Committer) -> bool:
+            if not waits.is_set():
+                committer.woken = late  # type: ignore[assignment]
+                waits.set()
+            served.append(super()._is_woken(committer))
+            return served[-1]
+
+    late, waits = Late(), Event()
+    served: list[bool] = []
+    database = Database()
+    commits = Started(database.send, lanes=1)
+    with database.busy(commits):
+        [queued] = queue(commits, job("a"))
+    assert queued.result() == 2
+    assert waits.wait(WAIT)
+
+    database.begun, database._finish = Semaphore(0), Semaphore(0)
+    first = Caller(commits, job("first"))
+    assert database.begun.acquire(timeout=WAIT)
+    [later] = queue(commits, job("b"))
+    database._finish.release(1000)
+    assert [first.result(), later.result()] == [3, 4]
+    assert late.ended
+    assert served == [True]
+
+
+@pytest.mark.parametrize("ending", ["closed", "broken", "interrupted"])
+def test_with_two_groups_under_way_nobody_is_left_waiting(ending: str) -> None:
+    def send(jobs: Sequence[Job]) -> Sequence[int | Exception]:
+        positions = database.send(jobs)
+        if ending == "broken" and len(jobs) == 2:
+            raise MemoryError
+        if ending == "interrupted" and lone in jobs:
+            raise KeyboardInterrupt
+        return positions
+
+    lone = job("first")
+    database = Database()
+    commits = GroupCommit(send)
+    first = Caller(commits, lone)
+    assert database.begun.acquire(timeout=WAIT)
+    beside = queue_until_sent(database, commits, [job("a"), job("b")])
+    [queued] = queue(commits, job("c"))
+    if ending == "closed":
+        commits.close()
+        assert isinstance(queued.result(), InterfaceError)
+    database._finish.release(1000)
+    assert isinstance(first.result(), KeyboardInterrupt if ending == "interrupted" else int)
+    assert all(isinstance(caller.result(), OutcomeUnknown if ending == "broken" else int) for caller in beside)
+    if ending != "closed":
+        assert isinstance(queued.result(), int)
+    wait_until(lambda: not commits._under_way)
+
+
+class NoThread(Thread):
+    def start(self) -> None:
+        raise RuntimeError("can't start new thread")
+
+
+def test_where_no_thread_can_be_started_who_waits_first_sends_one_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    def send(jobs: Sequence[Job]) -> Sequence[int | Exception]:
+        senders.append(get_ident())
+        return database.send(jobs)
+
+    monkeypatch.setattr(group_commit, "Thread", NoThread)
+    senders: list[int] = []
+    database = Database()
+    commits = GroupCommit(send, lanes=1, job_limit=2)
+    with database.busy(commits):
+        callers = queue(commits, *(job(f"s-{number}") for number in range(5)))
+    assert [caller.result() for caller in callers] == [2, 3, 4, 5, 6]
+    assert [len(group) for group in database.groups] == [1, 2, 2, 1]
+    assert len(set(senders)) == 4
+    assert commits._under_way == {}
+
+
+def test_who_sends_for_others_and_is_interrupted_before_leaves_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(GroupCommit):
+        def _send_group(self, group: list[group_commit._Waiter]) -> None:
+            if len(group) == 2:
+                raise KeyboardInterrupt
+            super()._send_group(group)
 
     monkeypatch.setattr(group_commit, "Thread", NoThread)
     database = Database()
-    commits = GroupCommit(database.send, lanes=1)
+    commits = Interrupted(database.send, lanes=1, job_limit=2)
     with database.busy(commits):
-        callers = queue(commits, job("a"), job("b"))
-    assert [caller.result() for caller in callers] == [2, 3]
+        sender, other, next_one = queue(commits, job("a"), job("b"), job("c"))
+    assert isinstance(sender.result(), KeyboardInterrupt)
+    assert isinstance(other.result(), OutcomeUnknown)
+    assert next_one.result() == 2
