@@ -39,7 +39,7 @@ def test_in_a_group_each_job_has_its_own_fate_and_the_good_ones_leave_no_gap(
         with rival.cursor() as cursor:
             cursor.execute("SELECT position FROM log_head FOR UPDATE")
         first = pool.submit(log.append, [event_of("first")])
-        while not commits._groups_under_way:
+        while not commits._under_way:
             Event().wait(0.001)
         appends: list[Future[int]] = []
         for events, guards in jobs:
