@@ -45,6 +45,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     now: datetime | None = None
     imported: str | None = None
 
+    @property
+    def key_scope(self) -> str:
+        """Within what the idempotency key names one request."""
+        return f"{self.caller}:{self.command}"
+
 
 Handler = Callable[[UnitOfWork, Settings, Mapping[str, Any]], Outcome]
 """Turns a command's data into events of one or more streams of the unit of work."""
@@ -118,7 +123,7 @@ class Dispatcher:
             if request.idempotency_key is None or not outcome.keep:
                 return None
             return IdempotencyRecord(
-                scope=f"{request.caller}:{request.command}",
+                scope=request.key_scope,
                 key=request.idempotency_key,
                 fingerprint=request.fingerprint,
                 answer=text,
@@ -132,7 +137,7 @@ class Dispatcher:
         """Return the answer kept for the request's key. Raises `IdempotencyKeyReused`."""
         if request.idempotency_key is None:
             return None
-        kept = self._application.event_log.find_answer(f"{request.caller}:{request.command}", request.idempotency_key)
+        kept = self._application.event_log.find_answer(request.key_scope, request.idempotency_key)
         if kept is None:
             return None
         if kept.fingerprint != request.fingerprint:
