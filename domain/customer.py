@@ -20,6 +20,16 @@ class CustomerRegistered(Event, frozen=True, kw_only=True):
     account_manager: str | None = None
 
 
+class CustomerUpdated(Event, frozen=True, kw_only=True):
+    """What the desk knows of a customer changed; all of it is as it is now."""
+
+    customer_id: str
+    name: Personal
+    contacts: tuple[Person, ...] = ()
+    products: tuple[Product, ...] = ()
+    account_manager: str | None = None
+
+
 class RegisterCustomer(Value, frozen=True, kw_only=True):
     """Make a customer known to the desk."""
 

@@ -44,6 +44,17 @@ class Traits(Value, frozen=True, kw_only=True):
     emergency: bool = False
 
 
+class Reminders(Value, frozen=True, kw_only=True):
+    """When a customer for whom a case waits is asked again (R16): seconds of the desk's business time.
+
+    First after `after_seconds` of waiting, then every `every_seconds`, at most `most` times (0: never).
+    """
+
+    after_seconds: int = 2 * 9 * 3600
+    every_seconds: int = 2 * 9 * 3600
+    most: int = 3
+
+
 class SlaPolicyPublished(Event, frozen=True, kw_only=True):
     """A version of the SLA policy was published; the first target that fits a ticket counts (T5)."""
 
@@ -51,6 +62,7 @@ class SlaPolicyPublished(Event, frozen=True, kw_only=True):
     version: int
     targets: tuple[Target, ...]
     effective_from: datetime
+    reminders: Reminders = Reminders()
 
 
 class PublishSlaPolicy(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -5,36 +5,18 @@ from typing import Any
 
 import msgspec
 
+from domain.article import ArticlePublished, ArticleRetired, ArticleRevised
+from domain.budget import BudgetSet, BudgetThresholdReached
 from domain.calendar import CalendarPublished
-from domain.customer import CustomerRegistered
+from domain.customer import CustomerRegistered, CustomerUpdated
 from domain.desk import DeskCreated
 from domain.event import Event
+from domain.incident import IncidentDeclared, IncidentResolved, IncidentUpdatePosted, TicketLinked
 from domain.plan import PlanPublished
 from domain.sla_policy import SlaPolicyPublished
-from domain.subscription.events import (
-    HourPackPurchased,
-    MonthStarted,
-    SubscriptionStarted,
-    WorkRated,
-    WorkRerated,
-)
-from domain.ticket.events import (
-    CustomerReplied,
-    EmergencyDeclined,
-    EmergencyRequested,
-    NoteAdded,
-    ServiceLevelBreached,
-    ServiceLevelsChanged,
-    StaffReplied,
-    TicketAssigned,
-    TicketClosed,
-    TicketOpened,
-    TicketReopened,
-    TicketResolved,
-    TicketResumed,
-    WaitingStarted,
-    WorkLogged,
-)
+from domain.subscription import events as subscription
+from domain.ticket import events as ticket
+from domain.ticket import split_merge_events as split_merge
 
 EVENT_TYPES: dict[str, type[Event]] = {
     "DeskCreated.v1": DeskCreated,
@@ -42,33 +24,76 @@ EVENT_TYPES: dict[str, type[Event]] = {
     "SlaPolicyPublished.v1": SlaPolicyPublished,
     "PlanPublished.v1": PlanPublished,
     "CustomerRegistered.v1": CustomerRegistered,
-    "SubscriptionStarted.v1": SubscriptionStarted,
-    "MonthStarted.v1": MonthStarted,
-    "HourPackPurchased.v1": HourPackPurchased,
-    "WorkRated.v1": WorkRated,
-    "WorkRerated.v1": WorkRerated,
-    "TicketOpened.v1": TicketOpened,
-    "EmergencyRequested.v1": EmergencyRequested,
-    "EmergencyDeclined.v1": EmergencyDeclined,
-    "TicketAssigned.v1": TicketAssigned,
-    "StaffReplied.v1": StaffReplied,
-    "CustomerReplied.v1": CustomerReplied,
-    "NoteAdded.v1": NoteAdded,
-    "WaitingStarted.v1": WaitingStarted,
-    "TicketResumed.v1": TicketResumed,
-    "WorkLogged.v1": WorkLogged,
-    "TicketResolved.v1": TicketResolved,
-    "TicketReopened.v1": TicketReopened,
-    "TicketClosed.v1": TicketClosed,
-    "ServiceLevelsChanged.v1": ServiceLevelsChanged,
-    "ServiceLevelBreached.v1": ServiceLevelBreached,
+    "CustomerUpdated.v1": CustomerUpdated,
+    "SubscriptionStarted.v1": subscription.SubscriptionStarted,
+    "PlanChanged.v1": subscription.PlanChanged,
+    "SubscriptionCancelled.v1": subscription.SubscriptionCancelled,
+    "MonthStarted.v1": subscription.MonthStarted,
+    "GrantExpired.v1": subscription.GrantExpired,
+    "AllowanceExhausted.v1": subscription.AllowanceExhausted,
+    "HourPackPurchased.v1": subscription.HourPackPurchased,
+    "WorkRated.v1": subscription.WorkRated,
+    "WorkRerated.v1": subscription.WorkRerated,
+    "WorkRevised.v1": subscription.WorkRevised,
+    "PeriodClosed.v1": subscription.PeriodClosed,
+    "PendingWorkCarriedOver.v1": subscription.PendingWorkCarriedOver,
+    "BudgetSet.v1": BudgetSet,
+    "BudgetThresholdReached.v1": BudgetThresholdReached,
+    "TicketOpened.v1": ticket.TicketOpened,
+    "EmergencyRequested.v1": ticket.EmergencyRequested,
+    "EmergencyAccepted.v1": ticket.EmergencyAccepted,
+    "EmergencyDeclined.v1": ticket.EmergencyDeclined,
+    "EmergencyDeclined.v2": ticket.EmergencyDeclined,
+    "CauseRuled.v1": ticket.CauseRuled,
+    "ScopeDecided.v1": ticket.ScopeDecided,
+    "TicketAssigned.v1": ticket.TicketAssigned,
+    "TicketEscalated.v1": ticket.TicketEscalated,
+    "UrgencyChanged.v1": ticket.UrgencyChanged,
+    "ComplexityChanged.v1": ticket.ComplexityChanged,
+    "CategoryChanged.v1": ticket.CategoryChanged,
+    "StaffReplied.v1": ticket.StaffReplied,
+    "CustomerReplied.v1": ticket.CustomerReplied,
+    "NoteAdded.v1": ticket.NoteAdded,
+    "CallScheduled.v1": ticket.CallScheduled,
+    "CallLogged.v1": ticket.CallLogged,
+    "EnhancementPlanned.v1": ticket.EnhancementPlanned,
+    "AlternativeProposed.v1": ticket.AlternativeProposed,
+    "TicketLinkedToIncident.v1": ticket.TicketLinkedToIncident,
+    "IncidentResolutionAnnounced.v1": ticket.IncidentResolutionAnnounced,
+    "WaitingStarted.v1": ticket.WaitingStarted,
+    "CustomerReminded.v1": ticket.CustomerReminded,
+    "TicketResumed.v1": ticket.TicketResumed,
+    "WorkLogged.v1": ticket.WorkLogged,
+    "WorkCorrected.v1": ticket.WorkCorrected,
+    "WorkVoided.v1": ticket.WorkVoided,
+    "TicketResolved.v1": ticket.TicketResolved,
+    "TicketReopened.v1": ticket.TicketReopened,
+    "TicketClosed.v1": ticket.TicketClosed,
+    "ServiceLevelsChanged.v1": ticket.ServiceLevelsChanged,
+    "ServiceLevelBreached.v1": ticket.ServiceLevelBreached,
+    "TicketSplit.v1": split_merge.TicketSplit,
+    "TicketSplitOff.v1": split_merge.TicketSplitOff,
+    "TicketMerged.v1": split_merge.TicketMerged,
+    "TicketAbsorbed.v1": split_merge.TicketAbsorbed,
+    "IncidentDeclared.v1": IncidentDeclared,
+    "IncidentUpdatePosted.v1": IncidentUpdatePosted,
+    "TicketLinked.v1": TicketLinked,
+    "IncidentResolved.v1": IncidentResolved,
+    "ArticlePublished.v1": ArticlePublished,
+    "ArticleRevised.v1": ArticleRevised,
+    "ArticleRetired.v1": ArticleRetired,
 }
 """Every tag ever stored with the type that it decodes to now. A tag's meaning never changes: a breaking change of an
 event is a new tag, the old one stays here with an upcaster in `UPCASTERS`."""
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
-UPCASTERS: dict[str, Upcaster] = {}
+def _declined_with_personal_reason(fields: dict[str, Any]) -> dict[str, Any]:
+    """Staff give reasons in their own words since v2."""
+    return {**fields, "reason": {"text": fields["reason"]}}
+
+
+UPCASTERS: dict[str, Upcaster] = {"EmergencyDeclined.v1": _declined_with_personal_reason}
 """Old tag -> function that turns its stored fields into those of the type that the tag decodes to now."""
 
 _TAG_OF = {event_type: tag for tag, event_type in EVENT_TYPES.items() if tag not in UPCASTERS}

@@ -44,7 +44,7 @@ def _(event: EmergencyRequested) -> str:
 
 @sentence.register
 def _(event: EmergencyDeclined) -> str:
-    return event.reason
+    return _short(event.reason)
 
 
 @sentence.register

@@ -4,10 +4,13 @@ from datetime import date, datetime
 from typing import Literal
 
 from domain.event import Event, Value
+from domain.personal import Personal
 from domain.plan import Terms
 
 DrawSource = Literal["rollover", "allowance", "pack", "on_demand", "emergency", "hold", "waived"]
 WorkClass = Literal["included", "billable", "pending", "emergency", "waived"]
+Purpose = Literal["maintenance", "enhancement"]
+"""What a customer's budget counts work as (R23), by the category of its case."""
 
 
 class Draw(Value, frozen=True, kw_only=True):
@@ -37,8 +40,44 @@ class Recognition(Value, frozen=True, kw_only=True):
     amount_cents: int
 
 
+class Credit(Value, frozen=True, kw_only=True):
+    """Seconds of a frozen draw that a later fact takes back (B8).
+
+    `source`, `pack_id` and `month` (the granting one) are those of the draw, `posted_month` is the month that the draw
+    is posted in. `restored` says that the seconds went back to their pack; else `amount_cents` is owed to the customer,
+    which is 0 for seconds of an allowance or a rollover (they are not restored).
+    """
+
+    source: DrawSource
+    posted_month: str
+    seconds: int
+    amount_cents: int = 0
+    rate_cents_per_hour: int = 0
+    multiplier: int = 1
+    pack_id: str | None = None
+    month: str | None = None
+    restored: bool = False
+
+
+class Expiry(Value, frozen=True, kw_only=True):
+    """Seconds of a grant that expired unused, or fewer of them (negative) as a late fact drew on it (B6, B10).
+
+    `grant` is the month of an allowance or a rollover, or a pack's id; `month` is the one it is posted in, that of the
+    expiry. `amount_cents` is what a pack's breakage earns: its price less all income recognised from it.
+    """
+
+    source: Literal["rollover", "allowance", "pack"]
+    grant: str
+    month: str
+    seconds: int
+    amount_cents: int = 0
+
+
 class SubscriptionStarted(Event, frozen=True, kw_only=True):
-    """A customer subscribed to a plan, whose terms are kept until the plan is changed (B2)."""
+    """A customer subscribed to a plan, whose terms are kept until the plan is changed (B2).
+
+    After a cancellation it can happen again in the same stream: the packs and the open months go on.
+    """
 
     subscription_id: str
     customer_id: str
@@ -54,7 +93,9 @@ class MonthStarted(Event, frozen=True, kw_only=True):
     """A month of the subscription began: its fee is owed and its allowance granted (B2, B6).
 
     `starts_at` is the local midnight that begins the month, or the subscription's start in its first month. What
-    is left of the allowance at `ends_at`, at most `rollover_cap_seconds`, serves the next month.
+    is left of the allowance at `ends_at`, at most `rollover_cap_seconds`, serves the next month. `terms` are there
+    where a change of plan takes effect, with `plan` and `plan_version`. After a cancelled subscription's last month
+    there is neither fee nor allowance.
     """
 
     subscription_id: str
@@ -65,6 +106,54 @@ class MonthStarted(Event, frozen=True, kw_only=True):
     fee_cents: int
     allowance_seconds: int
     rollover_cap_seconds: int = 0
+    plan: str | None = None
+    plan_version: int | None = None
+    terms: Terms | None = None
+
+
+class PlanChanged(Event, frozen=True, kw_only=True):
+    """The customer will be on other terms from the first day of a month that has not begun (B2).
+
+    For the same month the last change holds; a change for a month after a cancellation's last never takes effect.
+    """
+
+    subscription_id: str
+    customer_id: str
+    month: str
+    effective_on: date
+    plan: str
+    plan_version: int
+    terms: Terms
+
+
+class SubscriptionCancelled(Event, frozen=True, kw_only=True):
+    """The subscription ends with a month; packs go on, other work is then on demand (B2, B6)."""
+
+    subscription_id: str
+    customer_id: str
+    last_month: str
+    ends_at: datetime
+    reason: Personal
+
+
+class GrantExpired(Event, frozen=True, kw_only=True):
+    """What was left of an allowance, a rollover or a pack can no longer be drawn (B6, B10).
+
+    Facts that arrive later and draw on it after all say the difference in their own `expired`.
+    """
+
+    subscription_id: str
+    customer_id: str
+    expired_at: datetime
+    expired: Expiry
+
+
+class AllowanceExhausted(Event, frozen=True, kw_only=True):
+    """Nothing was left of a month's allowance and rollover; the customer may want to buy hours (R21). Once a month."""
+
+    subscription_id: str
+    customer_id: str
+    month: str
 
 
 class HourPackPurchased(Event, frozen=True, kw_only=True):
@@ -102,6 +191,8 @@ class WorkRated(Event, frozen=True, kw_only=True):
     rating_at: datetime
     draws: tuple[Draw, ...]
     recognised: tuple[Recognition, ...] = ()
+    expired: tuple[Expiry, ...] = ()
+    purpose: Purpose = "maintenance"
 
 
 class WorkRerated(Event, frozen=True, kw_only=True):
@@ -122,6 +213,71 @@ class WorkRerated(Event, frozen=True, kw_only=True):
     draws: tuple[Draw, ...]
     recognised: tuple[Recognition, ...] = ()
     caused_by: str
+    expired: tuple[Expiry, ...] = ()
 
 
-SubscriptionEvent = SubscriptionStarted | MonthStarted | HourPackPurchased | WorkRated | WorkRerated
+class WorkRevised(Event, frozen=True, kw_only=True):
+    """The facts of an entry changed: corrected, void, of another class, or on another case (B1, B4, B8).
+
+    All of it is as it stands now. `month` is the one that its open draws and credits are posted in; `before` and
+    `credits_before` are those that stood there until now. Draws and credits of closed months stand beside them for ever.
+    """
+
+    subscription_id: str
+    customer_id: str
+    month: str
+    entry_id: str
+    ticket_id: str
+    case_number: str
+    agent: str
+    started_at: datetime
+    duration_seconds: int
+    voided: bool = False
+    work_class: WorkClass
+    purpose: Purpose = "maintenance"
+    billed_seconds: int
+    rating_at: datetime
+    before: tuple[Draw, ...]
+    draws: tuple[Draw, ...]
+    credits_before: tuple[Credit, ...] = ()
+    credits: tuple[Credit, ...] = ()
+    recognised: tuple[Recognition, ...] = ()
+    expired: tuple[Expiry, ...] = ()
+
+
+class PeriodClosed(Event, frozen=True, kw_only=True):
+    """A month was closed: its draws and credits stand for ever, what is said later is settled in the next (B8)."""
+
+    subscription_id: str
+    customer_id: str
+    month: str
+    ended_at: datetime
+
+
+class PendingWorkCarriedOver(Event, frozen=True, kw_only=True):
+    """Work that waits for a ruling moved from a month that was closed to the next open one, with its hold (B8)."""
+
+    subscription_id: str
+    customer_id: str
+    entry_id: str
+    from_month: str
+    month: str
+    started_at: datetime
+    rating_at: datetime
+    draws: tuple[Draw, ...]
+
+
+SubscriptionEvent = (
+    SubscriptionStarted
+    | PlanChanged
+    | SubscriptionCancelled
+    | MonthStarted
+    | GrantExpired
+    | AllowanceExhausted
+    | HourPackPurchased
+    | WorkRated
+    | WorkRerated
+    | WorkRevised
+    | PeriodClosed
+    | PendingWorkCarriedOver
+)

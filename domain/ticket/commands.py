@@ -7,7 +7,16 @@ import msgspec
 
 from domain.clocks.levels import ServiceLevels
 from domain.personal import Person, Personal
-from domain.ticket.events import Category, Complexity, EmergencyKind, ErrorReport, Symptom, Urgency
+from domain.ticket.events import (
+    Category,
+    CauseScope,
+    Complexity,
+    EmergencyKind,
+    ErrorReport,
+    ScopeDecision,
+    Symptom,
+    Urgency,
+)
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -48,6 +57,100 @@ class AssignTicket(Command, frozen=True, kw_only=True):
     """Put an agent in charge."""
 
     agent: str
+
+
+class EscalateTicket(Command, frozen=True, kw_only=True):
+    """Pass the case to a team of senior resources (R17)."""
+
+    team: str
+    reason: Personal
+
+
+class SetUrgency(Command, frozen=True, kw_only=True):
+    """Say how urgent the case is (R8)."""
+
+    urgency: Urgency
+
+
+class SetComplexity(Command, frozen=True, kw_only=True):
+    """Say how complex the case is (R19)."""
+
+    complexity: Complexity
+
+
+class SetCategory(Command, frozen=True, kw_only=True):
+    """Say what the case is about (R2)."""
+
+    category: Category
+
+
+class RequestEmergency(Command, frozen=True, kw_only=True):
+    """Ask for emergency support on a case that turns out to need it (R10-R13)."""
+
+    kind: EmergencyKind
+    symptom: Symptom
+
+
+class DecideEmergency(Command, frozen=True, kw_only=True):
+    """Grant emergency support or decline it; may be revised until the cause is ruled (R11)."""
+
+    accepted: bool
+    reason: Personal
+
+
+class RuleCause(Command, frozen=True, kw_only=True):
+    """Say whether the emergency's cause was inside the service agreement (R14, R25)."""
+
+    scope: CauseScope
+    reason: Personal
+
+
+class DecideScope(Command, frozen=True, kw_only=True):
+    """Say how work on the case is billed (R22)."""
+
+    scope: ScopeDecision
+    reason: Personal
+
+
+class ScheduleCall(Command, frozen=True, kw_only=True):
+    """Arrange a phone call (R7)."""
+
+    at: datetime
+    with_whom: Personal
+    note: Personal | None = None
+
+
+class LogCall(Command, frozen=True, kw_only=True):
+    """Record a phone call that took place (R7, T7)."""
+
+    at: datetime
+    with_whom: Personal
+    note: Personal | None = None
+
+
+class PlanEnhancement(Command, frozen=True, kw_only=True):
+    """Put the enhancement on the roadmap (R20)."""
+
+    target_period: str
+
+
+class ProposeAlternative(Command, frozen=True, kw_only=True):
+    """Offer another way (R20)."""
+
+    text: Personal
+
+
+class LinkIncident(Command, frozen=True, kw_only=True):
+    """Say that an incident caused the case (R15)."""
+
+    incident_id: str
+
+
+class AnnounceIncidentResolution(Command, frozen=True, kw_only=True):
+    """Tell the customer that the incident behind the case is over, once (R15); a policy asks for it."""
+
+    incident_id: str
+    text: Personal
 
 
 class AddReply(Command, frozen=True, kw_only=True):
@@ -96,6 +199,21 @@ class LogWork(Command, frozen=True, kw_only=True):
     note: Personal | None = None
 
 
+class CorrectWork(Command, frozen=True, kw_only=True):
+    """Say how long an entry really took (B1)."""
+
+    entry_id: str
+    duration_seconds: int
+    reason: Personal
+
+
+class VoidWork(Command, frozen=True, kw_only=True):
+    """Say that an entry should not have been logged (B1)."""
+
+    entry_id: str
+    reason: Personal
+
+
 class ResolveTicket(Command, frozen=True, kw_only=True):
     """Say that the request is dealt with."""
 
@@ -116,11 +234,27 @@ class CloseTicket(Command, frozen=True, kw_only=True):
 
 
 class RecordDue(Command, frozen=True, kw_only=True):
-    """Record what fell due before `now`, for the timekeeper (T7)."""
+    """Record what fell due before `now`, for the timekeeper: breaches (T7), reminders (R16)."""
 
 
 CaseCommand = (
     AssignTicket
+    | EscalateTicket
+    | SetUrgency
+    | SetComplexity
+    | SetCategory
+    | RequestEmergency
+    | DecideEmergency
+    | RuleCause
+    | DecideScope
+    | ScheduleCall
+    | LogCall
+    | PlanEnhancement
+    | ProposeAlternative
+    | LinkIncident
+    | AnnounceIncidentResolution
+    | CorrectWork
+    | VoidWork
     | AddReply
     | AddNote
     | WaitForCustomer

@@ -27,6 +27,8 @@ Complexity = Literal["basic", "complex"]
 EmergencyKind = Literal["after_hours", "business_hours"]
 Symptom = Literal["website_down", "listings_down", "search_down", "booking_down", "other"]
 AwaitedParty = Literal["customer", "partner"]
+CauseScope = Literal["in_scope", "out_of_scope"]
+ScopeDecision = Literal["included", "billable", "waived"]
 
 
 class Segment(Value, frozen=True, kw_only=True):
@@ -105,10 +107,119 @@ class EmergencyRequested(TicketEvent, frozen=True, kw_only=True):
     symptom: Symptom
 
 
-class EmergencyDeclined(TicketEvent, frozen=True, kw_only=True):
-    """The request is no emergency by the support policy, and why (R10)."""
+class EmergencyAccepted(WithDeadlines, frozen=True, kw_only=True):
+    """Staff granted emergency support: its targets count from now on, its work is pending a ruling (R11, B4, T3)."""
 
-    reason: str
+    reason: Personal
+    segments: tuple[Segment, ...] = ()
+
+
+class EmergencyDeclined(WithDeadlines, frozen=True, kw_only=True):
+    """The request is no emergency, by the support policy or by staff, and why (R10, R11).
+
+    It may take an acceptance back: then the clocks count by the case's other targets again.
+    """
+
+    reason: Personal
+    segments: tuple[Segment, ...] = ()
+
+
+class CauseRuled(TicketEvent, frozen=True, kw_only=True):
+    """Staff found the emergency's cause inside or outside the service agreement; a later ruling holds (R14, R25)."""
+
+    scope: CauseScope
+    reason: Personal
+
+
+class ScopeDecided(TicketEvent, frozen=True, kw_only=True):
+    """Staff decided how work on the case is billed, whatever its category says; a later decision holds (R22, B4)."""
+
+    scope: ScopeDecision
+    reason: Personal
+
+
+class UrgencyChanged(WithDeadlines, frozen=True, kw_only=True):
+    """The case is more or less urgent than it was said to be (R8, T6)."""
+
+    urgency: Urgency
+    segments: tuple[Segment, ...] = ()
+
+
+class ComplexityChanged(WithDeadlines, frozen=True, kw_only=True):
+    """The case is simpler or more complex than it was said to be (R19, T6)."""
+
+    complexity: Complexity
+    segments: tuple[Segment, ...] = ()
+
+
+class CategoryChanged(WithDeadlines, frozen=True, kw_only=True):
+    """The case is about something else than it was said to be: other targets, and another class of work (B4, T6)."""
+
+    category: Category
+    segments: tuple[Segment, ...] = ()
+
+
+class TicketEscalated(TicketEvent, frozen=True, kw_only=True):
+    """The case needs a team of senior resources, engineering or production (R17)."""
+
+    team: str
+    reason: Personal
+
+
+class CallScheduled(TicketEvent, frozen=True, kw_only=True):
+    """A phone call was arranged (R7)."""
+
+    at: datetime
+    with_whom: Personal
+    note: Personal | None = None
+
+
+class CallLogged(WithDeadlines, frozen=True, kw_only=True):
+    """A phone call took place at `at`; it answers what the customer had written until then (R7, T3, T7).
+
+    What the customer wrote after it begins `next_response` anew, in `segments`.
+    """
+
+    at: datetime
+    with_whom: Personal
+    note: Personal | None = None
+    segments: tuple[Segment, ...] = ()
+
+
+class EnhancementPlanned(TicketEvent, frozen=True, kw_only=True):
+    """The enhancement stands on the roadmap for some period, as staff put it (R20)."""
+
+    target_period: str
+
+
+class AlternativeProposed(TicketEvent, frozen=True, kw_only=True):
+    """Staff offered another way to what the customer wants (R20)."""
+
+    text: Personal
+
+
+class TicketLinkedToIncident(TicketEvent, frozen=True, kw_only=True):
+    """The case is one of those that a widespread incident caused (R15)."""
+
+    incident_id: str
+
+
+class IncidentResolutionAnnounced(TicketEvent, frozen=True, kw_only=True):
+    """The customer is told that the incident behind the case is over; no clock counts it as a reply (R15)."""
+
+    incident_id: str
+    text: Personal
+
+
+class CustomerReminded(TicketEvent, frozen=True, kw_only=True):
+    """The customer, for whom the case waits, was asked again (R16): the `number`-th time, due at `due_at`.
+
+    `remind_at` is when the next reminder is due; left out after the last.
+    """
+
+    number: int
+    due_at: datetime
+    remind_at: datetime | None = None
 
 
 class TicketAssigned(TicketEvent, frozen=True, kw_only=True):
@@ -141,11 +252,15 @@ class NoteAdded(TicketEvent, frozen=True, kw_only=True):
 
 
 class WaitingStarted(WithDeadlines, frozen=True, kw_only=True):
-    """The case cannot go on before the customer or a partner has answered; `resolution` pauses (R16, R17, T4)."""
+    """The case cannot go on before the customer or a partner has answered; `resolution` pauses (R16, R17, T4).
+
+    `remind_at` is when the customer's next reminder is due, where the case waits for it.
+    """
 
     waiting_for: AwaitedParty
     reason: Personal
     partner: str | None = None
+    remind_at: datetime | None = None
 
 
 class TicketResumed(WithDeadlines, frozen=True, kw_only=True):
@@ -163,6 +278,23 @@ class WorkLogged(TicketEvent, frozen=True, kw_only=True):
     duration_seconds: int
     activity: str
     note: Personal | None = None
+
+
+class WorkCorrected(TicketEvent, frozen=True, kw_only=True):
+    """An entry took longer or shorter than was logged; the former time stands in the log (B1)."""
+
+    entry_id: str
+    duration_seconds: int
+    former_duration_seconds: int
+    reason: Personal
+
+
+class WorkVoided(TicketEvent, frozen=True, kw_only=True):
+    """An entry should not have been logged: nothing is billed for it, for ever (B1, B3)."""
+
+    entry_id: str
+    former_duration_seconds: int
+    reason: Personal
 
 
 class TicketResolved(WithDeadlines, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from domain.business_time import BeyondCalendar, BusinessTime
 from domain.clocks import record
 from domain.clocks.levels import ServiceLevels
+from domain.personal import Personal
 from domain.sla_policy import Traits
 from domain.ticket.commands import OpenTicket
 from domain.ticket.events import (
@@ -22,7 +23,7 @@ from domain.ticket.state import Ticket
 NEVER_ELIGIBLE = ("boost", "hub")
 """Products that emergency support never covers (R10)."""
 
-NOT_ELIGIBLE = "Emergency support is never for Boost or Hub."
+NOT_ELIGIBLE = Personal("Emergency support is never for Boost or Hub.")
 """Why an emergency is declined at once (R10)."""
 
 

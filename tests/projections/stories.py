@@ -94,7 +94,7 @@ def case_story(number: int, rng: random.Random) -> Iterator[Event]:  # noqa: PLR
     if rng.random() < 0.1:
         yield EmergencyRequested(occurred_at=at, kind="business_hours", symptom="website_down", **ticket)
         if rng.random() < 0.5:
-            yield EmergencyDeclined(occurred_at=at, reason="boost", **ticket)
+            yield EmergencyDeclined(occurred_at=at, reason=Personal("boost"), **ticket)
     waiting, ended, reopenings = False, False, 0
     for _ in range(rng.randint(0, 12)):
         at += timedelta(minutes=rng.randint(1, 90))

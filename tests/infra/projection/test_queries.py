@@ -58,7 +58,7 @@ def case(number: int, *, minute: int = 0, **fields: Any) -> Placed:
 def emergency(number: int, *, declined: bool = False) -> list[Placed]:
     ids: dict[str, Any] = {"ticket_id": f"t{number}", "customer_id": "c1", "occurred_at": START}
     asked = EmergencyRequested(kind="business_hours", symptom="website_down", **ids)
-    answer = [EmergencyDeclined(reason="boost", **ids)] if declined else []
+    answer = [EmergencyDeclined(reason=Personal("boost"), **ids)] if declined else []
     return [(f"ticket-t{number}", event) for event in (asked, *answer)]
 
 
