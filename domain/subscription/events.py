@@ -221,6 +221,7 @@ class WorkRevised(Event, frozen=True, kw_only=True):
 
     All of it is as it stands now. `month` is the one that its open draws and credits are posted in; `before` and
     `credits_before` are those that stood there until now. Draws and credits of closed months stand beside them for ever.
+    `worked_before_seconds` counted as worked until now: the former duration, 0 of an entry that was void already.
     """
 
     subscription_id: str
@@ -232,6 +233,7 @@ class WorkRevised(Event, frozen=True, kw_only=True):
     agent: str
     started_at: datetime
     duration_seconds: int
+    worked_before_seconds: int
     voided: bool = False
     work_class: WorkClass
     purpose: Purpose = "maintenance"
