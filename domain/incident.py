@@ -1,4 +1,4 @@
-"""Widespread issues: declared, told of while they last, linked with the cases they caused, resolved (SUPPORT_POLICY R15)."""
+"""Widespread issues: declared, told of while they last, linked with their cases, resolved (SUPPORT_POLICY R15)."""
 
 from domain.event import Event
 from domain.personal import Personal

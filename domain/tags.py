@@ -88,6 +88,7 @@ event is a new tag, the old one stays here with an upcaster in `UPCASTERS`."""
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
+
 def _declined_with_personal_reason(fields: dict[str, Any]) -> dict[str, Any]:
     """Staff give reasons in their own words since v2."""
     return {**fields, "reason": {"text": fields["reason"]}}

@@ -220,7 +220,7 @@ class WorkRevised(Event, frozen=True, kw_only=True):
     """The facts of an entry changed: corrected, void, of another class, or on another case (B1, B4, B8).
 
     All of it is as it stands now. `month` is the one that its open draws and credits are posted in; `before` and
-    `credits_before` are those that stood there until now. Draws and credits of closed months stand beside them for ever.
+    `credits_before` are those that stood there until now. Those of closed months stand beside them for ever.
     `worked_before_seconds` counted as worked until now: the former duration, 0 of an entry that was void already.
     """
 

@@ -118,8 +118,8 @@ class TicketMerged(WithDeadlines, frozen=True, kw_only=True):
 class TicketAbsorbed(WithDeadlines, frozen=True, kw_only=True):
     """Another case about the same was merged into this one: its replies, notes and work stand here now (R3, T9).
 
-    `segments`, where there are any, are all those of `next_response`: they begin its instance, or take the place of the
-    ones that the running instance had. `unanswered` is when the customer wrote what staff have answered on neither case.
+    `segments`, where there are any, are all those of `next_response`: they begin its instance, or take the place of
+    those that the running instance had. `unanswered` is when the customer wrote what neither case has answered.
     """
 
     from_ticket_id: str
