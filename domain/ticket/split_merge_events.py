@@ -43,7 +43,7 @@ class InheritedBreach(Value, frozen=True, kw_only=True):
 class InheritedClock(Value, frozen=True, kw_only=True):
     """A clock's latest instance as the source had it; `positions` are those of the events that began its segments.
 
-    A first response that was given is there with `ended_at`; any other has not ended.
+    A first response that was given is there with `ended_at` and the `due_at` it is judged by; any other has not ended.
     """
 
     clock: ClockName
@@ -51,6 +51,7 @@ class InheritedClock(Value, frozen=True, kw_only=True):
     segments: tuple[Segment, ...]
     positions: tuple[int, ...]
     breaches: tuple[InheritedBreach, ...] = ()
+    due_at: datetime | None = None
     ended_at: datetime | None = None
 
 
@@ -92,7 +93,8 @@ class TicketSplitOff(WithDeadlines, frozen=True, kw_only=True):
     """This case was taken out of another: what it has of that one (R3, T9).
 
     `clocks`, `pauses` and `unanswered` (when the customer wrote what staff have not answered) take the place of the
-    clocks that `TicketOpened` began; `segments` are those that the split starts.
+    clocks that `TicketOpened` began; `segments` are those that the split starts. A position of 0 among them is that of
+    an event of the source recorded together with this one, which then stands for it.
     """
 
     from_ticket_id: str
