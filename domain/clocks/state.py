@@ -24,6 +24,13 @@ from domain.ticket.events import (
     TicketResumed,
     WaitingStarted,
 )
+from domain.ticket.split_merge_events import (
+    InheritedClock,
+    InheritedPause,
+    TicketAbsorbed,
+    TicketMerged,
+    TicketSplitOff,
+)
 
 PauseReason = Literal["customer", "partner", "resolved"]
 EndKind = Literal["fulfilled", "cancelled"]
@@ -88,7 +95,8 @@ class Instance(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 class Clocks(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The latest instance of each clock of a case, and the pauses of `resolution`.
 
-    `final` says that the case is closed, so that the verdict on `resolution` is given (T7).
+    `final` says that the case is closed, so that the verdict on `resolution` is given (T7). `unanswered` is when the
+    customer wrote what staff have not answered, beside the request itself; in order, to the whole second.
     """
 
     first_response: Instance
@@ -97,6 +105,7 @@ class Clocks(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     periodic_update: Instance | None = None
     pauses: tuple[Pause, ...] = ()
     final: bool = False
+    unanswered: tuple[datetime, ...] = ()
 
     @property
     def latest(self) -> tuple[Instance, ...]:
@@ -148,7 +157,8 @@ def _staff_replied(clocks: Clocks, event: StaffReplied, _position: int) -> Clock
 
 
 def _customer_replied(clocks: Clocks, event: CustomerReplied, position: int) -> Clocks:
-    return _dues(_segmented(clocks, event, position, event.occurred_at), event.deadlines)
+    waiting = replace(clocks, unanswered=(*clocks.unanswered, whole_second(event.occurred_at)))
+    return _dues(_segmented(waiting, event, position, event.occurred_at), event.deadlines)
 
 
 def _waiting_started(clocks: Clocks, event: WaitingStarted, position: int) -> Clocks:
@@ -193,6 +203,63 @@ def _breached(clocks: Clocks, event: ServiceLevelBreached, position: int) -> Clo
     return clocks
 
 
+def _split_off(clocks: Clocks, event: TicketSplitOff, position: int) -> Clocks:
+    """What the case has of the one it was taken out of, in the place of what its opening began (T9)."""
+    inherited = {each.clock: _inherited(each, position) for each in event.clocks}
+    taken_over = Clocks(
+        first_response=inherited.get("first_response", clocks.first_response),
+        resolution=inherited.get("resolution", clocks.resolution),
+        next_response=inherited.get("next_response"),
+        pauses=tuple(_inherited_pause(each, position) for each in event.pauses),
+        unanswered=event.unanswered,
+    )
+    return _dues(_segmented(taken_over, event, position, event.occurred_at), event.deadlines)
+
+
+def _inherited(each: InheritedClock, position: int) -> Instance:
+    return Instance(
+        clock=each.clock,
+        number=each.instance,
+        segments=each.segments,
+        positions=tuple(known or position for known in each.positions),
+        levels_at=each.segments[-1].started_at,
+        due_at=each.due_at,
+        breaches=tuple(Breach(b.target_seconds, b.breached_at, b.position or position) for b in each.breaches),
+        ended_at=each.ended_at,
+        end_kind=None if each.ended_at is None else "fulfilled",
+    )
+
+
+def _inherited_pause(each: InheritedPause, position: int) -> Pause:
+    end_position = 0 if each.ended_at is None else each.end_position or position
+    return Pause(each.reason, each.started_at, each.position or position, each.ended_at, end_position)
+
+
+def _absorbed(clocks: Clocks, event: TicketAbsorbed, position: int) -> Clocks:
+    """The other case's oldest unanswered message begins `next_response`, or begins it earlier (T9)."""
+    waiting = replace(clocks, unanswered=event.unanswered)
+    if not event.segments:
+        return _dues(waiting, event.deadlines)
+    first, running = event.segments[0], clocks.next_response
+    instance = Instance(
+        first.clock,
+        first.instance,
+        event.segments,
+        (position,) * len(event.segments),
+        levels_at=whole_second(event.occurred_at),
+        breaches=running.breaches if running is not None and running.number == first.instance else (),
+    )
+    return _dues(_with(waiting, instance), event.deadlines)
+
+
+def _merged(clocks: Clocks, event: TicketMerged, _position: int) -> Clocks:
+    """The other case goes on for both: what has not ended is cancelled (T9)."""
+    at = whole_second(event.occurred_at)
+    for instance in clocks.running:
+        clocks = _with(clocks, _ended(instance, at, "cancelled"))
+    return _dues(clocks, event.deadlines)
+
+
 _FOLDS: dict[type[TicketEvent], Callable[[Clocks, Any, int], Clocks]] = {
     StaffReplied: _staff_replied,
     CustomerReplied: _customer_replied,
@@ -203,6 +270,9 @@ _FOLDS: dict[type[TicketEvent], Callable[[Clocks, Any, int], Clocks]] = {
     TicketClosed: _closed,
     ServiceLevelsChanged: _levels_changed,
     ServiceLevelBreached: _breached,
+    TicketSplitOff: _split_off,
+    TicketAbsorbed: _absorbed,
+    TicketMerged: _merged,
 }
 
 
@@ -238,7 +308,7 @@ def _answered(clocks: Clocks, at: datetime) -> Clocks:
     for instance in (clocks.first_response, clocks.next_response):
         if instance is not None and instance.ended_at is None:
             clocks = _with(clocks, _ended(instance, at, "fulfilled"))
-    return clocks
+    return replace(clocks, unanswered=()) if clocks.unanswered else clocks
 
 
 def _paused(clocks: Clocks, reason: PauseReason, at: datetime, position: int) -> Clocks:
@@ -260,7 +330,10 @@ def _begun(segment: Segment, position: int, levels_at: datetime) -> Instance:
 
 
 def _segmented(
-    clocks: Clocks, event: CustomerReplied | TicketReopened | ServiceLevelsChanged, position: int, at: datetime
+    clocks: Clocks,
+    event: CustomerReplied | TicketReopened | ServiceLevelsChanged | TicketSplitOff,
+    position: int,
+    at: datetime,
 ) -> Clocks:
     """Begin segments: the next of the instance named, or the first of a new instance."""
     levels_at = whole_second(at)
