@@ -66,11 +66,11 @@ def _standing(recorded: list[RecordedEvent], zone: ZoneInfo) -> str:
     if state is None:
         raise UnknownTicket(f"{recorded[0].originator_id} holds no case")
     opened = state.case.opened
-    worked = sum(entry.duration_seconds for entry in state.case.entries)
+    worked = sum(entry.duration_seconds for entry in state.case.entries if not entry.voided)
     received = opened.received_at.astimezone(zone)
     return (
         f"{opened.case_number}  {opened.subject.text}\n"
-        f"  {_status(state)}, {opened.urgency} urgency, {opened.category}, customer {opened.customer_id}\n"
+        f"  {_status(state)}, {state.case.urgency} urgency, {state.case.category}, customer {opened.customer_id}\n"
         f"  received {received:%Y-%m-%d %H:%M:%S %Z}, assigned to {state.case.assignee or 'nobody'}, "
         f"{worked // 60} min worked, version {recorded[-1].originator_version}\n"
     )

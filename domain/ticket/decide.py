@@ -3,11 +3,10 @@
 from datetime import datetime, timedelta
 from typing import TypedDict, assert_never
 
-from msgspec.structs import replace
-
 from domain.clocks import record
 from domain.clocks.levels import ServiceLevels
 from domain.personal import Personal
+from domain.ticket.case import Entry, logged
 from domain.ticket.commands import (
     AddNote,
     AddReply,
@@ -195,7 +194,7 @@ def _log_work(command: LogWork, state: Ticket) -> list[TicketEvent]:
     )
     for entry in state.case.entries:
         if entry.entry_id == command.entry_id:
-            if replace(entry, occurred_at=command.now) == event:
+            if _as_logged(entry) == _as_logged(logged(event)):
                 return []
             raise EntryExists(f"entry {command.entry_id} was logged with other facts")
     if not 1 <= command.duration_seconds <= LONGEST_ENTRY_SECONDS:
@@ -203,6 +202,10 @@ def _log_work(command: LogWork, state: Ticket) -> list[TicketEvent]:
     if command.started_at + timedelta(seconds=command.duration_seconds) > command.now:
         raise WorkInFuture(f"the work would end after now, {command.now.isoformat()}")
     return [event]
+
+
+def _as_logged(entry: Entry) -> tuple[object, ...]:
+    return entry.agent, entry.started_at, entry.logged_seconds, entry.activity, entry.note
 
 
 def _resolve(command: ResolveTicket, state: Ticket) -> list[TicketEvent]:

@@ -33,7 +33,7 @@ def open_ticket(command: OpenTicket, state: Ticket | None) -> list[TicketEvent]:
     Raises TicketExists and WrongEmergencyKind; NoServiceLevels and BeyondCalendar outside the desk's settings.
     """
     if state is not None:
-        asked, stands = command.emergency, state.case.emergency
+        asked, stands = command.emergency, state.case.asked_emergency
         same_emergency = (asked and (asked.kind, asked.symptom)) == (stands and (stands.kind, stands.symptom))
         if same_emergency and _request(state.case.opened) == _request(command):
             return []

@@ -1,66 +1,49 @@
 """A case as its decider needs it, folded from its events."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, overload
 
 import msgspec
+from msgspec.structs import replace
 
 from domain.clocks import state as clocks
-from domain.clocks.state import Clocks
 from domain.personal import Personal
-from domain.sla_policy import Traits
+from domain.ticket.case import Case, Emergency, Entry, Scope, begun, decided, logged
 from domain.ticket.events import (
+    AlternativeProposed,
     AwaitedParty,
-    Category,
+    CallLogged,
+    CallScheduled,
+    CategoryChanged,
+    CauseRuled,
+    ComplexityChanged,
+    CustomerReminded,
     CustomerReplied,
+    EmergencyAccepted,
+    EmergencyDeclined,
     EmergencyRequested,
+    EnhancementPlanned,
+    IncidentResolutionAnnounced,
+    ScopeDecided,
     ServiceLevelBreached,
     ServiceLevelsChanged,
     StaffReplied,
     TicketAssigned,
     TicketClosed,
+    TicketEscalated,
     TicketEvent,
+    TicketLinkedToIncident,
     TicketOpened,
     TicketReopened,
     TicketResolved,
     TicketResumed,
+    UrgencyChanged,
     WaitingStarted,
+    WorkCorrected,
     WorkLogged,
+    WorkVoided,
 )
-
-
-class Case(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What every case has, whatever its state. `entries` are its work entries as logged.
-
-    `opened` and `emergency` are kept as they were asked for: a request that comes again is compared with them.
-    """
-
-    opened: TicketOpened
-    clocks: Clocks
-    assignee: str | None = None
-    emergency: EmergencyRequested | None = None
-    entries: tuple[WorkLogged, ...] = ()
-
-    @property
-    def ticket_id(self) -> str:
-        """The case's id."""
-        return self.opened.ticket_id
-
-    @property
-    def customer_id(self) -> str:
-        """Whose case it is."""
-        return self.opened.customer_id
-
-    @property
-    def category(self) -> Category:
-        """What the request is about."""
-        return self.opened.category
-
-    @property
-    def traits(self) -> Traits:
-        """What the case's targets depend on."""
-        opened = self.opened
-        return Traits(urgency=opened.urgency, complexity=opened.complexity, category=opened.category)
 
 
 class Open(msgspec.Struct, frozen=True, gc=False):
@@ -70,12 +53,14 @@ class Open(msgspec.Struct, frozen=True, gc=False):
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
-    """The case waits for somebody else."""
+    """The case waits for somebody else. The customer was reminded so many times, and is next at `remind_at` (R16)."""
 
     case: Case
     waiting_for: AwaitedParty
     reason: Personal
     partner: str | None
+    remind_at: datetime | None = None
+    reminders: int = 0
 
 
 class Resolved(msgspec.Struct, frozen=True, gc=False):
@@ -108,58 +93,126 @@ def evolve(state: Ticket | None, event: TicketEvent) -> Ticket | None:
 
 
 def _opened(event: TicketOpened) -> Open | None:
-    begun = clocks.evolve(None, event)
-    return None if begun is None else Open(Case(opened=event, clocks=begun))
+    running = clocks.evolve(None, event)
+    return None if running is None else Open(begun(event, running))
 
 
-def _with_case(state: Ticket, case: Case) -> Ticket:
-    match state:
-        case Open():
-            return Open(case)
-        case Waiting():
-            return Waiting(case, state.waiting_for, state.reason, state.partner)
-        case Resolved():
-            return Resolved(case, state.resolution, state.article)
-        case Closed():
-            return Closed(case)
+def _with(state: Ticket, **changes: Any) -> Ticket:
+    return replace(state, case=replace(state.case, **changes))
 
 
 def _timed(case: Case, event: TicketEvent) -> Case:
-    return Case(
-        opened=case.opened,
-        clocks=clocks.evolve(case.clocks, event),
-        assignee=case.assignee,
-        emergency=case.emergency,
-        entries=case.entries,
-    )
+    return replace(case, clocks=clocks.evolve(case.clocks, event))
 
 
 def _on_clocks(state: Ticket, event: TicketEvent) -> Ticket:
-    return _with_case(state, _timed(state.case, event))
+    return replace(state, case=_timed(state.case, event))
 
 
 def _assigned(state: Ticket, event: TicketAssigned) -> Ticket:
-    return _with_case(state, msgspec.structs.replace(state.case, assignee=event.agent))
+    return _with(state, assignee=event.agent)
+
+
+def _escalated(state: Ticket, event: TicketEscalated) -> Ticket:
+    return _with(state, escalation=(event.team, event.reason))
+
+
+def _urgency_changed(state: Ticket, event: UrgencyChanged) -> Ticket:
+    return _with(_on_clocks(state, event), urgency=event.urgency)
+
+
+def _complexity_changed(state: Ticket, event: ComplexityChanged) -> Ticket:
+    return _with(_on_clocks(state, event), complexity=event.complexity)
+
+
+def _category_changed(state: Ticket, event: CategoryChanged) -> Ticket:
+    return _with(_on_clocks(state, event), category=event.category)
 
 
 def _emergency_requested(state: Ticket, event: EmergencyRequested) -> Ticket:
-    return _with_case(state, msgspec.structs.replace(state.case, emergency=event))
+    emergency = Emergency(kind=event.kind, symptom=event.symptom)
+    if state.case.opened.occurred_at == event.occurred_at and state.case.emergency is None:
+        return _with(state, emergency=emergency, asked_emergency=event)
+    return _with(state, emergency=emergency)
+
+
+def _emergency_decided(state: Ticket, event: EmergencyAccepted | EmergencyDeclined) -> Ticket:
+    """A decision on billing is an acceptance or its revision (B4); to decline a request changes no class."""
+    emergency = state.case.emergency
+    if emergency is None:
+        return _on_clocks(state, event)
+    accepted = isinstance(event, EmergencyAccepted)
+    case = _timed(state.case, event)
+    if accepted or case.is_emergency:
+        case = decided(case)
+    stands = replace(emergency, state="accepted" if accepted else "declined", reason=event.reason)
+    return replace(state, case=replace(case, emergency=stands))
+
+
+def _cause_ruled(state: Ticket, event: CauseRuled) -> Ticket:
+    emergency = state.case.emergency
+    if emergency is None:
+        return state
+    ruled = replace(emergency, cause=event.scope, cause_reason=event.reason)
+    return replace(state, case=replace(decided(state.case), emergency=ruled))
+
+
+def _scope_decided(state: Ticket, event: ScopeDecided) -> Ticket:
+    return replace(state, case=replace(decided(state.case), scope=Scope(event.scope, event.reason)))
+
+
+def _call(state: Ticket, event: CallScheduled | CallLogged) -> Ticket:
+    case = _timed(state.case, event) if isinstance(event, CallLogged) else state.case
+    return replace(state, case=replace(case, calls=(*case.calls, event)))
+
+
+def _enhancement_planned(state: Ticket, event: EnhancementPlanned) -> Ticket:
+    return _with(state, target_period=event.target_period)
+
+
+def _alternative_proposed(state: Ticket, event: AlternativeProposed) -> Ticket:
+    return _with(state, alternatives=(*state.case.alternatives, event.text))
+
+
+def _linked_to_incident(state: Ticket, event: TicketLinkedToIncident) -> Ticket:
+    return _with(state, incidents=(*state.case.incidents, event.incident_id))
+
+
+def _resolution_announced(state: Ticket, event: IncidentResolutionAnnounced) -> Ticket:
+    return _with(state, announced=(*state.case.announced, event.incident_id))
 
 
 def _work_logged(state: Ticket, event: WorkLogged) -> Ticket:
-    case = state.case
-    logged = Case(
-        opened=case.opened,
-        clocks=case.clocks,
-        assignee=case.assignee,
-        emergency=case.emergency,
-        entries=(*case.entries, event),
-    )
-    return _with_case(state, logged)
+    return _with(state, entries=(*state.case.entries, logged(event)))
+
+
+def _work_corrected(state: Ticket, event: WorkCorrected) -> Ticket:
+    return _with_entry(state, event.entry_id, duration_seconds=event.duration_seconds)
+
+
+def _work_voided(state: Ticket, event: WorkVoided) -> Ticket:
+    return _with_entry(state, event.entry_id, voided=True)
+
+
+def _with_entry(state: Ticket, entry_id: str, **changes: Any) -> Ticket:
+    def changed(entry: Entry) -> Entry:
+        return replace(entry, **changes) if entry.entry_id == entry_id else entry
+
+    return _with(state, entries=tuple([changed(entry) for entry in state.case.entries]))
 
 
 def _waiting(state: Ticket, event: WaitingStarted) -> Waiting:
-    return Waiting(_timed(state.case, event), event.waiting_for, event.reason, event.partner)
+    """Another reason for the same party is the same waiting: what was reminded of counts on."""
+    same = isinstance(state, Waiting) and state.waiting_for == event.waiting_for
+    reminders = state.reminders if same and isinstance(state, Waiting) else 0
+    case = _timed(state.case, event)
+    return Waiting(case, event.waiting_for, event.reason, event.partner, event.remind_at, reminders)
+
+
+def _reminded(state: Ticket, event: CustomerReminded) -> Ticket:
+    if not isinstance(state, Waiting):
+        return state
+    return replace(state, remind_at=event.remind_at, reminders=event.number)
 
 
 def _going_on(state: Ticket, event: TicketResumed | TicketReopened) -> Open:
@@ -175,13 +228,30 @@ def _closed(state: Ticket, event: TicketClosed) -> Closed:
 
 
 _FOLDS: dict[type[TicketEvent], Callable[[Ticket, Any], Ticket]] = {
-    EmergencyRequested: _emergency_requested,
     TicketAssigned: _assigned,
+    TicketEscalated: _escalated,
+    UrgencyChanged: _urgency_changed,
+    ComplexityChanged: _complexity_changed,
+    CategoryChanged: _category_changed,
+    EmergencyRequested: _emergency_requested,
+    EmergencyAccepted: _emergency_decided,
+    EmergencyDeclined: _emergency_decided,
+    CauseRuled: _cause_ruled,
+    ScopeDecided: _scope_decided,
+    CallScheduled: _call,
+    CallLogged: _call,
+    EnhancementPlanned: _enhancement_planned,
+    AlternativeProposed: _alternative_proposed,
+    TicketLinkedToIncident: _linked_to_incident,
+    IncidentResolutionAnnounced: _resolution_announced,
     StaffReplied: _on_clocks,
     CustomerReplied: _on_clocks,
     WaitingStarted: _waiting,
+    CustomerReminded: _reminded,
     TicketResumed: _going_on,
     WorkLogged: _work_logged,
+    WorkCorrected: _work_corrected,
+    WorkVoided: _work_voided,
     TicketResolved: _resolved,
     TicketReopened: _going_on,
     TicketClosed: _closed,
