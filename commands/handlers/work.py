@@ -1,27 +1,30 @@
 """Work on a case: one append to the ticket and to the customer's subscription, so that money never trails work."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import uuid_utils
 
-from commands.handlers.personal import personal_or_none
+from commands.handlers.personal import personal, personal_or_none
+from commands.handlers.settlement import settle_work
 from commands.handlers.streams import subscription_of, ticket_named
 from commands.handlers.tickets import facts, ticket_outcome
 from commands.lookups import Settings
 from commands.outcome import Outcome, PositionOf
 from commands.unit_of_work import Stream, UnitOfWork
+from domain.event import Event
 from domain.subscription import decider as subscriptions
 from domain.subscription.commands import RateWork
-from domain.subscription.events import Draw, WorkRated, WorkRerated
+from domain.subscription.events import Draw, PendingWorkCarriedOver, WorkRated, WorkRerated, WorkRevised
 from domain.subscription.refusals import EntryRatedOtherwise
 from domain.subscription.state import Subscription
 from domain.ticket import decide as tickets
-from domain.ticket.commands import LogWork
+from domain.ticket.commands import CorrectWork, LogWork, VoidWork
 from domain.ticket.events import WorkLogged
 from domain.ticket.refusals import EntryExists
-from domain.ticket.scope import work_class
+from domain.ticket.scope import work_facts
+from domain.ticket.state import Ticket
 
 
 def log_work(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
@@ -30,7 +33,7 @@ def log_work(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> O
     Result: `entry_id` and `draws`. Refused: `work_in_future`, `entry_exists`, `no_subscription`.
     """
     ticket_stream, ticket = ticket_named(work, data["ticket"])
-    entry_id = _entry_id(work, ticket_stream.id, data.get("entry_id"))
+    entry_id = _entry_id(work, ticket_stream, data.get("entry_id"))
     log = LogWork(
         **facts(work, settings),
         entry_id=entry_id,
@@ -43,59 +46,113 @@ def log_work(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> O
     ticket_stream.add(tickets.decide(log, ticket))
     subscription = subscription_of(work, ticket.case.customer_id)
     if not any(isinstance(event, WorkLogged) for event in ticket_stream.pending):
-        return ticket_outcome(
-            ticket_stream, {"entry_id": entry_id, "draws": _draws_of_earlier(work, subscription, entry_id)}
-        )
+        return _entry_outcome(work, ticket_stream, subscription, entry_id)
     work.claim("entry", entry_id, ticket_stream.id)
+    after = ticket_stream.state
+    assert after is not None  # noqa: S101 - it has just taken an event
+    standing = work_facts(after)[entry_id]
     rate = RateWork(
         now=work.now,
         entry_id=entry_id,
-        ticket_id=ticket.case.ticket_id,
-        case_number=ticket.case.opened.case_number,
+        ticket_id=standing.ticket_id,
+        case_number=standing.case_number,
         agent=log.agent,
         started_at=log.started_at,
-        duration_seconds=log.duration_seconds,
-        work_class=work_class(ticket),
+        duration_seconds=standing.duration_seconds,
+        work_class=standing.work_class,
+        purpose=standing.purpose,
     )
     try:
         subscription.add(subscriptions.decide(rate, subscription.state))
     except EntryRatedOtherwise as refusal:
         # The subscription was read a moment after the ticket, and knows the entry of a rival already.
         raise EntryExists(f"entry {entry_id} was logged with other facts") from refusal
-    return ticket_outcome(ticket_stream, {"entry_id": entry_id, "draws": _draws(subscription.pending, entry_id)})
+    return ticket_outcome(ticket_stream, {"entry_id": entry_id, "draws": _draws_made(subscription.pending, entry_id)})
 
 
-def _entry_id(work: UnitOfWork, stream_id: str, asked: str | None) -> str:
+def correct_work(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
+    """Say how long an entry really took (B1), and settle the difference (B7, B8). Result: `entry_id`, `draws`.
+
+    Refused: `unknown_entry`, `entry_void`, `work_in_future`.
+    """
+    command = CorrectWork(
+        **facts(work, settings),
+        entry_id=data["entry_id"],
+        duration_seconds=data["duration_seconds"],
+        reason=personal(data["reason"]),
+    )
+    return _changed_entry(work, data["ticket"], command)
+
+
+def void_work(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
+    """Say that an entry should not have been logged (B1), and give back what it drew. Result: `entry_id`, `draws`.
+
+    Refused: `unknown_entry`.
+    """
+    command = VoidWork(**facts(work, settings), entry_id=data["entry_id"], reason=personal(data["reason"]))
+    return _changed_entry(work, data["ticket"], command)
+
+
+def _changed_entry(work: UnitOfWork, name: str, command: CorrectWork | VoidWork) -> Outcome:
+    stream, before = ticket_named(work, name)
+    stream.add(tickets.decide(command, before))
+    settle_work(work, (before, stream))
+    return _entry_outcome(work, stream, subscription_of(work, before.case.customer_id), command.entry_id)
+
+
+def _entry_id(work: UnitOfWork, stream: Stream[Ticket], asked: str | None) -> str:
     """Return the id of the entry: the client's, which no other ticket may have taken, or a new one."""
     if asked is None:
         return str(uuid_utils.uuid7())
-    if work.holder("entry", asked) not in {None, stream_id}:
+    stands_here = stream.state is not None and asked in work_facts(stream.state)
+    if not stands_here and work.holder("entry", asked) not in {None, stream.id}:
         raise EntryExists(f"entry {asked} was logged on another ticket")
     return asked
 
 
-def _draws(events: Sequence[Any], entry_id: str) -> list[dict[str, Any]]:
+def _entry_outcome(
+    work: UnitOfWork, stream: Stream[Ticket], subscription: Stream[Subscription], entry_id: str
+) -> Outcome:
+    return ticket_outcome(stream, {"entry_id": entry_id, "draws": _draws_standing(work, subscription, entry_id)})
+
+
+def _draws_made(events: Sequence[Any], entry_id: str) -> list[dict[str, Any]]:
+    """Return what an entry draws that these events rate."""
     for event in reversed(events):
-        if isinstance(event, WorkRated | WorkRerated) and event.entry_id == entry_id:
+        if isinstance(event, WorkRated) and event.entry_id == entry_id:
             return [_draw(draw, [PositionOf(event)]) for draw in event.draws]
     return []
 
 
-def _draws_of_earlier(work: UnitOfWork, subscription: Stream[Subscription], entry_id: str) -> list[dict[str, Any]]:
-    """Return what an entry draws that was logged before: a repeat is answered in full.
+def _draws_standing(work: UnitOfWork, subscription: Stream[Subscription], entry_id: str) -> list[dict[str, Any]]:
+    """Return what an entry draws, by the log and by what was just decided, oldest posting month first.
 
-    A draw that a rerating left as it was keeps its position; another follows from the rating and from what changed it.
+    A draw that a later event left as it was keeps its positions; another follows from the rating and from that event.
     """
-    draws: dict[Draw, list[int | None]] = {}
-    rated: int | None = None
-    for recorded in work.read(subscription.id):
-        event = recorded.event
-        if isinstance(event, WorkRated) and event.entry_id == entry_id:
-            rated = recorded.position
-            draws = {draw: [rated] for draw in event.draws}
-        elif isinstance(event, WorkRerated) and event.entry_id == entry_id:
-            draws = {draw: draws.get(draw, [rated, recorded.position]) for draw in event.draws}
-    return [_draw(draw, positions) for draw, positions in draws.items()]
+    by_month: dict[str, dict[Draw, list[Any]]] = {}
+    rated: Any = None
+    for event, position in _with_places(work, subscription):
+        match event:
+            case WorkRated(entry_id=entry) if entry == entry_id:
+                rated = position
+                by_month[event.month] = {draw: [rated] for draw in event.draws}
+            case WorkRerated(entry_id=entry) | WorkRevised(entry_id=entry) if entry == entry_id:
+                stood = by_month.get(event.month, {})
+                by_month[event.month] = {draw: stood.get(draw, [rated, position]) for draw in event.draws}
+            case PendingWorkCarriedOver(entry_id=entry) if entry == entry_id:
+                by_month.pop(event.from_month, None)
+                by_month[event.month] = {draw: [rated, position] for draw in event.draws}
+            case _:
+                pass
+    return [_draw(draw, places) for _, draws in sorted(by_month.items()) for draw, places in draws.items()]
+
+
+def _with_places(work: UnitOfWork, stream: Stream[Any]) -> Iterator[tuple[Event, Any]]:
+    """Yield the events of a stream with their positions, those just decided with what stands for them."""
+    for recorded in work.read(stream.id)[: stream.loaded_version]:
+        yield recorded.event, recorded.position
+    for event in stream.pending:
+        yield event, PositionOf(event)
 
 
 def _draw(draw: Draw, positions: Sequence[PositionOf | int | None]) -> dict[str, Any]:
