@@ -42,6 +42,18 @@ class UnknownPlan(UnknownAggregate):
     code = "unknown_plan"
 
 
+class UnknownIncident(UnknownAggregate):
+    """No incident has that id."""
+
+    code = "unknown_incident"
+
+
+class UnknownArticle(UnknownAggregate):
+    """No article has that id."""
+
+    code = "unknown_article"
+
+
 class VersionMismatch(RequestError):
     """The ticket or subscription is not at the version that the request expects (`If-Match`)."""
 

@@ -1,7 +1,9 @@
 """Customers: who they are and which products they have."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, assert_never
+
+from msgspec import UNSET, UnsetType
 
 from domain.event import Event, Value
 from domain.personal import Person, Personal
@@ -41,14 +43,35 @@ class RegisterCustomer(Value, frozen=True, kw_only=True):
     account_manager: str | None = None
 
 
-class Customer(Value, frozen=True, kw_only=True):
-    """A customer as registered."""
+class UpdateCustomer(Value, frozen=True, kw_only=True):
+    """Change what the desk knows of a customer; what is left out stays as it is."""
 
-    customer_id: str
+    now: datetime
+    name: Personal | UnsetType = UNSET
+    contacts: tuple[Person, ...] | UnsetType = UNSET
+    products: tuple[Product, ...] | UnsetType = UNSET
+    account_manager: str | UnsetType = UNSET
+
+
+CustomerCommand = RegisterCustomer | UpdateCustomer
+CustomerEvent = CustomerRegistered | CustomerUpdated
+
+
+class Profile(Value, frozen=True, kw_only=True):
+    """What the desk knows of a customer."""
+
     name: Personal
     contacts: tuple[Person, ...]
     products: tuple[Product, ...]
     account_manager: str | None
+
+
+class Customer(Value, frozen=True, kw_only=True):
+    """A customer as it is now, and as it was registered: a registration that comes again is compared with both."""
+
+    customer_id: str
+    profile: Profile
+    registered: Profile
 
 
 class CustomerExists(Refusal):
@@ -58,8 +81,25 @@ class CustomerExists(Refusal):
     pointer = "/customer_id"
 
 
-def decide(command: RegisterCustomer, state: Customer | None) -> list[CustomerRegistered]:
-    """Register the customer, once. Raises `CustomerExists` if the id is known with other data."""
+class CustomerNotRegistered(Refusal):
+    """Only a customer that was registered can be changed."""
+
+    code = "customer_not_registered"
+    pointer = "/customer_id"
+
+
+def decide(command: CustomerCommand, state: Customer | None) -> list[CustomerEvent]:
+    """Decide a command. Raises `CustomerExists` or `CustomerNotRegistered`."""
+    match command:
+        case RegisterCustomer():
+            return _register(command, state)
+        case UpdateCustomer():
+            return _update(command, state)
+        case _ as never:
+            assert_never(never)
+
+
+def _register(command: RegisterCustomer, state: Customer | None) -> list[CustomerEvent]:
     event = CustomerRegistered(
         occurred_at=command.now,
         customer_id=command.customer_id,
@@ -70,15 +110,35 @@ def decide(command: RegisterCustomer, state: Customer | None) -> list[CustomerRe
     )
     if state is None:
         return [event]
-    if evolve(None, event) == state:
+    if _profile(event) in (state.registered, state.profile):
         return []
     raise CustomerExists(f"customer {command.customer_id} is registered with other data")
 
 
-def evolve(_state: Customer | None, event: CustomerRegistered) -> Customer:
-    """Fold the registration."""
-    return Customer(
-        customer_id=event.customer_id,
+def _update(command: UpdateCustomer, state: Customer | None) -> list[CustomerEvent]:
+    if state is None:
+        raise CustomerNotRegistered("the customer has not been registered")
+    known = state.profile
+    event = CustomerUpdated(
+        occurred_at=command.now,
+        customer_id=state.customer_id,
+        name=known.name if command.name is UNSET else command.name,
+        contacts=known.contacts if command.contacts is UNSET else command.contacts,
+        products=known.products if command.products is UNSET else command.products,
+        account_manager=known.account_manager if command.account_manager is UNSET else command.account_manager,
+    )
+    return [] if _profile(event) == known else [event]
+
+
+def evolve(state: Customer | None, event: CustomerEvent) -> Customer:
+    """Fold an event; each has the whole profile."""
+    profile = _profile(event)
+    registered = profile if state is None else state.registered
+    return Customer(customer_id=event.customer_id, profile=profile, registered=registered)
+
+
+def _profile(event: CustomerEvent) -> Profile:
+    return Profile(
         name=event.name,
         contacts=event.contacts,
         products=event.products,

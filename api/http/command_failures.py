@@ -8,7 +8,9 @@ from commands.errors import (
     Conflict,
     IdempotencyKeyReused,
     RequestError,
+    UnknownArticle,
     UnknownCustomer,
+    UnknownIncident,
     UnknownPlan,
     UnknownTicket,
     VersionMismatch,
@@ -23,10 +25,12 @@ from commands.problems import (
     type_of_refusal,
     type_of_request_error,
 )
+from domain.article import ArticleExists, ArticleIsRetired, ArticleNotPublished
 from domain.business_time import BeyondCalendar
 from domain.calendar import InvalidCalendar
 from domain.clocks.levels import NoServiceLevels
-from domain.customer import CustomerExists
+from domain.customer import CustomerExists, CustomerNotRegistered
+from domain.incident import IncidentExists, IncidentIsResolved, IncidentNotDeclared
 from domain.plan import InvalidTerms, WrongCurrency
 from domain.refusal import Refusal
 from domain.setting import EffectiveInPast
@@ -40,6 +44,7 @@ _ON_A_TICKET: tuple[Failure, ...] = (UnknownTicket, ticket.TicketNotOpened, Beyo
 
 FAILURES: dict[str, tuple[Failure, ...]] = {
     "register-customer": (CustomerExists,),
+    "update-customer": (UnknownCustomer, CustomerNotRegistered),
     "start-subscription": (
         UnknownCustomer,
         UnknownPlan,
@@ -77,9 +82,22 @@ FAILURES: dict[str, tuple[Failure, ...]] = {
         subscription.NoSubscription,
         subscription.EntryRatedOtherwise,
     ),
-    "resolve-ticket": (*_ON_A_TICKET, ticket.TicketIsClosed, ticket.TicketIsResolved),
+    "resolve-ticket": (
+        *_ON_A_TICKET,
+        UnknownArticle,
+        ArticleIsRetired,
+        ticket.TicketIsClosed,
+        ticket.TicketIsResolved,
+    ),
     "reopen-ticket": _ON_A_TICKET,
     "close-ticket": (*_ON_A_TICKET, ticket.TicketNotResolved),
+    "declare-incident": (IncidentExists,),
+    "post-incident-update": (UnknownIncident, IncidentNotDeclared, IncidentIsResolved),
+    "link-incident": (*_ON_A_TICKET, UnknownIncident, IncidentNotDeclared, IncidentIsResolved),
+    "resolve-incident": (UnknownIncident, IncidentNotDeclared, IncidentIsResolved),
+    "publish-article": (ArticleExists,),
+    "revise-article": (UnknownArticle, ArticleNotPublished, ArticleIsRetired),
+    "retire-article": (UnknownArticle, ArticleNotPublished),
     "publish-plan": (InvalidTerms, WrongCurrency, EffectiveInPast),
     "publish-calendar": (InvalidCalendar, EffectiveInPast),
     "publish-sla-policy": (InvalidSlaPolicy, UnknownCalendar, EffectiveInPast),

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from commands.dispatch import Handler
-from commands.handlers import customers, due, settings, tickets, work
+from commands.handlers import articles, customers, due, incidents, settings, tickets, work
 
 HANDLERS: Mapping[str, Handler] = MappingProxyType(
     {
         "register-customer": customers.register_customer,
+        "update-customer": customers.update_customer,
         "start-subscription": customers.start_subscription,
         "buy-hours": customers.buy_hours,
         "open-ticket": tickets.open_ticket,
@@ -22,6 +23,13 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "resolve-ticket": tickets.resolve_ticket,
         "reopen-ticket": tickets.reopen_ticket,
         "close-ticket": tickets.close_ticket,
+        "declare-incident": incidents.declare_incident,
+        "post-incident-update": incidents.post_incident_update,
+        "link-incident": incidents.link_incident,
+        "resolve-incident": incidents.resolve_incident,
+        "publish-article": articles.publish_article,
+        "revise-article": articles.revise_article,
+        "retire-article": articles.retire_article,
         "publish-plan": settings.publish_plan,
         "publish-calendar": settings.publish_calendar,
         "publish-sla-policy": settings.publish_sla_policy,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import uuid_utils
+from msgspec import UNSET
 
 from commands.errors import UnknownPlan
 from commands.handlers.personal import person, personal
@@ -12,7 +13,7 @@ from commands.lookups import Settings
 from commands.outcome import Outcome
 from commands.unit_of_work import UnitOfWork
 from domain import customer as customers
-from domain.customer import RegisterCustomer
+from domain.customer import RegisterCustomer, UpdateCustomer
 from domain.plan import TermsChange
 from domain.subscription import decider as subscriptions
 from domain.subscription.commands import BuyHours, StartSubscription
@@ -35,6 +36,23 @@ def register_customer(work: UnitOfWork, _settings: Settings, data: Mapping[str, 
     return Outcome(
         stream=stream, location=f"/v1/customers/{customer_id}", result={"customer_id": customer_id}, created=True
     )
+
+
+def update_customer(work: UnitOfWork, _settings: Settings, data: Mapping[str, Any]) -> Outcome:
+    """Change what is known of a customer; what is left out stays. Result: `customer_id`."""
+    customer_id = data["customer_id"]
+    existing_customer(work, customer_id)
+    stream = customer_stream(work, customer_id)
+    work.expect(stream)
+    command = UpdateCustomer(
+        now=work.now,
+        name=personal(data["name"]) if "name" in data else UNSET,
+        contacts=tuple(person(contact) for contact in data["contacts"]) if "contacts" in data else UNSET,
+        products=tuple(data["products"]) if "products" in data else UNSET,
+        account_manager=data.get("account_manager", UNSET),
+    )
+    stream.add(customers.decide(command, stream.state))
+    return Outcome(stream=stream, location=f"/v1/customers/{customer_id}", result={"customer_id": customer_id})
 
 
 def start_subscription(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:

@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 
 import uuid_utils
 
+from commands.handlers.articles import check_citable
 from commands.handlers.personal import person, personal, personal_or_none
 from commands.handlers.streams import EVOLVE_TICKET, existing_customer, ticket_named
 from commands.lookups import Settings
@@ -27,7 +28,7 @@ from domain.ticket.commands import (
     WaitForCustomer,
     WaitForPartner,
 )
-from domain.ticket.events import ErrorReport
+from domain.ticket.events import ErrorReport, TicketResolved
 from domain.ticket.state import Ticket
 
 
@@ -165,16 +166,18 @@ def resume_ticket(work: UnitOfWork, settings: Settings, data: Mapping[str, Any])
 
 
 def resolve_ticket(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
-    """Say that the request is dealt with. Refused: `ticket_closed`, `ticket_resolved` (with another resolution)."""
-    return _decide(
-        work,
-        data,
-        ResolveTicket(
-            **facts(work, settings),
-            resolution=personal(data["resolution"]),
-            article=data.get("article"),
-        ),
+    """Say that the request is dealt with; the article that says how must be one that can be read (R24).
+
+    Refused: `ticket_closed`, `ticket_resolved` (with another resolution), `article_retired`.
+    """
+    command = ResolveTicket(
+        **facts(work, settings), resolution=personal(data["resolution"]), article=data.get("article")
     )
+    outcome = _decide(work, data, command)
+    resolved = any(isinstance(event, TicketResolved) for event in outcome.stream.pending)
+    if resolved and command.article is not None:
+        check_citable(work, command.article)
+    return outcome
 
 
 def reopen_ticket(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from commands.wire import customers, settings, tickets
+from commands.wire import customers, incidents, knowledge, settings, tickets
 from commands.wire.json_text import canonical_json
 from commands.wire.schema import WireSchema, load
 
@@ -40,6 +40,7 @@ COMMAND_TYPES: dict[str, CommandType] = {
     name: CommandType(name, schema())
     for name, schema in (
         ("register-customer", customers.RegisterCustomer),
+        ("update-customer", customers.UpdateCustomer),
         ("start-subscription", customers.StartSubscription),
         ("buy-hours", customers.BuyHours),
         ("open-ticket", tickets.OpenTicket),
@@ -53,6 +54,13 @@ COMMAND_TYPES: dict[str, CommandType] = {
         ("resolve-ticket", tickets.ResolveTicket),
         ("reopen-ticket", tickets.ReopenTicket),
         ("close-ticket", tickets.CloseTicket),
+        ("declare-incident", incidents.DeclareIncident),
+        ("post-incident-update", incidents.PostIncidentUpdate),
+        ("link-incident", incidents.LinkIncident),
+        ("resolve-incident", incidents.ResolveIncident),
+        ("publish-article", knowledge.PublishArticle),
+        ("revise-article", knowledge.ReviseArticle),
+        ("retire-article", knowledge.RetireArticle),
         ("publish-plan", settings.PublishPlan),
         ("publish-calendar", settings.PublishCalendar),
         ("publish-sla-policy", settings.PublishSlaPolicy),

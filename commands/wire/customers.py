@@ -29,6 +29,16 @@ class RegisterCustomer(WireSchema):
     account_manager = Line(longest=LONGEST_NAME)
 
 
+class UpdateCustomer(WireSchema):
+    """What the desk knows of a customer changes."""
+
+    customer_id = Identifier(required=True)
+    name = Line(longest=LONGEST_NAME, metadata={"description": "What is left out stays as it is."})
+    contacts = Many(Part(PersonData), most=MOST_CONTACTS)
+    products = Many(Choice(get_args(Product)), most=len(get_args(Product)), distinct=True)
+    account_manager = Line(longest=LONGEST_NAME)
+
+
 class StartSubscription(WireSchema):
     """A customer subscribes to a plan (SUPPORT_POLICY B2)."""
 

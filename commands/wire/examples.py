@@ -16,6 +16,12 @@ _TERMS = {
     "minimum_charge_seconds": 0,
     "rollover_cap_seconds": 0,
 }
+_ARTICLE = {
+    "article_id": "week-start",
+    "title": "How to let weeks begin on Monday",
+    "body": "Open the settings of the calendar and choose the first day of the week.",
+    "topics": ["calendar", "settings"],
+}
 _REASON = {"ticket": "C-000001", "reason": "they wrote back"}
 _REPLY = {"ticket": "C-000001", "author": {"role": "staff", **_ANN}, "body": "Look at the second tab."}
 
@@ -25,6 +31,13 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "name": "Alpine Lodge",
         "contacts": [_ANN],
         "products": ["website", "hub"],
+        "account_manager": "Jo Smith",
+    },
+    "update-customer": {
+        "customer_id": "alpine-lodge",
+        "name": "Alpine Lodge and Spa",
+        "contacts": [_ANN],
+        "products": ["website"],
         "account_manager": "Jo Smith",
     },
     "start-subscription": {
@@ -71,6 +84,17 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "resolve-ticket": {"ticket": "C-000001", "resolution": "The setting is corrected", "article": "week-start"},
     "reopen-ticket": _REASON,
     "close-ticket": _REASON,
+    "declare-incident": {
+        "incident_id": "search-2026-11",
+        "title": "Searches fail on all websites",
+        "text": "We are looking into it.",
+    },
+    "post-incident-update": {"incident": "search-2026-11", "text": "The cause is found; half of the sites work again."},
+    "link-incident": {"ticket": "C-000001", "incident": "search-2026-11"},
+    "resolve-incident": {"incident": "search-2026-11", "text": "All searches work again."},
+    "publish-article": _ARTICLE,
+    "revise-article": _ARTICLE,
+    "retire-article": {"article_id": "week-start"},
     "publish-plan": {"plan": "standard", "terms": _TERMS, "effective_from": "2026-12-01T00:00:00-07:00"},
     "publish-calendar": {
         "calendar": "business",
