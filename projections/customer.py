@@ -3,7 +3,7 @@
 import msgspec
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
-from domain.customer import CustomerRegistered
+from domain.customer import CustomerRegistered, CustomerUpdated
 from domain.event import Value
 from domain.recorded import RecordedEvent
 from projections.reading import Json, Page, cut, decode_cursor, position_of, select, without_nulls
@@ -30,12 +30,22 @@ class CustomerRow(Row, frozen=True, kw_only=True):
 
 
 customers = Table("customer", CustomerRow, key=("customer_id",))
-VIEW = View("customer", version=1, tables=(customers,))
+VIEW = View("customer", version=2, tables=(customers,))
 
 
 @customers.begin(CustomerRegistered)
 def registered(event: CustomerRegistered, at: RecordedEvent) -> CustomerRow:
     """The customer as registered."""
+    return _row(event, at)
+
+
+@customers.on(CustomerUpdated)
+def updated(_: CustomerRow, event: CustomerUpdated, at: RecordedEvent) -> CustomerRow:
+    """The whole of it as it is now."""
+    return _row(event, at)
+
+
+def _row(event: CustomerRegistered | CustomerUpdated, at: RecordedEvent) -> CustomerRow:
     return CustomerRow(
         customer_id=event.customer_id,
         name=event.name.text,
