@@ -11,7 +11,7 @@ from commands.errors import UnknownTicket
 from domain.recorded import RecordedEvent
 from domain.tags import tag_of
 from domain.ticket.events import TicketEvent
-from domain.ticket.state import Closed, Open, Resolved, Ticket, Waiting, evolve
+from domain.ticket.state import Closed, Merged, Open, Resolved, Ticket, Waiting, evolve
 from infra.config import Config
 from infra.logging import configure_logging
 
@@ -86,6 +86,8 @@ def _status(state: Ticket) -> str:
             return "resolved"
         case Closed():
             return "closed"
+        case Merged():
+            return f"merged into {state.into_case_number}"
 
 
 def _line(each: RecordedEvent, zone: ZoneInfo) -> str:

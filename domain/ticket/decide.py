@@ -44,12 +44,13 @@ from domain.ticket.refusals import (
     EntryExists,
     InvalidDuration,
     TicketIsClosed,
+    TicketIsMerged,
     TicketIsResolved,
     TicketNotOpened,
     TicketNotResolved,
     WorkInFuture,
 )
-from domain.ticket.state import Closed, Open, Resolved, Ticket, Waiting, evolve
+from domain.ticket.state import Closed, Merged, Open, Resolved, Ticket, Waiting, evolve
 
 LONGEST_ENTRY_SECONDS = 86_400
 
@@ -67,6 +68,10 @@ def decide(command: TicketCommand, state: Ticket | None) -> list[TicketEvent]:
         return open_ticket(command, state)
     if state is None:
         raise TicketNotOpened("the ticket has not been opened")
+    if isinstance(state, Merged):
+        if isinstance(command, RecordDue):
+            return []
+        raise TicketIsMerged(f"the ticket was merged into {state.into_case_number}")
     fallen_due = catch_up(state, command.now, command.levels)
     for event in fallen_due:
         state = evolve(state, event)
@@ -228,7 +233,7 @@ def _close(command: CloseTicket, state: Ticket) -> list[TicketEvent]:
             return []
         case Resolved():
             return [TicketClosed(**_of(command, state), reason=command.reason)]
-        case Open() | Waiting():
+        case Open() | Waiting() | Merged():
             raise TicketNotResolved("only a resolved ticket can be closed")
 
 

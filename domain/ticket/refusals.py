@@ -64,3 +64,42 @@ class EntryExists(Refusal):
 
     code = "entry_exists"
     pointer = "/entry_id"
+
+
+class UnknownEntry(Refusal):
+    """No entry with that id stands on the case."""
+
+    code = "unknown_entry"
+    pointer = "/entry_id"
+
+
+class UnknownReply(Refusal):
+    """No reply or note with that position stands on the case."""
+
+    code = "unknown_reply"
+
+
+class RulingPending(Refusal):
+    """Work of an accepted emergency stays on its case until the emergency's cause is ruled (R3)."""
+
+    code = "ruling_pending"
+
+
+class TicketIsMerged(Refusal):
+    """The case was merged into another, which goes on for it (R3)."""
+
+    code = "ticket_merged"
+
+
+class SameTicket(Refusal):
+    """A case cannot be merged into itself."""
+
+    code = "same_ticket"
+    pointer = "/into"
+
+
+class DifferentCustomers(Refusal):
+    """Cases of different customers are never merged (R3)."""
+
+    code = "different_customers"
+    pointer = "/into"

@@ -44,6 +44,7 @@ from domain.ticket.events import (
     WorkLogged,
     WorkVoided,
 )
+from domain.ticket.split_merge_events import MovedEntry, TicketAbsorbed, TicketMerged, TicketSplit, TicketSplitOff
 
 
 class Open(msgspec.Struct, frozen=True, gc=False):
@@ -77,7 +78,15 @@ class Closed(msgspec.Struct, frozen=True, gc=False):
     case: Case
 
 
-Ticket = Open | Waiting | Resolved | Closed
+class Merged(msgspec.Struct, frozen=True, gc=False):
+    """Another case goes on for this one: what is asked of this one is asked of that one (R3)."""
+
+    case: Case
+    into_ticket_id: str
+    into_case_number: str
+
+
+Ticket = Open | Waiting | Resolved | Closed | Merged
 
 
 @overload
@@ -227,6 +236,46 @@ def _closed(state: Ticket, event: TicketClosed) -> Closed:
     return Closed(_timed(state.case, event))
 
 
+def _split(state: Ticket, event: TicketSplit) -> Ticket:
+    return _with(state, entries=_without(state.case, event.entry_ids))
+
+
+def _split_off(state: Ticket, event: TicketSplitOff) -> Ticket:
+    case = replace(_timed(state.case, event), entries=(*state.case.entries, *map(_moved_here, event.entries)))
+    waiting = event.waiting
+    if waiting is None:
+        return Open(case)
+    return Waiting(case, waiting.waiting_for, waiting.reason, waiting.partner, waiting.remind_at, waiting.reminders)
+
+
+def _absorbed(state: Ticket, event: TicketAbsorbed) -> Ticket:
+    return _with(_on_clocks(state, event), entries=(*state.case.entries, *map(_moved_here, event.entries)))
+
+
+def _merged(state: Ticket, event: TicketMerged) -> Merged:
+    case = replace(_timed(state.case, event), entries=_without(state.case, event.entry_ids))
+    return Merged(case, event.into_ticket_id, event.into_case_number)
+
+
+def _moved_here(entry: MovedEntry) -> Entry:
+    return Entry(
+        entry_id=entry.entry_id,
+        agent=entry.agent,
+        started_at=entry.started_at,
+        logged_seconds=entry.logged_seconds,
+        duration_seconds=entry.duration_seconds,
+        activity=entry.activity,
+        note=entry.note,
+        voided=entry.voided,
+        kept_class=entry.work_class,
+        kept_purpose=entry.purpose,
+    )
+
+
+def _without(case: Case, entry_ids: tuple[str, ...]) -> tuple[Entry, ...]:
+    return tuple([entry for entry in case.entries if entry.entry_id not in entry_ids])
+
+
 _FOLDS: dict[type[TicketEvent], Callable[[Ticket, Any], Ticket]] = {
     TicketAssigned: _assigned,
     TicketEscalated: _escalated,
@@ -257,4 +306,8 @@ _FOLDS: dict[type[TicketEvent], Callable[[Ticket, Any], Ticket]] = {
     TicketClosed: _closed,
     ServiceLevelsChanged: _on_clocks,
     ServiceLevelBreached: _on_clocks,
+    TicketSplit: _split,
+    TicketSplitOff: _split_off,
+    TicketAbsorbed: _absorbed,
+    TicketMerged: _merged,
 }

@@ -12,7 +12,7 @@ from commands.handlers.streams import EVOLVE_TICKET
 from commands.unit_of_work import Stream
 from domain.subscription import state as subscriptions
 from domain.subscription.state import Subscription
-from domain.ticket.state import Closed, Open, Resolved, Ticket, Waiting
+from domain.ticket.state import Closed, Merged, Open, Resolved, Ticket, Waiting
 from infra.csv_import.agenda import Agenda, Appointment, of_subscription, of_ticket
 from infra.csv_import.errors import ImportFailed
 from infra.csv_import.mapping import Mapping as ImportMapping
@@ -63,7 +63,7 @@ class Timeline:
                 self._subscription_of[subscription.customer_id] = stream.id
                 self._agenda.put(stream.id, subscription.customer_id, of_subscription(stream.id, subscription))
                 self._recent.keep(stream)
-            case Open() | Waiting() | Resolved() | Closed() as ticket:
+            case Open() | Waiting() | Resolved() | Closed() | Merged() as ticket:
                 appointment = of_ticket(stream.id, ticket)
                 self._agenda.put(stream.id, case, appointment)
                 if appointment is None:
