@@ -9,12 +9,13 @@ import msgspec
 from commands.dispatch import Request
 
 TIMEKEEPER = "timekeeper"
+EXPIRY = "expiry"
 
 
 class DueItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A stream with something to record at an instant: a ticket's deadline, a subscription's month.
+    """A stream with something to record at an instant: a case's deadline or reminder, a subscription's month or expiry.
 
-    `what` says what comes due ("first_response:1:32400", "2026-12"), and so tells it from anything else of the stream.
+    `what` says what comes due ("first_response:1:32400", "month"), and so tells it from anything else of the stream.
     """
 
     stream_id: str
@@ -27,8 +28,9 @@ def request_for(item: DueItem) -> Request:
     """Return the command that records what is due.
 
     Its ids follow from the item alone, so that two timekeepers, or one that starts again, are seen to ask for the same.
-    A month has an idempotency key as well. A case has none: its decider records a thing once whatever is asked, and an
-    answer kept from another time would stand in the way of what it decides by settings that have changed since.
+    A month has an idempotency key as well. A case and an expiry have none: their deciders record a thing once whatever
+    is asked, and an answer kept from another time would stand in the way of what they decide by settings, or by hours
+    left, that have changed since.
     """
     key = f"{item.stream_id}@{item.due_at.isoformat()}:{item.what}"
     return Request(
@@ -38,6 +40,6 @@ def request_for(item: DueItem) -> Request:
         caller=TIMEKEEPER,
         actor=TIMEKEEPER,
         correlation_id=str(uuid5(NAMESPACE_OID, key)),
-        idempotency_key=None if item.kind == "ticket" else key,
+        idempotency_key=None if item.kind == "ticket" or item.what == EXPIRY else key,
         keep=True,
     )

@@ -17,7 +17,7 @@ from psycopg2.errors import UndefinedTable
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from commands.dispatch import Dispatcher
-from commands.due import DueItem, request_for
+from commands.due import EXPIRY, DueItem, request_for
 from commands.lookups import Settings
 from commands.ports import Clock
 from domain.clocks.levels import NoServiceLevels, ServiceLevels
@@ -121,9 +121,9 @@ class Timekeeper:
             with self._pool.connection() as connection:
                 rows = due_items(connection, now, limit=MOST_ITEMS, after=after, excluding_imports=importing)
             recorded += self._record([item_of(row) for row in rows])
-            if len(rows) < MOST_ITEMS or rows[-1].due_at is None:
+            if len(rows) < MOST_ITEMS or rows[-1].record_at is None:
                 break
-            after = rows[-1].due_at, rows[-1].stream_id
+            after = rows[-1].record_at, rows[-1].stream_id
         return recorded + self._record(self._other_settings(now, importing))
 
     def _round(self) -> bool:
@@ -234,7 +234,15 @@ def nothing_is_due(connection: Connection, levels: ServiceLevels, now: datetime)
 
 def item_of(row: DueRow) -> DueItem:
     """Return the due item of a row of the view."""
-    assert row.due_at is not None  # noqa: S101 - the query asks for nothing else
+    assert row.record_at is not None  # noqa: S101 - the query asks for nothing else
+    return DueItem(stream_id=row.stream_id, kind=row.kind, what=_what(row), due_at=row.record_at)
+
+
+def _what(row: DueRow) -> str:
+    """Say what of a row falls due at its instant."""
+    if row.course is not None:
+        return "month" if row.course.next_month_at == row.record_at else EXPIRY
+    if row.remind_at == row.record_at:
+        return "reminder"
     first = next_due(row.clocks)
-    what = "month" if first is None else f"{first.clock}:{first.instance}:{first.target_seconds}"
-    return DueItem(stream_id=row.stream_id, kind=row.kind, what=what, due_at=row.due_at)
+    return "" if first is None else f"{first.clock}:{first.instance}:{first.target_seconds}"

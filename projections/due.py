@@ -1,16 +1,29 @@
-"""What has the timekeeper to do, and when? Each stream's next due instant, and the settings its clocks count by."""
+"""What has the timekeeper to do, and when? Each stream's next such instant, and the settings its clocks count by."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
+from domain.business_time import whole_second
 from domain.recorded import RecordedEvent
-from domain.subscription.events import MonthStarted, SubscriptionStarted
+from domain.subscription.events import (
+    GrantExpired,
+    HourPackPurchased,
+    MonthStarted,
+    PeriodClosed,
+    SubscriptionCancelled,
+    SubscriptionEvent,
+    SubscriptionStarted,
+    WorkRated,
+    WorkRerated,
+    WorkRevised,
+)
 from domain.ticket.events import (
+    CustomerReminded,
     CustomerReplied,
     ServiceLevelBreached,
     ServiceLevelsChanged,
@@ -23,6 +36,8 @@ from domain.ticket.events import (
     TicketResumed,
     WaitingStarted,
 )
+from projections import grants
+from projections.grants import Course
 from projections.pending import Pending, begun, follow, next_due
 from projections.reading import select
 from projections.view import Index, Key, Row, Table, View
@@ -31,22 +46,25 @@ DueKind = Literal["ticket", "subscription"]
 
 
 class DueRow(Row, frozen=True, kw_only=True):
-    """A stream that something falls due for. `due_at` is left out while nothing can (paused, resolved).
+    """A stream that the timekeeper watches. `record_at` is when it has something to record; left out while nothing.
 
-    `clocks` are those of a case; `running` is false while it is resolved or closed. `imported` names the import that
-    brought the stream.
+    A deadline is missed once the second it falls due in has passed (T7); a reminder is due, a month begins and a grant
+    expires at the instant itself. `clocks` and `remind_at` are those of a case, `course` is a subscription's. `running`
+    is false while a case is resolved or closed. `imported` names the import that brought the stream.
     """
 
     stream_id: str
     kind: DueKind
     customer_id: str
-    due_at: datetime | None
+    record_at: datetime | None
     running: bool = True
     imported: str | None = None
     clocks: Pending = ()
+    remind_at: datetime | None = None
+    course: Course | None = None
 
 
-def _stream(event: TicketEvent | SubscriptionStarted | MonthStarted) -> Sequence[Key]:
+def _stream(event: TicketEvent | SubscriptionEvent) -> Sequence[Key]:
     if isinstance(event, TicketEvent):
         return ((f"ticket-{event.ticket_id}",),)
     return ((f"subscription-{event.subscription_id}",),)
@@ -57,10 +75,13 @@ due = Table(
     DueRow,
     key=("stream_id",),
     keys=_stream,
-    indexes=(Index(("due_at", "stream_id"), where="running AND due_at IS NOT NULL"), Index(("kind",), where="running")),
+    indexes=(
+        Index(("record_at", "stream_id"), where="running AND record_at IS NOT NULL"),
+        Index(("kind",), where="running"),
+    ),
     fillfactor=70,
 )
-VIEW = View("due", version=1, tables=(due,))
+VIEW = View("due", version=2, tables=(due,))
 
 
 @due.begin(TicketOpened)
@@ -70,18 +91,34 @@ def opened(event: TicketOpened, at: RecordedEvent) -> DueRow:
         stream_id=at.originator_id,
         kind="ticket",
         customer_id=event.customer_id,
-        due_at=None,
+        record_at=None,
         imported=at.metadata.imported,
     )
     return _with_clocks(row, begun(event))
 
 
-@due.on(StaffReplied, CustomerReplied, WaitingStarted, TicketResumed)
-def moved(
-    row: DueRow, event: StaffReplied | CustomerReplied | WaitingStarted | TicketResumed, _: RecordedEvent
-) -> DueRow:
-    """Replies meet or start deadlines, waiting suspends them."""
+@due.on(StaffReplied, CustomerReplied)
+def replied(row: DueRow, event: StaffReplied | CustomerReplied, _: RecordedEvent) -> DueRow:
+    """Replies meet or start deadlines."""
     return _with_clocks(row, follow(row.clocks, event))
+
+
+@due.on(WaitingStarted)
+def waiting(row: DueRow, event: WaitingStarted, _: RecordedEvent) -> DueRow:
+    """Waiting suspends deadlines; the customer, if it waits for that, will be reminded (R16)."""
+    return _reminding(row, follow(row.clocks, event), event.remind_at)
+
+
+@due.on(CustomerReminded)
+def reminded(row: DueRow, event: CustomerReminded, _: RecordedEvent) -> DueRow:
+    """The customer will be reminded again, or was for the last time (R16)."""
+    return _reminding(row, row.clocks, event.remind_at)
+
+
+@due.on(TicketResumed)
+def resumed(row: DueRow, event: TicketResumed, _: RecordedEvent) -> DueRow:
+    """Deadlines go on; nobody is waited for."""
+    return _reminding(row, follow(row.clocks, event), None)
 
 
 @due.on(ServiceLevelsChanged, ServiceLevelBreached)
@@ -93,7 +130,7 @@ def recorded(row: DueRow, event: ServiceLevelsChanged | ServiceLevelBreached, _:
 @due.on(TicketResolved, TicketClosed)
 def ended(row: DueRow, event: TicketResolved | TicketClosed, _: RecordedEvent) -> DueRow:
     """Nothing falls due while a case is resolved."""
-    return replace(_with_clocks(row, follow(row.clocks, event)), running=False)
+    return replace(_reminding(row, follow(row.clocks, event), None), running=False)
 
 
 @due.on(TicketReopened)
@@ -102,29 +139,75 @@ def reopened(row: DueRow, event: TicketReopened, _: RecordedEvent) -> DueRow:
     return replace(_with_clocks(row, follow(row.clocks, event)), running=True)
 
 
-@due.begin(SubscriptionStarted)
-def subscribed(event: SubscriptionStarted, at: RecordedEvent) -> DueRow:
-    """The first month begins with the subscription."""
-    return DueRow(
-        stream_id=at.originator_id,
-        kind="subscription",
-        customer_id=event.customer_id,
-        due_at=event.starts_at,
-        imported=at.metadata.imported,
-    )
+@due.on_each(SubscriptionStarted, keys=_stream)
+def subscribed(row: DueRow | None, event: SubscriptionStarted, at: RecordedEvent, _: Key) -> DueRow:
+    """The first month begins with the subscription; one that follows another takes over its packs."""
+    if row is None:
+        row = DueRow(
+            stream_id=at.originator_id,
+            kind="subscription",
+            customer_id=event.customer_id,
+            record_at=None,
+            imported=at.metadata.imported,
+        )
+    return _on_course(row, grants.started(row.course, event))
+
+
+@due.on(SubscriptionCancelled)
+def cancelled(row: DueRow, event: SubscriptionCancelled, _: RecordedEvent) -> DueRow:
+    """After its last month only grants expire."""
+    return _on_course(row, grants.cancelled(_course(row), event))
 
 
 @due.on(MonthStarted)
 def month_started(row: DueRow, event: MonthStarted, _: RecordedEvent) -> DueRow:
     """The next month begins when this one ends."""
-    return replace(row, due_at=event.ends_at)
+    return _on_course(row, grants.month_started(_course(row), event))
+
+
+@due.on(HourPackPurchased)
+def bought(row: DueRow, event: HourPackPurchased, _: RecordedEvent) -> DueRow:
+    """A pack may expire."""
+    return _on_course(row, grants.bought(_course(row), event))
+
+
+@due.on(WorkRated, WorkRerated, WorkRevised)
+def drawn(row: DueRow, event: WorkRated | WorkRerated | WorkRevised, _: RecordedEvent) -> DueRow:
+    """Of what is used up nothing expires."""
+    return _on_course(row, grants.drawn(_course(row), event))
+
+
+@due.on(GrantExpired)
+def expired(row: DueRow, event: GrantExpired, _: RecordedEvent) -> DueRow:
+    """It expired once."""
+    return _on_course(row, grants.expired(_course(row), event))
+
+
+@due.on(PeriodClosed)
+def closed(row: DueRow, event: PeriodClosed, _: RecordedEvent) -> DueRow:
+    """What a closed month granted needs no watching any more."""
+    return _on_course(row, grants.closed(_course(row), event))
 
 
 def _with_clocks(row: DueRow, clocks: Pending) -> DueRow:
-    if clocks is row.clocks:
-        return row
+    return row if clocks is row.clocks else _reminding(row, clocks, row.remind_at)
+
+
+def _reminding(row: DueRow, clocks: Pending, remind_at: datetime | None) -> DueRow:
     first = next_due(clocks)
-    return replace(row, clocks=clocks, due_at=None if first is None else first.due_at)
+    missed_at = None if first is None or first.due_at is None else whole_second(first.due_at) + timedelta(seconds=1)
+    instants = [at for at in (missed_at, remind_at) if at is not None]
+    return replace(row, clocks=clocks, remind_at=remind_at, record_at=min(instants, default=None))
+
+
+def _course(row: DueRow) -> Course:
+    if row.course is None:
+        raise LookupError(f"{row.stream_id} is no subscription's stream")
+    return row.course
+
+
+def _on_course(row: DueRow, course: Course) -> DueRow:
+    return row if course is row.course else replace(row, course=course, record_at=course.due_at)
 
 
 _NOT_IMPORTED_BY = "(imported IS NULL OR imported <> ALL (%(imports)s::text[]))"
@@ -138,25 +221,19 @@ def items(
     after: tuple[datetime, str] | None = None,
     excluding_imports: Sequence[str] = (),
 ) -> list[DueRow]:
-    """Return streams with something to record, earliest due first; `after` is the place of the last one seen before.
+    """Return streams with something to record, earliest first; `after` is the place of the last one seen before.
 
-    `excluding_imports` leaves out what these imports brought. A deadline is missed once the second it falls due in has
-    passed (T7), a month begins at its instant.
+    `excluding_imports` leaves out what these imports brought.
     """
-    conditions = [
-        "running AND due_at IS NOT NULL",
-        "due_at <= %(now)s",
-        "(kind <> 'ticket' OR due_at < date_trunc('second', %(now)s))",
-        _NOT_IMPORTED_BY,
-    ]
+    conditions = ["running AND record_at IS NOT NULL", "record_at <= %(now)s", _NOT_IMPORTED_BY]
     values: dict[str, object] = {"now": now, "limit": limit, "imports": list(excluding_imports)}
     if after is not None:
-        conditions.append("(due_at, stream_id) > (%(after_due)s, %(after_stream)s)")
-        values["after_due"], values["after_stream"] = after
+        conditions.append("(record_at, stream_id) > (%(after_instant)s, %(after_stream)s)")
+        values["after_instant"], values["after_stream"] = after
     return select(
         connection,
         DueRow,
-        f"FROM due t WHERE {' AND '.join(conditions)} ORDER BY due_at, stream_id LIMIT %(limit)s",
+        f"FROM due t WHERE {' AND '.join(conditions)} ORDER BY record_at, stream_id LIMIT %(limit)s",
         values,
     )
 
