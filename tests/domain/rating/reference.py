@@ -1,16 +1,22 @@
-"""The rules B2-B7 and B9 once more, naively: every balance is summed up anew from all draws made before.
+"""The rules B2-B9 once more, naively: every balance is summed up anew from all draws made before.
 
-Slow, without any cleverness, and sharing nothing with the code it checks but the input types.
+Slow, without any cleverness, and sharing nothing with the code it checks but the terms. `settled` is all of it: what
+was known at each close, and what is known now, give the draws and credits that stand. `bill` is the waterfall alone.
 """
 
 from collections import Counter
-from collections.abc import Iterable
-from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from domain.plan import Terms
 
 
 class RefMonth(NamedTuple):
+    """A month as the waterfall takes it: what it grants, and the rates of work that was started in it."""
+
     name: str
     starts_at: datetime
     ends_at: datetime
@@ -26,13 +32,17 @@ class RefPack(NamedTuple):
     price: int
     effective_at: datetime
     expires_at: datetime | None
+    rate: int = 0
 
 
 class RefEntry(NamedTuple):
+    """Seconds to draw; `rating_at` is there where it is later than the start of the work."""
+
     entry_id: str
     started_at: datetime
     work_class: str
     billed: int
+    rating_at: datetime | None = None
 
 
 class RefDraw(NamedTuple):
@@ -44,66 +54,346 @@ class RefDraw(NamedTuple):
     cents: int
 
 
-def bill(months: list[RefMonth], packs: list[RefPack], entries: Iterable[RefEntry]) -> list[RefDraw]:
-    """Rate all entries in B7's order."""
+class RefCredit(NamedTuple):
+    """Seconds taken back of the draw of `drawn_in`; `restored` to their pack, else worth `cents`."""
+
+    entry_id: str
+    posted_in: str
+    source: str
+    grant: str | None
+    drawn_in: str
+    seconds: int
+    cents: int
+    restored: bool
+
+
+class Purchase(NamedTuple):
+    pack_id: str
+    hours: int
+    bought_at: datetime
+    effective_from: datetime | None = None
+
+
+class Worked(NamedTuple):
+    """A work entry as it was last stated."""
+
+    entry_id: str
+    started_at: datetime
+    duration: int
+    work_class: str
+    voided: bool = False
+
+
+class PlanFrom(NamedTuple):
+    """Terms for the months from `month` ("2026-11") on."""
+
+    month: str
+    terms: Terms
+
+
+class Facts(NamedTuple):
+    """All that is known at an instant; `changes` of plan in the order in which they were made."""
+
+    zone: str
+    starts_on: date
+    terms: Terms
+    changes: tuple[PlanFrom, ...] = ()
+    last_month: str | None = None
+    purchases: tuple[Purchase, ...] = ()
+    entries: tuple[Worked, ...] = ()
+
+
+class Close(NamedTuple):
+    """A month that was closed, and what was known then."""
+
+    month: str
+    known: Facts
+
+
+class Bill(NamedTuple):
+    """The draws and credits that stand, and the class that each entry's draws were made under."""
+
+    draws: list[RefDraw]
+    credits: list[RefCredit]
+    classes: dict[str, str]
+
+
+# What stands: B8 over the months that were closed, one after the other, and then over what is open.
+
+
+def settled(facts: Facts, closes: Sequence[Close] = ()) -> Bill:
+    """All draws and credits that stand when these months were closed and these are the facts."""
+    frozen = Bill([], [], {})
+    open_from = month_of(facts, midnight(facts, facts.starts_on))
+    for close in closes:
+        assert close.month == open_from
+        rated = _rated(close.known, frozen, open_from)
+        frozen = Bill(
+            [draw for draw in rated.draws if draw.posted_in <= open_from and draw.source != "hold"],
+            [credit for credit in rated.credits if credit.posted_in <= open_from],
+            rated.classes,
+        )
+        open_from = month_after(open_from)
+    return _rated(facts, frozen, open_from)
+
+
+def _rated(facts: Facts, frozen: Bill, open_from: str) -> Bill:
+    """What stands by these facts beside the draws and credits of the months before `open_from`."""
+    open_at = bounds(facts, open_from)[0]
+    packs = [pack_of(facts, purchase) for purchase in facts.purchases]
+    credited = list(frozen.credits)
+    to_draw: list[RefEntry] = []
+    for entry in facts.entries:
+        standing: list[tuple[RefDraw, int]] = []
+        for draw in frozen.draws:
+            if draw.entry_id == entry.entry_id:
+                key = (draw.entry_id, draw.source, draw.grant, draw.posted_in)
+                given_back = sum(
+                    each.seconds
+                    for each in frozen.credits
+                    if (each.entry_id, each.source, each.grant, each.drawn_in) == key
+                )
+                standing.append((draw, draw.seconds - given_back))
+        total = sum(seconds for _, seconds in standing)
+        needed = billed(facts, entry)
+        if total and frozen.classes[entry.entry_id] == entry.work_class:
+            too_much, to_rate = max(0, total - needed), max(0, needed - total)
+        else:
+            too_much, to_rate = total, needed
+        # The latest month first; within one the waterfall reversed, as the sort keeps equals in their order.
+        standing.reverse()
+        standing.sort(key=lambda each: each[0].posted_in, reverse=True)
+        for draw, seconds in standing:
+            taken = min(too_much, seconds)
+            if taken:
+                too_much -= taken
+                credited.append(_credit(facts, packs, entry, draw, seconds, taken, open_from, open_at))
+        assert too_much == 0
+        if to_rate:
+            rating_at = max(entry.started_at, open_at)
+            to_draw.append(RefEntry(entry.entry_id, entry.started_at, entry.work_class, to_rate, rating_at))
+    latest = max([open_at, *(each.rating_at or each.started_at for each in to_draw)])
+    months = [ref_month(facts, name) for name in months_until(facts, latest)]
+    draws = bill(months, packs, to_draw, frozen.draws, credited)
+    return Bill([*frozen.draws, *draws], credited, {entry.entry_id: entry.work_class for entry in facts.entries})
+
+
+def _credit(
+    facts: Facts,
+    packs: list[RefPack],
+    entry: Worked,
+    draw: RefDraw,
+    standing: int,
+    taken: int,
+    open_from: str,
+    open_at: datetime,
+) -> RefCredit:
+    rate, restored = Decimal(0), False
+    terms = terms_of(facts, month_of(facts, entry.started_at))
+    if draw.source == "on_demand":
+        rate = Decimal(terms.regular_rate_cents)
+    elif draw.source == "emergency":
+        rate = Decimal(terms.regular_rate_cents) * terms.emergency_multiplier
+    elif draw.source == "pack":
+        pack = next(pack for pack in packs if pack.pack_id == draw.grant)
+        if pack.expires_at is not None and pack.expires_at <= open_at:
+            rate = Decimal(pack.rate)
+        else:
+            restored = True
+    cents = rounded(standing * rate / 3600) - rounded((standing - taken) * rate / 3600)
+    return RefCredit(entry.entry_id, open_from, draw.source, draw.grant, draw.posted_in, taken, cents, restored)
+
+
+# The waterfall: B5-B7.
+
+
+def bill(
+    months: list[RefMonth],
+    packs: list[RefPack],
+    entries: Iterable[RefEntry],
+    frozen: Iterable[RefDraw] = (),
+    credited: Iterable[RefCredit] = (),
+) -> list[RefDraw]:
+    """Rate all entries in B7's order, after what is drawn and credited already; return the new draws."""
+    before = list(frozen)
+    given_back = list(credited)
     made: list[RefDraw] = []
 
-    def drawn(source: str, grant: str) -> int:
-        return sum(draw.seconds for draw in made if (draw.source, draw.grant) == (source, grant))
+    def left(granted: int, source: str, grant: str) -> int:
+        drawn = sum(draw.seconds for draw in [*before, *made] if (draw.source, draw.grant) == (source, grant))
+        restored = sum(
+            each.seconds for each in given_back if each.restored and (each.source, each.grant) == (source, grant)
+        )
+        assert drawn - restored <= granted
+        return granted - drawn + restored
 
-    for entry in sorted(entries, key=lambda e: (e.started_at, e.started_at, e.entry_id.encode())):
-        number, month = next((n, m) for n, m in enumerate(months) if m.starts_at <= entry.started_at < m.ends_at)
+    def in_month(at: datetime) -> int:
+        return next(n for n, month in enumerate(months) if month.starts_at <= at < month.ends_at)
+
+    ordered = sorted(entries, key=lambda e: (e.rating_at or e.started_at, e.started_at, e.entry_id.encode()))
+    for entry in ordered:
+        rating_at = entry.rating_at or entry.started_at
+        number = in_month(rating_at)
+        month = months[number]
         available: list[tuple[str, str, int]] = []
         if entry.work_class == "included":
             if number > 0:
-                before = months[number - 1]
-                unused = before.allowance - drawn("allowance", before.name)
-                available.append(("rollover", before.name, min(unused, before.cap) - drawn("rollover", before.name)))
-            available.append(("allowance", month.name, month.allowance - drawn("allowance", month.name)))
+                last = months[number - 1]
+                unused = left(last.allowance, "allowance", last.name)
+                available.append(("rollover", last.name, left(min(unused, last.cap), "rollover", last.name)))
+            available.append(("allowance", month.name, left(month.allowance, "allowance", month.name)))
         if entry.work_class in ("included", "billable"):
             covering = [
                 pack
                 for pack in packs
-                if pack.effective_at <= entry.started_at
-                and (pack.expires_at is None or entry.started_at < pack.expires_at)
+                if pack.effective_at <= rating_at and (pack.expires_at is None or rating_at < pack.expires_at)
             ]
             without_expiry = [pack for pack in covering if pack.expires_at is None]
             with_expiry = [pack for pack in covering if pack.expires_at is not None]
             in_order = sorted(with_expiry, key=lambda p: (p.expires_at, p.effective_at, p.pack_id.encode())) + sorted(
                 without_expiry, key=lambda p: (p.effective_at, p.pack_id.encode())
             )
-            available += [("pack", p.pack_id, p.seconds - drawn("pack", p.pack_id)) for p in in_order]
+            available += [("pack", p.pack_id, left(p.seconds, "pack", p.pack_id)) for p in in_order]
         needed = entry.billed
-        for source, grant, left in available:
-            taken = min(needed, left)
+        for source, grant, seconds in available:
+            taken = min(needed, seconds)
             if taken:
                 made.append(RefDraw(entry.entry_id, month.name, source, grant, taken, 0))
                 needed -= taken
         if needed:
+            worked_in = months[in_month(entry.started_at)]
             source, multiplier = {
                 "included": ("on_demand", 1),
                 "billable": ("on_demand", 1),
-                "emergency": ("emergency", month.multiplier),
-                "pending": ("hold", month.multiplier),
+                "emergency": ("emergency", worked_in.multiplier),
+                "pending": ("hold", worked_in.multiplier),
                 "waived": ("waived", 0),
             }[entry.work_class]
-            cents = rounded(Decimal(needed) * month.rate * multiplier / 3600)
+            cents = rounded(Decimal(needed) * worked_in.rate * multiplier / 3600)
             made.append(RefDraw(entry.entry_id, month.name, source, None, needed, cents))
     return made
 
 
-def pack_income(packs: list[RefPack], draws: list[RefDraw]) -> Counter[tuple[str, str]]:
-    """Income by (pack, month): draw after draw, what the share of all so far is above what it was before."""
+# Money: B2, B9.
+
+
+def pack_income(
+    packs: list[RefPack], draws: Iterable[RefDraw], credited: Iterable[RefCredit] = ()
+) -> Counter[tuple[str, str]]:
+    """Income by (pack, month): of each month's end, what the share of all used so far is above the former's."""
     income: Counter[tuple[str, str]] = Counter()
     for pack in packs:
-        so_far = 0
+        used: Counter[str] = Counter()
         for draw in draws:
-            if draw.source == "pack" and draw.grant == pack.pack_id:
-                before = rounded(Decimal(so_far) * pack.price / pack.seconds)
-                so_far += draw.seconds
-                income[pack.pack_id, draw.posted_in] += rounded(Decimal(so_far) * pack.price / pack.seconds) - before
+            if (draw.source, draw.grant) == ("pack", pack.pack_id):
+                used[draw.posted_in] += draw.seconds
+        for credit in credited:
+            if credit.restored and credit.grant == pack.pack_id:
+                used[credit.posted_in] -= credit.seconds
+        so_far = 0
+        for month in sorted(used):
+            earned = rounded(Decimal(so_far) * pack.price / pack.seconds)
+            so_far += used[month]
+            income[pack.pack_id, month] += rounded(Decimal(so_far) * pack.price / pack.seconds) - earned
     return income
+
+
+def breakage(packs: list[RefPack], stands: Bill, now: datetime) -> Counter[str]:
+    """What each pack that has expired by `now` earned beyond what was used of it."""
+    earned: Counter[str] = Counter()
+    for (pack_id, _), cents in pack_income(packs, stands.draws, stands.credits).items():
+        earned[pack_id] += cents
+    return Counter({p.pack_id: p.price - earned[p.pack_id] for p in packs if p.expires_at and p.expires_at <= now})
+
+
+def owed(facts: Facts, stands: Bill, now: datetime) -> Counter[str]:
+    """Fee + packs + on demand + emergency - credits, by month, for the months that began by `now`."""
+    total: Counter[str] = Counter()
+    for month in months_until(facts, now):
+        if facts.last_month is None or month <= facts.last_month:
+            total[month] += terms_of(facts, month).monthly_fee_cents
+    for purchase in facts.purchases:
+        total[month_of(facts, purchase.bought_at)] += pack_of(facts, purchase).price
+    for draw in stands.draws:
+        if draw.source in ("on_demand", "emergency"):
+            total[draw.posted_in] += draw.cents
+    for credit in stands.credits:
+        total[credit.posted_in] -= credit.cents
+    return total
 
 
 def rounded(cents: Decimal) -> int:
     return int(cents.quantize(Decimal(1), ROUND_HALF_UP))
+
+
+# Terms, months, packs, billed time: B2, B3, B6.
+
+
+def terms_of(facts: Facts, month: str) -> Terms:
+    """The terms in force in a month: after a cancellation's last month, those of that month."""
+    month = month if facts.last_month is None else min(month, facts.last_month)
+    terms, since = facts.terms, ""
+    for change in facts.changes:
+        if since <= change.month <= month:  # a later change for the same month takes the place of the earlier
+            terms, since = change.terms, change.month
+    return terms
+
+
+def ref_month(facts: Facts, name: str) -> RefMonth:
+    terms = terms_of(facts, name)
+    ended = facts.last_month is not None and name > facts.last_month
+    return RefMonth(
+        name,
+        *bounds(facts, name),
+        0 if ended else terms.allowance_seconds,
+        0 if ended else terms.rollover_cap_seconds,
+        terms.regular_rate_cents,
+        terms.emergency_multiplier,
+    )
+
+
+def pack_of(facts: Facts, purchase: Purchase) -> RefPack:
+    """A pack by the terms of the day of its purchase; validity counts whole local days after the effective one."""
+    terms = terms_of(facts, month_of(facts, purchase.bought_at))
+    effective_at = purchase.effective_from or purchase.bought_at
+    expires_at = None
+    if terms.pack_validity_days is not None:
+        last_day = effective_at.astimezone(ZoneInfo(facts.zone)).date() + timedelta(days=terms.pack_validity_days)
+        expires_at = midnight(facts, last_day + timedelta(days=1))
+    price = purchase.hours * terms.pack_rate_cents
+    return RefPack(purchase.pack_id, purchase.hours * 3600, price, effective_at, expires_at, terms.pack_rate_cents)
+
+
+def billed(facts: Facts, entry: Worked) -> int:
+    if entry.voided:
+        return 0
+    terms = terms_of(facts, month_of(facts, entry.started_at))
+    increments = (Decimal(entry.duration) / terms.billing_increment_seconds).to_integral_value(ROUND_CEILING)
+    return max(terms.minimum_charge_seconds, int(increments) * terms.billing_increment_seconds)
+
+
+def month_of(facts: Facts, at: datetime) -> str:
+    return at.astimezone(ZoneInfo(facts.zone)).date().isoformat()[:7]
+
+
+def month_after(month: str) -> str:
+    last_day = date(int(month[:4]), int(month[5:]), 28)
+    return (last_day + timedelta(days=7)).isoformat()[:7]
+
+
+def bounds(facts: Facts, month: str) -> tuple[datetime, datetime]:
+    """When a month begins, the first one at the subscription's start, and ends."""
+    first = max(date.fromisoformat(f"{month}-01"), facts.starts_on)
+    return midnight(facts, first), midnight(facts, date.fromisoformat(f"{month_after(month)}-01"))
+
+
+def midnight(facts: Facts, day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(facts.zone)).astimezone(UTC)
+
+
+def months_until(facts: Facts, at: datetime) -> Iterator[str]:
+    """The months from the subscription's first to the one of an instant."""
+    month = facts.starts_on.isoformat()[:7]
+    while month <= month_of(facts, at):
+        yield month
+        month = month_after(month)
