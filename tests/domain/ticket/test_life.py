@@ -468,7 +468,7 @@ def test_there_has_to_be_a_ticket(command: Callable[[datetime], TicketCommand]) 
 
 def test_every_refusal_has_a_code_of_its_own() -> None:
     codes = [refusal.code for refusal in Refusal.__subclasses__() if refusal.__module__ == "domain.ticket.refusals"]
-    assert len(codes) == len(set(codes)) == 9
+    assert len(codes) == len(set(codes)) >= 9
 
 
 # The class of its work
