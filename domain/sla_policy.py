@@ -13,6 +13,7 @@ from domain.refusal import Refusal
 from domain.setting import InvalidSetting, effective_instant, in_force
 
 LONGEST_TARGET_SECONDS = 10 * 366 * 86_400
+MOST_REMINDERS = 100
 
 ClockName = Literal["first_response", "next_response", "resolution", "periodic_update"]
 
@@ -76,6 +77,7 @@ class PublishSlaPolicy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     policy: str
     targets: Sequence[Target]
     calendars: Mapping[str, datetime]
+    reminders: Reminders = Reminders()
     effective_from: datetime | None = None
     founding: bool = False
 
@@ -87,7 +89,7 @@ class SlaPolicy(msgspec.Struct, frozen=True, gc=False):
 
 
 class InvalidSlaPolicy(InvalidSetting):
-    """A policy with targets that no clock can take; `errors` names each wrong field."""
+    """A policy with targets or reminders that no time can be counted by; `errors` names each wrong field."""
 
     code = "invalid_sla_policy"
 
@@ -112,6 +114,7 @@ def decide(command: PublishSlaPolicy, state: SlaPolicy | None) -> list[SlaPolicy
         version=len(versions) + 1,
         targets=tuple(command.targets),
         effective_from=takes_effect,
+        reminders=command.reminders,
     )
     followed = in_force(versions, takes_effect)
     if followed is not None and _content(followed) == _content(event):
@@ -146,6 +149,14 @@ def _check(command: PublishSlaPolicy, takes_effect: datetime) -> None:
         for index, target in enumerate(command.targets)
         if target.target_seconds is not None and not 0 <= target.target_seconds <= LONGEST_TARGET_SECONDS
     ]
+    spans = {"after_seconds": command.reminders.after_seconds, "every_seconds": command.reminders.every_seconds}
+    errors += [
+        (f"/reminders/{name}", f"not within 1 to {LONGEST_TARGET_SECONDS} seconds")
+        for name, seconds in spans.items()
+        if not 1 <= seconds <= LONGEST_TARGET_SECONDS
+    ]
+    if not 0 <= command.reminders.most <= MOST_REMINDERS:
+        errors.append(("/reminders/most", f"not within 0 to {MOST_REMINDERS}"))
     if errors:
         raise InvalidSlaPolicy(errors)
     for index, target in enumerate(command.targets):
@@ -160,7 +171,7 @@ def _check(command: PublishSlaPolicy, takes_effect: datetime) -> None:
 
 
 def _content(event: SlaPolicyPublished) -> tuple[object, ...]:
-    return event.policy, event.targets
+    return event.policy, event.targets, event.reminders
 
 
 _BUSINESS_DAY = 9 * 3600

@@ -144,6 +144,8 @@ def why(instance: Instance, pauses: Sequence[Pause], calendars: Calendars, until
     end = until if instance.ended_at is None else min(until, instance.ended_at)
     segments = instance.segments
     for index, segment in enumerate(segments):
+        if index > 0 and segment.started_at >= end:
+            break  # A call that was logged later ended the clock before this segment.
         to = end if index + 1 == len(segments) else min(end, segments[index + 1].started_at)
         yield from _within(segment, instance.positions[index], to, pauses, calendars)
 

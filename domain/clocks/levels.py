@@ -10,7 +10,7 @@ from domain.business_time import ALWAYS, ROUND_THE_CLOCK, BusinessTime, whole_se
 from domain.calendar import DESK_CALENDAR, CalendarPublished, compiled
 from domain.refusal import Refusal
 from domain.setting import in_force
-from domain.sla_policy import ClockName, SlaPolicyPublished, Target, Traits, target_for
+from domain.sla_policy import ClockName, Reminders, SlaPolicyPublished, Target, Traits, target_for
 
 Calendars = Mapping[tuple[str, int], BusinessTime]
 """Compiled calendar versions by (name, version); ("24x7", 0) is the round-the-clock calendar."""
@@ -37,6 +37,7 @@ class InForce(msgspec.Struct, frozen=True, gc=False):
     policy_version: int
     targets: tuple[Target, ...]
     calendar_versions: Mapping[str, int]
+    reminders: Reminders = Reminders()
 
     def level(self, clock: ClockName, traits: Traits) -> Level:
         """What a clock of such a ticket counts by; without a target, the desk's calendar (T5)."""
@@ -101,4 +102,5 @@ def _in_force(
         policy_in_force.version,
         policy_in_force.targets,
         {ROUND_THE_CLOCK: 0, **{each.calendar: each.version for each in in_force_calendars if each is not None}},
+        policy_in_force.reminders,
     )

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from domain.business_time import whole_second
 from domain.clocks.arithmetic import due_at
-from domain.clocks.levels import Level, ServiceLevels
-from domain.clocks.state import Clocks, Instance, evolve
+from domain.clocks.levels import InForce, Level, ServiceLevels
+from domain.clocks.state import Clocks, Instance, evolve, instance_of
 from domain.sla_policy import ClockName, Traits
 from domain.ticket.events import Deadline, Segment, ServiceLevelBreached, ServiceLevelsChanged, WithDeadlines
 
@@ -36,6 +36,20 @@ def segments(instances: Iterable[Instance], at: datetime, levels: ServiceLevels,
         segment(each.clock, each.number, max(whole_second(at), each.started_at), in_force.level(each.clock, traits))
         for each in instances
     )
+
+
+def begun(clocks: Clocks, clock: ClockName, started_at: datetime, in_force: InForce, traits: Traits) -> Segment:
+    """The segment that begins the next instance of a clock."""
+    latest = instance_of(clocks, clock)
+    return segment(clock, 1 if latest is None else latest.number + 1, started_at, in_force.level(clock, traits))
+
+
+def moved(clocks: Clocks, at: datetime, levels: ServiceLevels, traits: Traits) -> tuple[Segment, ...]:
+    """New segments of the running clocks that count by another target or calendar from `at` on (T6).
+
+    A clock that counts as before goes on in its segment: another would change neither what has elapsed nor what is due.
+    """
+    return segments(_moved(clocks, at, levels, traits), at, levels, traits)
 
 
 def with_deadlines(event: E, clocks: Clocks | None, levels: ServiceLevels) -> E:
@@ -102,12 +116,13 @@ def fell_due(
 
 
 def _moved(clocks: Clocks, change: datetime, levels: ServiceLevels, traits: Traits) -> list[Instance]:
-    """The running instances that count by other settings from the change on than they do."""
+    """The running instances that count by another level from the change on than they do."""
     in_force = levels.at(change)
+    at = whole_second(change)
     return [
         each
         for each in clocks.running
-        if each.levels_at <= change and in_force.level(each.clock, traits) != _level(each.segments[-1])
+        if each.levels_at <= at and in_force.level(each.clock, traits) != _level(each.segments[-1])
     ]
 
 

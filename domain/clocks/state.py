@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Literal, overload
+from typing import Any, Literal, Protocol, overload
 
 import msgspec
 from msgspec.structs import replace
@@ -10,8 +10,13 @@ from msgspec.structs import replace
 from domain.business_time import whole_second
 from domain.sla_policy import ClockName
 from domain.ticket.events import (
+    CallLogged,
+    CategoryChanged,
+    ComplexityChanged,
     CustomerReplied,
     Deadline,
+    EmergencyAccepted,
+    EmergencyDeclined,
     Segment,
     ServiceLevelBreached,
     ServiceLevelsChanged,
@@ -22,6 +27,7 @@ from domain.ticket.events import (
     TicketReopened,
     TicketResolved,
     TicketResumed,
+    UrgencyChanged,
     WaitingStarted,
 )
 from domain.ticket.split_merge_events import (
@@ -152,13 +158,36 @@ def _opened(event: TicketOpened, position: int) -> Clocks | None:
     return _dues(clocks, event.deadlines)
 
 
-def _staff_replied(clocks: Clocks, event: StaffReplied, _position: int) -> Clocks:
-    return _dues(_answered(clocks, whole_second(event.occurred_at)), event.deadlines)
+def _staff_replied(clocks: Clocks, event: StaffReplied, position: int) -> Clocks:
+    """Staff have answered all; an emergency's next update is due from here on, where there are any (T3)."""
+    at = whole_second(event.occurred_at)
+    updated = _ended_if_running(_answered(clocks, at), "periodic_update", at, "fulfilled")
+    return _dues(_segmented(updated, event, position, event.occurred_at), event.deadlines)
+
+
+def _call_logged(clocks: Clocks, event: CallLogged, position: int) -> Clocks:
+    """A call counts at its own instant: it answers no later message and moves no clock that has ended (T7)."""
+    answered = _answered(clocks, whole_second(event.at))
+    return _dues(_segmented(answered, event, position, event.occurred_at), event.deadlines)
 
 
 def _customer_replied(clocks: Clocks, event: CustomerReplied, position: int) -> Clocks:
     waiting = replace(clocks, unanswered=(*clocks.unanswered, whole_second(event.occurred_at)))
     return _dues(_segmented(waiting, event, position, event.occurred_at), event.deadlines)
+
+
+def _traits_changed(
+    clocks: Clocks,
+    event: UrgencyChanged | ComplexityChanged | CategoryChanged | EmergencyAccepted,
+    position: int,
+) -> Clocks:
+    return _dues(_segmented(clocks, event, position, event.occurred_at), event.deadlines)
+
+
+def _emergency_declined(clocks: Clocks, event: EmergencyDeclined, position: int) -> Clocks:
+    """What is no emergency needs no updates as one (T3)."""
+    cancelled = _ended_if_running(clocks, "periodic_update", whole_second(event.occurred_at), "cancelled")
+    return _dues(_segmented(cancelled, event, position, event.occurred_at), event.deadlines)
 
 
 def _waiting_started(clocks: Clocks, event: WaitingStarted, position: int) -> Clocks:
@@ -176,8 +205,7 @@ def _resumed(clocks: Clocks, event: TicketResumed, position: int) -> Clocks:
 def _resolved(clocks: Clocks, event: TicketResolved, position: int) -> Clocks:
     at = whole_second(event.occurred_at)
     ended = _with(_answered(clocks, at), _ended(clocks.resolution, at, "fulfilled"))
-    if ended.periodic_update is not None:
-        ended = _with(ended, _ended(ended.periodic_update, at, "fulfilled"))
+    ended = _ended_if_running(ended, "periodic_update", at, "fulfilled")
     return _dues(_paused(ended, "resolved", event.occurred_at, position), event.deadlines)
 
 
@@ -262,7 +290,13 @@ def _merged(clocks: Clocks, event: TicketMerged, _position: int) -> Clocks:
 
 _FOLDS: dict[type[TicketEvent], Callable[[Clocks, Any, int], Clocks]] = {
     StaffReplied: _staff_replied,
+    CallLogged: _call_logged,
     CustomerReplied: _customer_replied,
+    UrgencyChanged: _traits_changed,
+    ComplexityChanged: _traits_changed,
+    CategoryChanged: _traits_changed,
+    EmergencyAccepted: _traits_changed,
+    EmergencyDeclined: _emergency_declined,
     WaitingStarted: _waiting_started,
     TicketResumed: _resumed,
     TicketResolved: _resolved,
@@ -288,7 +322,8 @@ def _with(clocks: Clocks, instance: Instance) -> Clocks:
             return replace(clocks, periodic_update=instance)
 
 
-def _instance(clocks: Clocks, clock: ClockName) -> Instance | None:
+def instance_of(clocks: Clocks, clock: ClockName) -> Instance | None:
+    """The latest instance of a clock."""
     match clock:
         case "first_response":
             return clocks.first_response
@@ -304,11 +339,18 @@ def _ended(instance: Instance, at: datetime, kind: EndKind) -> Instance:
     return instance if instance.ended_at is not None else replace(instance, ended_at=at, end_kind=kind)
 
 
+def _ended_if_running(clocks: Clocks, clock: ClockName, at: datetime, kind: EndKind) -> Clocks:
+    instance = instance_of(clocks, clock)
+    return clocks if instance is None else _with(clocks, _ended(instance, at, kind))
+
+
 def _answered(clocks: Clocks, at: datetime) -> Clocks:
+    """All that the customer had written by `at` is answered."""
     for instance in (clocks.first_response, clocks.next_response):
-        if instance is not None and instance.ended_at is None:
+        if instance is not None and instance.started_at <= at:
             clocks = _with(clocks, _ended(instance, at, "fulfilled"))
-    return replace(clocks, unanswered=()) if clocks.unanswered else clocks
+    later = tuple([each for each in clocks.unanswered if each > at])
+    return clocks if later == clocks.unanswered else replace(clocks, unanswered=later)
 
 
 def _paused(clocks: Clocks, reason: PauseReason, at: datetime, position: int) -> Clocks:
@@ -329,16 +371,16 @@ def _begun(segment: Segment, position: int, levels_at: datetime) -> Instance:
     return Instance(segment.clock, segment.instance, (segment,), (position,), levels_at)
 
 
-def _segmented(
-    clocks: Clocks,
-    event: CustomerReplied | TicketReopened | ServiceLevelsChanged | TicketSplitOff,
-    position: int,
-    at: datetime,
-) -> Clocks:
+class _Segmenting(Protocol):
+    @property
+    def segments(self) -> tuple[Segment, ...]: ...
+
+
+def _segmented(clocks: Clocks, event: _Segmenting, position: int, at: datetime) -> Clocks:
     """Begin segments: the next of the instance named, or the first of a new instance."""
     levels_at = whole_second(at)
     for segment in event.segments:
-        instance = _instance(clocks, segment.clock)
+        instance = instance_of(clocks, segment.clock)
         if instance is None or instance.number != segment.instance:
             clocks = _with(clocks, _begun(segment, position, levels_at))
             continue
@@ -356,7 +398,7 @@ def _segmented(
 def _dues(clocks: Clocks, deadlines: Sequence[Deadline]) -> Clocks:
     """Take over due instants; an instance that has ended keeps its last one, by which it is judged."""
     for deadline in deadlines:
-        instance = _instance(clocks, deadline.clock)
+        instance = instance_of(clocks, deadline.clock)
         if instance is not None and instance.number == deadline.instance and instance.ended_at is None:
             clocks = _with(clocks, replace(instance, due_at=deadline.due_at))
     return clocks

@@ -229,10 +229,11 @@ class TicketAssigned(TicketEvent, frozen=True, kw_only=True):
 
 
 class StaffReplied(WithDeadlines, frozen=True, kw_only=True):
-    """Staff answered the customer; fulfils the response clocks (T3)."""
+    """Staff answered the customer; fulfils the response clocks and begins an emergency's next update (T3)."""
 
     author: Person
     body: Personal
+    segments: tuple[Segment, ...] = ()
 
 
 class CustomerReplied(WithDeadlines, frozen=True, kw_only=True):

@@ -7,24 +7,13 @@ from msgspec.structs import replace
 from domain.business_time import BeyondCalendar, BusinessTime
 from domain.clocks import record
 from domain.clocks.levels import ServiceLevels
-from domain.personal import Personal
 from domain.sla_policy import Traits
 from domain.ticket.commands import OpenTicket
-from domain.ticket.events import (
-    EmergencyDeclined,
-    EmergencyKind,
-    EmergencyRequested,
-    TicketEvent,
-    TicketOpened,
-)
-from domain.ticket.refusals import TicketExists, WrongEmergencyKind
+from domain.ticket.emergency import refuse_wrong_kind, requested
+from domain.ticket.events import TicketEvent, TicketOpened
+from domain.ticket.guards import Said
+from domain.ticket.refusals import TicketExists
 from domain.ticket.state import Ticket
-
-NEVER_ELIGIBLE = ("boost", "hub")
-"""Products that emergency support never covers (R10)."""
-
-NOT_ELIGIBLE = Personal("Emergency support is never for Boost or Hub.")
-"""Why an emergency is declined at once (R10)."""
 
 
 def open_ticket(command: OpenTicket, state: Ticket | None) -> list[TicketEvent]:
@@ -40,7 +29,8 @@ def open_ticket(command: OpenTicket, state: Ticket | None) -> list[TicketEvent]:
         raise TicketExists(f"ticket {command.ticket_id} was opened with another request")
     now, levels = command.now, command.levels
     calendar = levels.desk_calendar(now)
-    _refuse_wrong_kind(command, calendar)
+    if command.emergency is not None:
+        refuse_wrong_kind(command.emergency.kind, now, calendar, pointer="/emergency/kind")
     opened = TicketOpened(
         occurred_at=now,
         ticket_id=command.ticket_id,
@@ -61,16 +51,11 @@ def open_ticket(command: OpenTicket, state: Ticket | None) -> list[TicketEvent]:
         received_at=now,
         workable_from=max(now, calendar.next_opening(now)),
     )
-    return [_with_first_clocks(opened, _resolution_from(command, calendar), levels), *_emergency(command)]
-
-
-def _refuse_wrong_kind(command: OpenTicket, calendar: BusinessTime) -> None:
-    """Emergency support has one form for each hour of the desk's calendar, whatever the product (R13)."""
+    first = _with_first_clocks(opened, _resolution_from(command, calendar), levels)
     if command.emergency is None:
-        return
-    right: EmergencyKind = "business_hours" if calendar.is_open(command.now) else "after_hours"
-    if command.emergency.kind != right:
-        raise WrongEmergencyKind(command.emergency.kind, right)
+        return [first]
+    said: Said = {"occurred_at": now, "ticket_id": command.ticket_id, "customer_id": command.customer_id}
+    return [first, *requested(said, command.emergency, command.product)]
 
 
 def _resolution_from(command: OpenTicket, calendar: BusinessTime) -> datetime:
@@ -113,21 +98,3 @@ def _with_first_clocks(opened: TicketOpened, resolution_from: datetime, levels: 
         ),
     )
     return record.with_deadlines(begun, None, levels)
-
-
-def _emergency(command: OpenTicket) -> list[TicketEvent]:
-    """The emergency asked for beside the request; for Boost and Hub it is declined at once (R10)."""
-    if command.emergency is None:
-        return []
-    now, ticket_id, customer_id = command.now, command.ticket_id, command.customer_id
-    requested = EmergencyRequested(
-        occurred_at=now,
-        ticket_id=ticket_id,
-        customer_id=customer_id,
-        kind=command.emergency.kind,
-        symptom=command.emergency.symptom,
-    )
-    if command.product not in NEVER_ELIGIBLE:
-        return [requested]
-    declined = EmergencyDeclined(occurred_at=now, ticket_id=ticket_id, customer_id=customer_id, reason=NOT_ELIGIBLE)
-    return [requested, declined]

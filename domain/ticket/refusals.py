@@ -20,11 +20,40 @@ class WrongEmergencyKind(Refusal):
     """Emergency support has one form in business hours and one after them (R13)."""
 
     code = "wrong_emergency_kind"
-    pointer = "/emergency/kind"
 
-    def __init__(self, asked: EmergencyKind, right: EmergencyKind) -> None:
-        super().__init__(f"it is {right} now: ask for an emergency of kind {right}, not {asked}")
+    def __init__(self, asked: EmergencyKind, right: EmergencyKind, *, pointer: str) -> None:
+        super().__init__(f"it is {right} now: ask for an emergency of kind {right}, not {asked}", pointer=pointer)
         self.right = right
+
+
+class EmergencyStands(Refusal):
+    """Another emergency of the case is requested or accepted; a new topic is a new ticket (R3, R11)."""
+
+    code = "emergency_stands"
+
+
+class EmergencyNotRequested(Refusal):
+    """There is no emergency to decide on (R11)."""
+
+    code = "emergency_not_requested"
+
+
+class EmergencyNotEligible(Refusal):
+    """Emergency support is never for Boost or Hub (R10)."""
+
+    code = "emergency_not_eligible"
+
+
+class CauseIsRuled(Refusal):
+    """The decision on an emergency holds once its cause is ruled; the ruling can be revised (R11, R25)."""
+
+    code = "cause_ruled"
+
+
+class EmergencyNotAccepted(Refusal):
+    """Only the cause of an accepted emergency is ruled (R14)."""
+
+    code = "emergency_not_accepted"
 
 
 class TicketIsClosed(Refusal):
@@ -64,6 +93,27 @@ class EntryExists(Refusal):
 
     code = "entry_exists"
     pointer = "/entry_id"
+
+
+class EntryIsVoid(Refusal):
+    """A void is final (B1)."""
+
+    code = "entry_void"
+    pointer = "/entry_id"
+
+
+class CallBeforeReceipt(Refusal):
+    """A call about a request takes place after it was received (T7)."""
+
+    code = "call_before_receipt"
+    pointer = "/at"
+
+
+class CallInFuture(Refusal):
+    """A call is logged once it took place (T7)."""
+
+    code = "call_in_future"
+    pointer = "/at"
 
 
 class UnknownEntry(Refusal):
