@@ -40,7 +40,13 @@ from domain.ticket import refusals as ticket
 
 Failure = type[Refusal] | type[RequestError]
 
-_ON_A_TICKET: tuple[Failure, ...] = (UnknownTicket, ticket.TicketNotOpened, BeyondCalendar, NoServiceLevels)
+_ON_A_TICKET: tuple[Failure, ...] = (
+    UnknownTicket,
+    ticket.TicketNotOpened,
+    ticket.TicketIsMerged,
+    BeyondCalendar,
+    NoServiceLevels,
+)
 
 FAILURES: dict[str, tuple[Failure, ...]] = {
     "register-customer": (CustomerExists,),
@@ -81,6 +87,24 @@ FAILURES: dict[str, tuple[Failure, ...]] = {
         ticket.EntryExists,
         subscription.NoSubscription,
         subscription.EntryRatedOtherwise,
+    ),
+    "split-ticket": (
+        *_ON_A_TICKET,
+        ticket.TicketIsClosed,
+        ticket.TicketIsResolved,
+        ticket.UnknownEntry,
+        ticket.UnknownReply,
+        ticket.RulingPending,
+        subscription.NoSubscription,
+    ),
+    "merge-ticket": (
+        *_ON_A_TICKET,
+        ticket.SameTicket,
+        ticket.DifferentCustomers,
+        ticket.TicketIsClosed,
+        ticket.TicketIsResolved,
+        ticket.RulingPending,
+        subscription.NoSubscription,
     ),
     "resolve-ticket": (
         *_ON_A_TICKET,

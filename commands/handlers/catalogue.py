@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from commands.dispatch import Handler
-from commands.handlers import articles, customers, due, incidents, settings, tickets, work
+from commands.handlers import articles, customers, due, incidents, settings, tickets, topics, work
 
 HANDLERS: Mapping[str, Handler] = MappingProxyType(
     {
@@ -20,6 +20,8 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "wait-for-partner": tickets.wait_for_partner,
         "resume-ticket": tickets.resume_ticket,
         "log-work": work.log_work,
+        "split-ticket": topics.split_ticket,
+        "merge-ticket": topics.merge_ticket,
         "resolve-ticket": tickets.resolve_ticket,
         "reopen-ticket": tickets.reopen_ticket,
         "close-ticket": tickets.close_ticket,

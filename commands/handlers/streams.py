@@ -9,7 +9,7 @@ from domain.subscription import state as subscriptions
 from domain.subscription.refusals import NoSubscription
 from domain.subscription.state import Subscription
 from domain.ticket import state as tickets
-from domain.ticket.state import Ticket
+from domain.ticket.state import Merged, Ticket
 
 EVOLVE_TICKET: Evolve[Ticket] = tickets.evolve
 
@@ -36,16 +36,33 @@ def subscription_of(work: UnitOfWork, customer_id: str) -> Stream[Subscription]:
 
 
 def ticket_named(work: UnitOfWork, name: str) -> tuple[Stream[Ticket], Ticket]:
-    """Load the ticket of an id or a case number, and hold it against the request's `If-Match`.
+    """Load the ticket that a request is about, and hold the one it names against its `If-Match`.
 
-    Raises `UnknownTicket` or `VersionMismatch`.
+    A ticket that was merged is not acted on any more: the one that goes on for it is (SUPPORT_POLICY R3). Raises
+    `UnknownTicket` or `VersionMismatch`.
     """
+    named, state = _ticket(work, name, pointer="/ticket")
+    work.expect(named)
+    return _survivor(work, named, state)
+
+
+def surviving_ticket(work: UnitOfWork, name: str, *, pointer: str) -> tuple[Stream[Ticket], Ticket]:
+    """Load another ticket that a request names, or the one that goes on for it. Raises `UnknownTicket`."""
+    return _survivor(work, *_ticket(work, name, pointer=pointer))
+
+
+def _survivor(work: UnitOfWork, stream: Stream[Ticket], state: Ticket) -> tuple[Stream[Ticket], Ticket]:
+    while isinstance(state, Merged):
+        stream, state = _ticket(work, state.into_ticket_id, pointer="/ticket")
+    return stream, state
+
+
+def _ticket(work: UnitOfWork, name: str, *, pointer: str) -> tuple[Stream[Ticket], Ticket]:
     stream_id = f"ticket-{name}"
     if name.startswith("C-"):
         stream_id = work.holder("case_number", name) or stream_id
     stream: Stream[Ticket] = work.stream(stream_id, EVOLVE_TICKET)
     if stream.state is None:
-        raise UnknownTicket(f"there is no ticket {name!r}", pointer="/ticket")
+        raise UnknownTicket(f"there is no ticket {name!r}", pointer=pointer)
     work.belongs(stream, stream.state.case.customer_id)
-    work.expect(stream)
     return stream, stream.state

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from commands.wire import customers, incidents, knowledge, settings, tickets
+from commands.wire import customers, incidents, knowledge, settings, tickets, topics
 from commands.wire.json_text import canonical_json
 from commands.wire.schema import WireSchema, load
 
@@ -51,6 +51,8 @@ COMMAND_TYPES: dict[str, CommandType] = {
         ("wait-for-partner", tickets.WaitForPartner),
         ("resume-ticket", tickets.ResumeTicket),
         ("log-work", tickets.LogWork),
+        ("split-ticket", topics.SplitTicket),
+        ("merge-ticket", topics.MergeTicket),
         ("resolve-ticket", tickets.ResolveTicket),
         ("reopen-ticket", tickets.ReopenTicket),
         ("close-ticket", tickets.CloseTicket),
