@@ -5,41 +5,65 @@ up to zero in each commodity. An entry is never changed: what an event makes of 
 
 account              commodity  what its balance says
 receivable           money      what customers owe before payments
-deferred_packs       money      (credit) packs sold and not worked off yet
-income:subscription, income:packs, income:on_demand, income:emergency
-                     money      (credit) what was earned by fees, by working packs off, on demand, by emergencies
+deferred_packs       money      (credit) packs sold and neither worked off nor expired
+income:subscription, income:packs, income:on_demand, income:emergency, income:breakage
+                     money      (credit) what was earned by fees, by working packs off, on demand, by emergencies and
+                                by packs that expired, less what was given back
 memo:holds, memo:holds_offset
                      money      what pending emergencies would cost; owed by nobody yet
 granted              seconds    (credit) allowances and packs given
 allowance:<month>, pack:<id>
                      seconds    what is left of one of them
-worked               seconds    time worked, as logged
+expired              seconds    what of them served nobody: left at their expiry, or given back after it
+worked               seconds    time worked, by the facts known now
 rounding             seconds    what billing increment and minimum charge add to it (B3)
 on_demand, emergency, hold, waived
                      seconds    (credit) billed time that no grant covered
+carried_over         seconds    holds on their way from a closed month to the next; 0 over all months
 """
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Literal
 
-import msgspec
-
+from domain.event import Event
 from domain.recorded import RecordedEvent
-from domain.subscription.events import Draw, HourPackPurchased, MonthStarted, Recognition, WorkRated, WorkRerated
-from domain.ticket.events import WorkLogged
-from projections.view import Index, Journal, Key, Row, Table, Total, View
+from domain.subscription.events import (
+    GrantExpired,
+    HourPackPurchased,
+    MonthStarted,
+    PendingWorkCarriedOver,
+    PeriodClosed,
+    WorkRated,
+    WorkRerated,
+    WorkRevised,
+)
+from domain.ticket.events import (
+    CategoryChanged,
+    CauseRuled,
+    EmergencyAccepted,
+    EmergencyDeclined,
+    ScopeDecided,
+    WorkCorrected,
+    WorkLogged,
+    WorkVoided,
+)
+from domain.ticket.split_merge_events import TicketAbsorbed, TicketMerged, TicketSplit, TicketSplitOff
+from projections.postings import Commodity, Posting, credited, drawn, expired, recognised, seconds_of
+from projections.view import Index, Journal, Row, Total, View
 
-Commodity = Literal["money", "seconds"]
-EntryKind = Literal["month", "purchase", "work", "rerating", "recognition"]
+EntryKind = Literal["month", "purchase", "work", "rerating", "revision", "carry_over", "expiry", "breakage", "knock_on"]
+"""`expiry` is that of an allowance, `breakage` that of a pack; `knock_on` is what an event about work moves in other
+months than that of the work: income from a pack, and what a grant had left when it expired."""
 
 
 class LedgerLine(Row, frozen=True, kw_only=True):
     """A line of a journal entry; `position` and `part` name the entry, `position` also the event that posted it.
 
     `subject` is what it is about: the month of a fee, the pack, the work entry. `caused_by` is the entry or pack whose
-    arrival made it draw otherwise (B7). `worked_at` is its work date, `posted_at` its posting date, `period` the month
-    that it belongs to in the desk's zone. `amount` is in cents of the desk's currency, or in seconds.
+    arrival made it draw otherwise (B7), `command_id` the command that it came from. `worked_at` is its work date,
+    `posted_at` its posting date, `period` the month that it belongs to in the desk's zone. `amount` is in cents of the
+    desk's currency, or in seconds.
     """
 
     position: int
@@ -49,6 +73,7 @@ class LedgerLine(Row, frozen=True, kw_only=True):
     customer_id: str
     subject: str
     caused_by: str | None
+    command_id: str
     occurred_at: datetime
     worked_at: datetime | None
     posted_at: datetime
@@ -59,28 +84,17 @@ class LedgerLine(Row, frozen=True, kw_only=True):
 
 
 class CauseRow(Row, frozen=True, kw_only=True):
-    """The event that brought a work entry or a pack into being, which later entries are caused by."""
+    """An event that entries are caused by: of a work entry or a pack, by its id, or of a command, by the command's.
+
+    What is said on a case (a correction, a decision, a split) reaches the subscription by one command.
+    """
 
     cause_id: str
-    kind: Literal["work", "pack"]
+    kind: Literal["work", "pack", "command"]
     position: int
 
 
-def _cause(event: WorkLogged | HourPackPurchased) -> Iterable[Key]:
-    return ((event.entry_id, "work") if isinstance(event, WorkLogged) else (event.pack_id, "pack"),)
-
-
-causes = Table("ledger_cause", CauseRow, key=("cause_id", "kind"), keys=_cause)
-
-
-class Posting(msgspec.Struct, frozen=True, gc=False):
-    """An amount to be posted to an account."""
-
-    account: str
-    commodity: Commodity
-    amount: int
-
-
+causes = Journal("ledger_cause", CauseRow, key=("cause_id", "kind", "position"), indexes=(Index(("position", "kind")),))
 journal = Journal(
     "ledger",
     LedgerLine,
@@ -89,22 +103,47 @@ journal = Journal(
         Index(("customer_id", "position", "part", "line")),
         Index(("account", "position", "part", "line")),
         Index(("subject", "position", "part", "line")),
+        Index(("command_id",)),
+        Index(("caused_by",), where="caused_by IS NOT NULL"),
     ),
     totals=(Total("ledger_balance", by=("customer_id", "account", "commodity"), amount="amount"),),
 )
-VIEW = View("ledger", version=1, tables=(causes,), journals=(journal,))
+VIEW = View("ledger", version=2, journals=(causes, journal))
 
 
-@causes.begin(WorkLogged)
-def work_logged(event: WorkLogged, at: RecordedEvent) -> CauseRow:
+@causes.on(WorkLogged)
+def work_logged(event: WorkLogged, at: RecordedEvent) -> Iterable[CauseRow]:
     """Work is rated because an agent logged it on a case."""
-    return CauseRow(cause_id=event.entry_id, kind="work", position=at.position or 0)
+    return (CauseRow(cause_id=event.entry_id, kind="work", position=at.position or 0),)
 
 
-@causes.begin(HourPackPurchased)
-def pack_bought(event: HourPackPurchased, at: RecordedEvent) -> CauseRow:
+@causes.on(HourPackPurchased)
+def pack_bought(event: HourPackPurchased, at: RecordedEvent) -> Iterable[CauseRow]:
     """Earlier work can be rated anew because a pack covers it."""
-    return CauseRow(cause_id=event.pack_id, kind="pack", position=at.position or 0)
+    return (CauseRow(cause_id=event.pack_id, kind="pack", position=at.position or 0),)
+
+
+def decided(_: Event, at: RecordedEvent) -> Iterable[CauseRow]:
+    """Work is rated anew because of what was said of it or of its case, or because its month was closed."""
+    return (CauseRow(cause_id=at.metadata.command_id, kind="command", position=at.position or 0),)
+
+
+_DECISIONS: tuple[type[Event], ...] = (
+    WorkCorrected,
+    WorkVoided,
+    ScopeDecided,
+    CauseRuled,
+    EmergencyAccepted,
+    EmergencyDeclined,
+    CategoryChanged,
+    TicketSplit,
+    TicketSplitOff,
+    TicketMerged,
+    TicketAbsorbed,
+    PeriodClosed,
+)
+for _decision in _DECISIONS:
+    causes.on(_decision)(decided)
 
 
 @journal.on(MonthStarted)
@@ -116,7 +155,7 @@ def month_started(event: MonthStarted, at: RecordedEvent) -> Iterable[LedgerLine
         Posting(f"allowance:{event.month}", "seconds", event.allowance_seconds),
         Posting("granted", "seconds", -event.allowance_seconds),
     )
-    return _entry(event, at, postings, kind="month", subject=event.month, posted_at=event.starts_at)
+    return _entry(event, at, postings, kind="month", subject=event.month, posted_at=event.starts_at, period=event.month)
 
 
 @journal.on(HourPackPurchased)
@@ -128,99 +167,120 @@ def hours_purchased(event: HourPackPurchased, at: RecordedEvent) -> Iterable[Led
         Posting(f"pack:{event.pack_id}", "seconds", event.seconds),
         Posting("granted", "seconds", -event.seconds),
     )
-    return _entry(event, at, postings, kind="purchase", subject=event.pack_id, posted_at=event.occurred_at)
+    return _entry(
+        event, at, postings, kind="purchase", subject=event.pack_id, posted_at=event.occurred_at, period=event.month
+    )
 
 
 @journal.on(WorkRated)
 def work_rated(event: WorkRated, at: RecordedEvent) -> Iterator[LedgerLine]:
     """Time worked is taken from its sources; what is not covered is owed (B5, B9)."""
-    drawn = sum(draw.seconds for draw in event.draws)
     postings = [
         Posting("worked", "seconds", event.duration_seconds),
-        Posting("rounding", "seconds", drawn - event.duration_seconds),
-        *_draws(event.draws),
-        *_recognised(event.recognised, event.month),
+        Posting("rounding", "seconds", seconds_of(event.draws) - event.duration_seconds),
+        *drawn(event.draws),
     ]
-    yield from _entry(
-        event, at, postings, kind="work", subject=event.entry_id, posted_at=event.rating_at, worked_at=event.started_at
-    )
-    yield from _in_other_months(event, at)
+    return _of_work(event, at, postings, "work")
 
 
 @journal.on(WorkRerated)
 def work_rerated(event: WorkRerated, at: RecordedEvent) -> Iterator[LedgerLine]:
     """The difference between the former draws and the present ones (B7)."""
-    drawn = sum(draw.seconds for draw in event.draws) - sum(draw.seconds for draw in event.before)
     postings = [
-        Posting("rounding", "seconds", drawn),
-        *(Posting(each.account, each.commodity, -each.amount) for each in _draws(event.before)),
-        *_draws(event.draws),
-        *_recognised(event.recognised, event.month),
+        Posting("rounding", "seconds", seconds_of(event.draws) - seconds_of(event.before)),
+        *drawn(event.before, -1),
+        *drawn(event.draws),
     ]
-    yield from _entry(
-        event,
-        at,
-        postings,
-        kind="rerating",
-        subject=event.entry_id,
-        posted_at=event.rating_at,
-        worked_at=event.started_at,
-        caused_by=event.caused_by,
-    )
-    yield from _in_other_months(event, at)
+    return _of_work(event, at, postings, "rerating")
 
 
-def _in_other_months(event: WorkRated | WorkRerated, at: RecordedEvent) -> Iterator[LedgerLine]:
-    """Rounded cents of a pack's income can move in later months than the entry's: each has a journal entry."""
-    months = sorted({each.month for each in event.recognised} - {event.month})
-    for part, month in enumerate(months, 1):
+@journal.on(WorkRevised)
+def work_revised(event: WorkRevised, at: RecordedEvent) -> Iterator[LedgerLine]:
+    """The difference that other facts make: to draws of an open month, and in credits of those of closed ones (B8)."""
+    worked = (0 if event.voided else event.duration_seconds) - event.worked_before_seconds
+    billed = seconds_of(event.draws, event.credits) - seconds_of(event.before, event.credits_before)
+    postings = [
+        Posting("worked", "seconds", worked),
+        Posting("rounding", "seconds", billed - worked),
+        *drawn(event.before, -1),
+        *drawn(event.draws),
+        *credited(event.credits_before, -1),
+        *credited(event.credits),
+    ]
+    return _of_work(event, at, postings, "revision")
+
+
+@journal.on(PendingWorkCarriedOver)
+def pending_work_carried_over(event: PendingWorkCarriedOver, at: RecordedEvent) -> Iterator[LedgerLine]:
+    """A hold leaves the closed month at its end and stands in the next: an entry in each (B8)."""
+    seconds = seconds_of(event.draws)
+    for part, (period, sign) in enumerate(((event.from_month, -1), (event.month, 1))):
         yield from _entry(
             event,
             at,
-            _recognised(event.recognised, month),
+            [Posting("carried_over", "seconds", sign * seconds), *drawn(event.draws, sign)],
             part=part,
-            kind="recognition",
+            kind="carry_over",
             subject=event.entry_id,
-            posted_at=event.occurred_at,
-            period=month,
+            posted_at=event.rating_at,
+            period=period,
             worked_at=event.started_at,
-            caused_by=event.caused_by if isinstance(event, WorkRerated) else None,
         )
 
 
-def _draws(draws: Iterable[Draw]) -> Iterator[Posting]:
-    for draw in draws:
-        yield Posting(_time_account(draw), "seconds", -draw.seconds)
-        if draw.source == "hold":
-            yield Posting("memo:holds", "money", draw.amount_cents)
-            yield Posting("memo:holds_offset", "money", -draw.amount_cents)
-        elif draw.amount_cents:
-            yield Posting("receivable", "money", draw.amount_cents)
-            yield Posting(f"income:{draw.source}", "money", -draw.amount_cents)
+@journal.on(GrantExpired)
+def grant_expired(event: GrantExpired, at: RecordedEvent) -> Iterable[LedgerLine]:
+    """What a grant has left serves nobody any more; of a pack it is earned (B6)."""
+    grant = event.expired
+    return _entry(
+        event,
+        at,
+        expired((grant,), grant.month),
+        kind="breakage" if grant.source == "pack" else "expiry",
+        subject=grant.grant,
+        posted_at=event.expired_at,
+        period=grant.month,
+    )
 
 
-def _time_account(draw: Draw) -> str:
-    if draw.source in {"allowance", "rollover"}:
-        return f"allowance:{draw.month}"
-    return f"pack:{draw.pack_id}" if draw.source == "pack" else draw.source
-
-
-def _recognised(recognised: Iterable[Recognition], month: str) -> Iterator[Posting]:
-    for each in recognised:
-        if each.month == month:
-            yield Posting("deferred_packs", "money", each.amount_cents)
-            yield Posting("income:packs", "money", -each.amount_cents)
+def _of_work(
+    event: WorkRated | WorkRerated | WorkRevised, at: RecordedEvent, postings: list[Posting], kind: EntryKind
+) -> Iterator[LedgerLine]:
+    """An entry in the month of the work, and one in each other month that it moves something in."""
+    caused_by = event.caused_by if isinstance(event, WorkRerated) else None
+    others = {each.month for each in event.recognised} | {each.month for each in event.expired}
+    for part, month in enumerate((event.month, *sorted(others - {event.month}))):
+        own = part == 0
+        moved = [*recognised(event.recognised, month), *expired(event.expired, month)]
+        yield from _entry(
+            event,
+            at,
+            [*postings, *moved] if own else moved,
+            part=part,
+            kind=kind if own else "knock_on",
+            subject=event.entry_id,
+            posted_at=event.rating_at if own else event.occurred_at,
+            period=month,
+            worked_at=event.started_at,
+            caused_by=caused_by,
+        )
 
 
 def _entry(
-    event: MonthStarted | HourPackPurchased | WorkRated | WorkRerated,
+    event: MonthStarted
+    | HourPackPurchased
+    | WorkRated
+    | WorkRerated
+    | WorkRevised
+    | PendingWorkCarriedOver
+    | GrantExpired,
     at: RecordedEvent,
     postings: Iterable[Posting],
     *,
     kind: EntryKind,
     subject: str,
     posted_at: datetime,
-    period: str | None = None,
+    period: str,
     worked_at: datetime | None = None,
     caused_by: str | None = None,
     part: int = 0,
@@ -240,10 +300,11 @@ def _entry(
             customer_id=event.customer_id,
             subject=subject,
             caused_by=caused_by,
+            command_id=at.metadata.command_id,
             occurred_at=event.occurred_at,
             worked_at=worked_at,
             posted_at=posted_at,
-            period=period or event.month,
+            period=period,
             account=account,
             commodity=commodity,
             amount=amount,

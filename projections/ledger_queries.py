@@ -15,7 +15,8 @@ from projections.reading import Json, Page, decode_cursor, encode_cursor, positi
 class LedgerFilters(msgspec.Struct, frozen=True, kw_only=True):
     """Which entries are asked for; a field left out asks for all. An entry is shown with all its lines.
 
-    `caused_by` is the position of an event, or the id of a work entry or pack that an entry is about or was caused by.
+    `caused_by` is the position of an event that posted an entry or led to it, or the id of a work entry or pack that an
+    entry is about or was caused by.
     `as_of` leaves out what was recorded after that instant.
     """
 
@@ -26,7 +27,8 @@ class LedgerFilters(msgspec.Struct, frozen=True, kw_only=True):
     as_of: datetime | None = None
 
 
-_ABOUT = "(kind <> 'month' AND subject = %(caused_by)s OR caused_by = %(caused_by)s)"
+_ABOUT = "(kind NOT IN ('month', 'expiry') AND subject = ANY (%(caused_by)s) OR caused_by = ANY (%(caused_by)s))"
+"""A month is no cause: an entry of work may be called like one."""
 
 _CONDITIONS: dict[str, str] = {
     "customer": "customer_id = %(customer)s",
@@ -39,7 +41,7 @@ _CONDITIONS: dict[str, str] = {
 def entries(connection: Connection, filters: LedgerFilters, *, cursor: str | None = None, limit: int = 50) -> Page:
     """Return journal entries in the order of the log. Raises `InvalidCursor`."""
     position = position_of(connection, VIEW.name)
-    values, conditions = _filtered(filters)
+    values, conditions = _filtered(connection, filters)
     values["limit"] = limit + 1
     if cursor is not None:
         values["position"], values["part"] = decode_cursor(cursor, tuple[int, int])
@@ -63,8 +65,9 @@ def entries(connection: Connection, filters: LedgerFilters, *, cursor: str | Non
 def shape(lines: Sequence[LedgerLine], causes: Mapping[str, set[int]]) -> Json:
     """A journal entry with its lines.
 
-    Its `positions` are those of the event that posted it and, where that is the rating of work, of what caused that:
-    the work as logged on its case, and the work or pack whose arrival changed it. `causes` has these by id.
+    Its `positions` are those of the event that posted it and of what caused that: the work as logged on its case, the
+    work or pack whose arrival changed it, and what its command said (a correction, a decision, the close of a month).
+    `causes` has these by id.
     """
     first = lines[0]
     caused = {position for cause in _causes_of(first) for position in causes.get(cause, ())}
@@ -89,7 +92,7 @@ def balances(connection: Connection, filters: LedgerFilters) -> Page:
     """Return the balance of each account of each customer that is not zero, by customer and account."""
     position = position_of(connection, VIEW.name)
     running = filters.as_of is None and filters.period is None and filters.caused_by is None
-    values, conditions = _filtered(filters)
+    values, conditions = _filtered(connection, filters)
     where = " AND ".join(conditions) or "true"
     columns = "customer_id, account, commodity"
     query = (
@@ -104,21 +107,25 @@ def balances(connection: Connection, filters: LedgerFilters) -> Page:
         return Page([dict(zip(names, row, strict=True)) for row in cursor], position)
 
 
-def _filtered(filters: LedgerFilters) -> tuple[dict[str, Any], list[str]]:
+def _filtered(connection: Connection, filters: LedgerFilters) -> tuple[dict[str, Any], list[str]]:
     values = msgspec.structs.asdict(filters)
     conditions = [_CONDITIONS[name] for name, value in values.items() if value is not None and name in _CONDITIONS]
     caused_by = filters.caused_by
     if caused_by is not None:
+        values["caused_by"] = [caused_by]
         if caused_by.isdecimal():
-            conditions.append(f"(position = %(cause)s OR {_ABOUT})")
-            values["cause"] = min(int(caused_by), 2**63 - 1)
+            position = values["cause"] = min(int(caused_by), 2**63 - 1)
+            caused = select(connection, CauseRow, "FROM ledger_cause t WHERE position = %s", (position,))
+            values["commands"] = [row.cause_id for row in caused if row.kind == "command"]
+            values["caused_by"] += [row.cause_id for row in caused if row.kind != "command"]
+            conditions.append(f"(position = %(cause)s OR command_id = ANY (%(commands)s) OR {_ABOUT})")
         else:
             conditions.append(_ABOUT)
     return values, conditions
 
 
 def _causes(connection: Connection, lines: Sequence[LedgerLine]) -> dict[str, set[int]]:
-    """Return the positions of the events that brought into being what entries are about and were caused by."""
+    """Return the positions of the events that entries were caused by, by the id of entry, pack or command."""
     ids = {cause for line in lines for cause in _causes_of(line)}
     found: dict[str, set[int]] = {}
     for row in select(connection, CauseRow, "FROM ledger_cause t WHERE cause_id = ANY (%s)", (list(ids),)):
@@ -127,9 +134,9 @@ def _causes(connection: Connection, lines: Sequence[LedgerLine]) -> dict[str, se
 
 
 def _causes_of(line: LedgerLine) -> list[str]:
-    """The work entries and packs behind an entry. A month is no cause: an entry of work may be called like one."""
-    subject = [] if line.kind == "month" else [line.subject]
-    return subject if line.caused_by is None else [*subject, line.caused_by]
+    """The work entries and packs behind an entry, and its command."""
+    subject = [] if line.kind in {"month", "expiry"} else [line.subject]
+    return [*subject, line.command_id, *([] if line.caused_by is None else [line.caused_by])]
 
 
 def _entries(lines: Sequence[LedgerLine]) -> Iterator[list[LedgerLine]]:

@@ -5,24 +5,58 @@ from datetime import date, datetime
 
 from msgspec.structs import replace
 
-from domain.event import Value
+from domain.event import Event, Value
 from domain.plan import Terms
+from domain.rating.months import month_after
 from domain.recorded import RecordedEvent
 from domain.subscription.events import (
+    AllowanceExhausted,
+    Credit,
     Draw,
-    DrawSource,
+    Expiry,
+    GrantExpired,
     HourPackPurchased,
     MonthStarted,
+    PendingWorkCarriedOver,
+    PeriodClosed,
+    PlanChanged,
+    SubscriptionCancelled,
     SubscriptionStarted,
-    WorkClass,
     WorkRated,
     WorkRerated,
+    WorkRevised,
 )
 from projections.view import Index, Key, Row, Table, View
+from projections.work_entry import work
+
+
+class PlanAhead(Value, frozen=True, kw_only=True):
+    """Terms that hold from the start of a month that has not begun (B2)."""
+
+    month: str
+    effective_on: date
+    plan: str
+    plan_version: int
+    terms: Terms
+    position: int
+
+
+class Restart(Value, frozen=True, kw_only=True):
+    """A subscription that follows a cancelled one and has not begun; the stream goes on."""
+
+    starts_on: date
+    starts_at: datetime
+    plan: str
+    plan_version: int
+    terms: Terms
 
 
 class SubscriptionRow(Row, frozen=True, kw_only=True):
-    """A subscription. `open_from` is its earliest open month, `month` the one begun last; neither before the first."""
+    """A subscription. `open_from` is its earliest open month, `month` the one begun last; neither before the first.
+
+    `plan` and `terms` are those of `month`; before it those that it starts on. After a cancellation `last_month` is the
+    last that is paid for and `ends_at` its end. `planned` are changes of plan ahead, by month.
+    """
 
     subscription_id: str
     customer_id: str
@@ -32,14 +66,22 @@ class SubscriptionRow(Row, frozen=True, kw_only=True):
     zone: str
     starts_on: date
     starts_at: datetime
+    last_month: str | None = None
+    ends_at: datetime | None = None
     open_from: str | None = None
     month: str | None = None
+    planned: tuple[PlanAhead, ...] = ()
+    restart: Restart | None = None
     version: int
     position: int
 
 
 class MonthRow(Row, frozen=True, kw_only=True):
-    """A month that began. `allowance_drawn` seconds were drawn in it, `rollover_drawn` in the next from the rest."""
+    """A month that began. `allowance_drawn` seconds were drawn in it, `rollover_drawn` in the next from the rest.
+
+    `expired_seconds` of its allowance can no longer be drawn. `positions` are the events that began it, and closed it.
+    A month in which a subscription starts again has begun twice: fee and allowance are those of both.
+    """
 
     subscription_id: str
     month: str
@@ -51,7 +93,9 @@ class MonthRow(Row, frozen=True, kw_only=True):
     rollover_cap_seconds: int
     allowance_drawn: int = 0
     rollover_drawn: int = 0
-    position: int
+    expired_seconds: int = 0
+    closed_at: datetime | None = None
+    positions: tuple[int, ...]
 
     @property
     def rollover_seconds(self) -> int:
@@ -60,7 +104,10 @@ class MonthRow(Row, frozen=True, kw_only=True):
 
 
 class PackRow(Row, frozen=True, kw_only=True):
-    """Hours bought in advance; `month` is the one that the price is posted in."""
+    """Hours bought in advance; `month` is the one that the price is posted in.
+
+    `drawn_seconds` are those drawn and not given back, `expired_seconds` what was left when it expired.
+    """
 
     subscription_id: str
     pack_id: str
@@ -68,43 +115,13 @@ class PackRow(Row, frozen=True, kw_only=True):
     month: str
     hours: int
     seconds: int
+    rate_cents_per_hour: int
     price_cents: int
     purchased_at: datetime
     effective_at: datetime
     expires_at: datetime | None
     drawn_seconds: int = 0
-    position: int
-
-
-class DrawnFrom(Value, frozen=True, kw_only=True):
-    """A draw with the positions of the events that made it so."""
-
-    source: DrawSource
-    pack_id: str | None = None
-    month: str | None = None
-    seconds: int
-    rate_cents_per_hour: int = 0
-    multiplier: int = 1
-    amount_cents: int = 0
-    positions: tuple[int, ...]
-
-
-class WorkRow(Row, frozen=True, kw_only=True):
-    """A work entry with its draws posted in one month; `position` is that of its rating."""
-
-    entry_id: str
-    month: str
-    subscription_id: str
-    customer_id: str
-    ticket_id: str
-    case_number: str
-    agent: str
-    started_at: datetime
-    rating_at: datetime
-    duration_seconds: int
-    billed_seconds: int
-    work_class: WorkClass
-    draws: tuple[DrawnFrom, ...]
+    expired_seconds: int = 0
     position: int
 
 
@@ -121,18 +138,25 @@ months = Table(
     indexes=(Index(("customer_id", "month")),),
 )
 packs = Table("hour_pack", PackRow, key=("subscription_id", "pack_id"), indexes=(Index(("customer_id", "month")),))
-work = Table(
-    "work_entry",
-    WorkRow,
-    key=("entry_id", "month"),
-    indexes=(Index(("customer_id", "month", "rating_at")),),
-)
-VIEW = View("subscription", version=1, tables=(subscriptions, months, packs, work))
+VIEW = View("subscription", version=2, tables=(subscriptions, months, packs, work))
 
 
-@subscriptions.begin(SubscriptionStarted)
-def started(event: SubscriptionStarted, at: RecordedEvent) -> SubscriptionRow:
-    """Terms are those of its start, until the plan is changed (B2)."""
+def _own(event: SubscriptionStarted) -> Iterable[Key]:
+    return ((event.subscription_id,),)
+
+
+@subscriptions.on_each(SubscriptionStarted, keys=_own)
+def started(row: SubscriptionRow | None, event: SubscriptionStarted, at: RecordedEvent, _: Key) -> SubscriptionRow:
+    """Terms are those of its start, until the plan is changed (B2). One that follows a cancelled one goes on."""
+    if row is not None:
+        restart = Restart(
+            starts_on=event.starts_on,
+            starts_at=event.starts_at,
+            plan=event.plan,
+            plan_version=event.plan_version,
+            terms=event.terms,
+        )
+        return replace(row, restart=restart, version=at.originator_version, position=at.position or 0)
     return SubscriptionRow(
         subscription_id=event.subscription_id,
         customer_id=event.customer_id,
@@ -149,21 +173,98 @@ def started(event: SubscriptionStarted, at: RecordedEvent) -> SubscriptionRow:
 
 @subscriptions.on(MonthStarted)
 def month_begun(row: SubscriptionRow, event: MonthStarted, at: RecordedEvent) -> SubscriptionRow:
-    """The month is the present one."""
+    """The month is the present one; a change of plan for it, or a new start in it, takes effect."""
+    again = row.restart
+    if again is not None and again.starts_at <= event.starts_at:
+        row = replace(
+            row,
+            plan=again.plan,
+            plan_version=again.plan_version,
+            terms=again.terms,
+            starts_on=again.starts_on,
+            starts_at=again.starts_at,
+            last_month=None,
+            ends_at=None,
+            restart=None,
+        )
+    return replace(
+        row,
+        plan=event.plan or row.plan,
+        plan_version=event.plan_version or row.plan_version,
+        terms=event.terms or row.terms,
+        month=event.month,
+        open_from=row.open_from or event.month,
+        planned=tuple(change for change in row.planned if change.month > event.month),
+        version=at.originator_version,
+        position=at.position or 0,
+    )
+
+
+@subscriptions.on(PlanChanged)
+def plan_changed(row: SubscriptionRow, event: PlanChanged, at: RecordedEvent) -> SubscriptionRow:
+    """For the same month the last change holds; one for a month after the last never takes effect (B2, B6)."""
     position = at.position or 0
-    open_from = row.open_from or event.month
-    return replace(row, month=event.month, open_from=open_from, version=at.originator_version, position=position)
+    change = PlanAhead(
+        month=event.month,
+        effective_on=event.effective_on,
+        plan=event.plan,
+        plan_version=event.plan_version,
+        terms=event.terms,
+        position=position,
+    )
+    planned = [each for each in row.planned if each.month != event.month]
+    if row.last_month is None or row.restart is not None or event.month <= row.last_month:
+        planned.append(change)
+    planned.sort(key=lambda each: each.month)
+    return replace(row, planned=tuple(planned), version=at.originator_version, position=position)
 
 
-@subscriptions.on(HourPackPurchased, WorkRated, WorkRerated)
-def went_on(row: SubscriptionRow, _: HourPackPurchased | WorkRated | WorkRerated, at: RecordedEvent) -> SubscriptionRow:
+@subscriptions.on(SubscriptionCancelled)
+def cancelled(row: SubscriptionRow, event: SubscriptionCancelled, at: RecordedEvent) -> SubscriptionRow:
+    """It ends with its last month; what was planned for later ones never takes effect."""
+    return replace(
+        row,
+        last_month=event.last_month,
+        ends_at=event.ends_at,
+        planned=tuple(change for change in row.planned if change.month <= event.last_month),
+        restart=None,
+        version=at.originator_version,
+        position=at.position or 0,
+    )
+
+
+@subscriptions.on(PeriodClosed)
+def closed(row: SubscriptionRow, event: PeriodClosed, at: RecordedEvent) -> SubscriptionRow:
+    """The next month is the earliest open one (B8)."""
+    open_from = month_after(event.month)
+    return replace(row, open_from=open_from, version=at.originator_version, position=at.position or 0)
+
+
+@subscriptions.on(
+    HourPackPurchased, WorkRated, WorkRerated, WorkRevised, PendingWorkCarriedOver, GrantExpired, AllowanceExhausted
+)
+def went_on(row: SubscriptionRow, _: Event, at: RecordedEvent) -> SubscriptionRow:
     """Only where its stream stands."""
     return replace(row, version=at.originator_version, position=at.position or 0)
 
 
-@months.begin(MonthStarted)
-def month_started(event: MonthStarted, at: RecordedEvent) -> MonthRow:
-    """Its fee is owed and its allowance granted."""
+def _own_month(event: MonthStarted) -> Iterable[Key]:
+    return ((event.subscription_id, event.month),)
+
+
+@months.on_each(MonthStarted, keys=_own_month)
+def month_started(row: MonthRow | None, event: MonthStarted, at: RecordedEvent, _: Key) -> MonthRow:
+    """Its fee is owed and its allowance granted; a new start in it adds to what its beginning was without."""
+    position = at.position or 0
+    if row is not None:
+        return replace(
+            row,
+            ends_at=event.ends_at,
+            fee_cents=row.fee_cents + event.fee_cents,
+            allowance_seconds=row.allowance_seconds + event.allowance_seconds,
+            rollover_cap_seconds=event.rollover_cap_seconds,
+            positions=(*row.positions, position),
+        )
     return MonthRow(
         subscription_id=event.subscription_id,
         month=event.month,
@@ -173,8 +274,14 @@ def month_started(event: MonthStarted, at: RecordedEvent) -> MonthRow:
         fee_cents=event.fee_cents,
         allowance_seconds=event.allowance_seconds,
         rollover_cap_seconds=event.rollover_cap_seconds,
-        position=at.position or 0,
+        positions=(position,),
     )
+
+
+@months.on(PeriodClosed)
+def month_closed(row: MonthRow, event: PeriodClosed, at: RecordedEvent) -> MonthRow:
+    """What is posted in it stands for ever (B8)."""
+    return replace(row, closed_at=event.occurred_at, positions=(*row.positions, at.position or 0))
 
 
 @packs.begin(HourPackPurchased)
@@ -187,6 +294,7 @@ def hours_purchased(event: HourPackPurchased, at: RecordedEvent) -> PackRow:
         month=event.month,
         hours=event.hours,
         seconds=event.seconds,
+        rate_cents_per_hour=event.rate_cents_per_hour,
         price_cents=event.price_cents,
         purchased_at=event.occurred_at,
         effective_at=event.effective_at,
@@ -195,93 +303,69 @@ def hours_purchased(event: HourPackPurchased, at: RecordedEvent) -> PackRow:
     )
 
 
-@work.begin(WorkRated)
-def work_rated(event: WorkRated, at: RecordedEvent) -> WorkRow:
-    """The entry with its first draws."""
-    position = at.position or 0
-    return WorkRow(
-        entry_id=event.entry_id,
-        month=event.month,
-        subscription_id=event.subscription_id,
-        customer_id=event.customer_id,
-        ticket_id=event.ticket_id,
-        case_number=event.case_number,
-        agent=event.agent,
-        started_at=event.started_at,
-        rating_at=event.rating_at,
-        duration_seconds=event.duration_seconds,
-        billed_seconds=event.billed_seconds,
-        work_class=event.work_class,
-        draws=tuple(_drawn(draw, (position,)) for draw in event.draws),
-        position=position,
-    )
+_Changing = WorkRated | WorkRerated | WorkRevised | GrantExpired
 
 
-@work.on(WorkRerated)
-def work_rerated(row: WorkRow, event: WorkRerated, at: RecordedEvent) -> WorkRow:
-    """A draw that stays as it was keeps its positions; another follows from the rating and from what changed it."""
-    stood = {_taken(draw): draw for draw in row.draws}
-    positions = (row.position, at.position or 0)
-    drawn = (_drawn(draw, positions) for draw in event.draws)
-    return replace(row, draws=tuple(stood.get(_taken(draw), draw) for draw in drawn))
+def _changed_months(event: _Changing) -> Iterable[Key]:
+    granting = [draw.month for _, draw in _signed_draws(event)]
+    expired = [each.grant for each in _expired(event) if each.source != "pack"]
+    return {(event.subscription_id, month): None for month in (*granting, *expired) if month is not None}
 
 
-def _drawn_months(event: WorkRated | WorkRerated) -> Iterable[Key]:
-    return {(event.subscription_id, draw.month): None for draw in _all_draws(event) if draw.month is not None}
+def _changed_packs(event: _Changing) -> Iterable[Key]:
+    drawn = [draw.pack_id for _, draw in _signed_draws(event)]
+    restored = [credit.pack_id for _, credit in _signed_credits(event) if credit.restored]
+    expired = [each.grant for each in _expired(event) if each.source == "pack"]
+    return {(event.subscription_id, pack): None for pack in (*drawn, *restored, *expired) if pack is not None}
 
 
-def _drawn_packs(event: WorkRated | WorkRerated) -> Iterable[Key]:
-    return {(event.subscription_id, draw.pack_id): None for draw in _all_draws(event) if draw.pack_id is not None}
-
-
-@months.on_each(WorkRated, WorkRerated, keys=_drawn_months)
-def allowance_drawn(
-    row: MonthRow | None, event: WorkRated | WorkRerated, _: RecordedEvent, key: Key
-) -> MonthRow | None:
-    """The difference that an entry's draws make to a month that granted some of them."""
+@months.on_each(WorkRated, WorkRerated, WorkRevised, GrantExpired, keys=_changed_months)
+def allowance_changed(row: MonthRow | None, event: _Changing, _: RecordedEvent, key: Key) -> MonthRow | None:
+    """The difference that an event makes to a month whose allowance is drawn or expires. Credits restore none."""
     if row is None:
         raise LookupError(f"month {key!r} has not begun")
     drawn = {"allowance": 0, "rollover": 0}
     for sign, draw in _signed_draws(event):
         if draw.month == row.month:
             drawn[draw.source] += sign * draw.seconds
+    expired = sum(each.seconds for each in _expired(event) if each.source != "pack" and each.grant == row.month)
     return replace(
         row,
         allowance_drawn=row.allowance_drawn + drawn["allowance"],
         rollover_drawn=row.rollover_drawn + drawn["rollover"],
+        expired_seconds=row.expired_seconds + expired,
     )
 
 
-@packs.on_each(WorkRated, WorkRerated, keys=_drawn_packs)
-def pack_drawn(row: PackRow | None, event: WorkRated | WorkRerated, _: RecordedEvent, key: Key) -> PackRow | None:
-    """The difference that an entry's draws make to a pack."""
+@packs.on_each(WorkRated, WorkRerated, WorkRevised, GrantExpired, keys=_changed_packs)
+def pack_changed(row: PackRow | None, event: _Changing, _: RecordedEvent, key: Key) -> PackRow | None:
+    """The difference that an event makes to a pack that is drawn from, gets seconds back or expires."""
     if row is None:
         raise LookupError(f"pack {key!r} was never bought")
     drawn = sum(sign * draw.seconds for sign, draw in _signed_draws(event) if draw.pack_id == row.pack_id)
-    return replace(row, drawn_seconds=row.drawn_seconds + drawn)
-
-
-def _signed_draws(event: WorkRated | WorkRerated) -> Iterable[tuple[int, Draw]]:
-    before = event.before if isinstance(event, WorkRerated) else ()
-    return [*((-1, draw) for draw in before), *((1, draw) for draw in event.draws)]
-
-
-def _all_draws(event: WorkRated | WorkRerated) -> Iterable[Draw]:
-    return (draw for _, draw in _signed_draws(event))
-
-
-def _drawn(draw: Draw, positions: tuple[int, ...]) -> DrawnFrom:
-    return DrawnFrom(
-        source=draw.source,
-        pack_id=draw.pack_id,
-        month=draw.month,
-        seconds=draw.seconds,
-        rate_cents_per_hour=draw.rate_cents_per_hour,
-        multiplier=draw.multiplier,
-        amount_cents=draw.amount_cents,
-        positions=positions,
+    restored = sum(
+        sign * credit.seconds
+        for sign, credit in _signed_credits(event)
+        if credit.restored and credit.pack_id == row.pack_id
+    )
+    expired = sum(each.seconds for each in _expired(event) if each.source == "pack" and each.grant == row.pack_id)
+    return replace(
+        row, drawn_seconds=row.drawn_seconds + drawn - restored, expired_seconds=row.expired_seconds + expired
     )
 
 
-def _taken(draw: DrawnFrom) -> DrawnFrom:
-    return replace(draw, positions=())
+def _signed_draws(event: _Changing) -> list[tuple[int, Draw]]:
+    if isinstance(event, GrantExpired):
+        return []
+    before = () if isinstance(event, WorkRated) else event.before
+    return [*((-1, draw) for draw in before), *((1, draw) for draw in event.draws)]
+
+
+def _signed_credits(event: _Changing) -> list[tuple[int, Credit]]:
+    if not isinstance(event, WorkRevised):
+        return []
+    return [*((-1, each) for each in event.credits_before), *((1, each) for each in event.credits)]
+
+
+def _expired(event: _Changing) -> tuple[Expiry, ...]:
+    return (event.expired,) if isinstance(event, GrantExpired) else event.expired

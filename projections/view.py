@@ -151,6 +151,21 @@ class Table(Generic[R]):
     def on_each(
         self, first: type[E], second: type[E1], /, *, keys: Callable[[E | E1], Iterable[Key]]
     ) -> Callable[[KeyHandler[R, E | E1]], KeyHandler[R, E | E1]]: ...
+    @overload
+    def on_each(
+        self, first: type[E], second: type[E1], third: type[E2], /, *, keys: Callable[[E | E1 | E2], Iterable[Key]]
+    ) -> Callable[[KeyHandler[R, E | E1 | E2]], KeyHandler[R, E | E1 | E2]]: ...
+    @overload
+    def on_each(
+        self,
+        first: type[E],
+        second: type[E1],
+        third: type[E2],
+        fourth: type[E3],
+        /,
+        *,
+        keys: Callable[[E | E1 | E2 | E3], Iterable[Key]],
+    ) -> Callable[[KeyHandler[R, E | E1 | E2 | E3]], KeyHandler[R, E | E1 | E2 | E3]]: ...
     def on_each(
         self, *event_types: type[Any], keys: Callable[[Any], Iterable[Key]]
     ) -> Callable[[KeyHandler[R, Any]], KeyHandler[R, Any]]:

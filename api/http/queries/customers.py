@@ -12,7 +12,10 @@ from commands.errors import UnknownCustomer, UnknownSubscription
 from commands.wire.fields import Period
 from domain.recorded import RecordedEvent
 from infra.feed import read_streams
-from projections import customer, statement, subscription
+from projections import customer, subscription
+from projections.account import Account, account_at, account_for_statement, account_of, subscription_streams, until
+from projections.statement import statement
+from projections.subscription_queries import subscription as subscription_at
 
 
 class SubscriptionParameters(Parameters):
@@ -41,27 +44,28 @@ def _customer(asked: Asked) -> Any:
 
 def _subscription(asked: Asked) -> Any:
     if "as_of" in asked.parameters:
-        return statement.subscription(_account_as_of(asked))
-    found = statement.latest_subscription(asked.connection, asked.path["customer"])
-    if found is None:
+        return subscription_at(_account_as_of(asked), asked.parameters["as_of"])
+    now = asked.services.clock.now()
+    account = account_at(asked.connection, asked.path["customer"], now)
+    if account is None:
         raise _nothing_subscribed(asked)
-    return found
+    return subscription_at(account, now)
 
 
 def _statement(asked: Asked) -> Any:
     period = asked.parameters["period"]
     if "as_of" in asked.parameters:
-        return statement.statement(_account_as_of(asked), period)
-    account = statement.account(asked.connection, asked.path["customer"], period)
+        return statement(_account_as_of(asked), period)
+    account = account_for_statement(asked.connection, asked.path["customer"], period)
     if account is None:
         raise _nothing_subscribed(asked)
-    return statement.statement(account, period)
+    return statement(account, period)
 
 
-def _account_as_of(asked: Asked) -> statement.Account:
-    streams = statement.subscription_streams(asked.connection, asked.path["customer"])
+def _account_as_of(asked: Asked) -> Account:
+    streams = subscription_streams(asked.connection, asked.path["customer"])
     events: Sequence[RecordedEvent] = read_streams(asked.connection, streams)
-    account = statement.account_of(statement.until(events, asked.parameters["as_of"]))
+    account = account_of(until(events, asked.parameters["as_of"]))
     if account is None:
         raise _nothing_subscribed(asked)
     return account
@@ -96,7 +100,7 @@ QUERIES = (
     Query(
         path="/v1/customers/<customer>/subscription",
         name="subscription",
-        summary="A customer's latest subscription: terms, allowance, packs and what is left of them.",
+        summary="A customer's subscription: terms, allowance, packs, what is left of them and how long it will last.",
         views=(customer.VIEW.name, subscription.VIEW.name),
         parameters=SubscriptionParameters(),
         shapes=(SubscriptionShape,),
@@ -107,7 +111,7 @@ QUERIES = (
     Query(
         path="/v1/customers/<customer>/statement",
         name="statement",
-        summary="A customer's month: each work entry with its draws and amounts, purchases and totals.",
+        summary="A customer's month: each work entry with its draws and amounts, purchases, credits and totals.",
         views=(customer.VIEW.name, subscription.VIEW.name),
         parameters=StatementParameters(),
         shapes=(StatementShape,),

@@ -1,7 +1,7 @@
 """The shapes of subscriptions, statements and the ledger."""
 
-from datetime import datetime
-from typing import Any, Literal
+from datetime import date, datetime
+from typing import Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -16,6 +16,7 @@ class DrawShape(Shape, kw_only=True):
 
     source: DrawSource
     pack_id: str | UnsetType = UNSET
+    month: Month | UnsetType = UNSET
     seconds: Seconds
     rate_cents_per_hour: Cents
     multiplier: int
@@ -50,13 +51,21 @@ class PurchaseShape(Shape, kw_only=True):
 
 
 class CreditShape(Shape, kw_only=True):
-    """What was given back of a draw."""
+    """What was given back of a draw that a closed period holds, `posted_month` (SUPPORT_POLICY B8).
+
+    `month` is the one that granted an allowance or a rollover; `restored` seconds went back to their pack.
+    """
 
     entry_id: str
     source: DrawSource
+    posted_month: Month
     pack_id: str | UnsetType = UNSET
+    month: Month | UnsetType = UNSET
     seconds: Seconds
+    rate_cents_per_hour: Cents
+    multiplier: int
     amount_cents: Cents
+    restored: bool
     positions: Positions
 
 
@@ -97,32 +106,70 @@ class StatementShape(Shape, kw_only=True):
     fee_cents: Cents
     allowance: AllowanceShape
     totals: TotalsShape
+    positions: Positions
     as_of_position: Position
 
 
 class PackShape(Shape, kw_only=True):
-    """A pack of a subscription."""
+    """A pack of a subscription. `expired_seconds` is what was left of it when it expired."""
 
     pack_id: str
     seconds: Seconds
     remaining_seconds: Seconds
+    expired_seconds: Seconds | UnsetType = UNSET
     effective_at: datetime
     expires_at: datetime | UnsetType = UNSET
 
 
+class PlannedShape(Shape, kw_only=True):
+    """Terms that hold from the start of a month that has not begun."""
+
+    month: Month
+    effective_on: date
+    plan: str
+    plan_version: int
+    terms: Terms
+    positions: Positions
+
+
+class RestartShape(Shape, kw_only=True):
+    """The subscription that follows a cancelled one."""
+
+    starts_on: date
+    starts_at: datetime
+    plan: str
+    plan_version: int
+    terms: Terms
+
+
+class ForecastShape(Shape, kw_only=True):
+    """When nothing will be left of allowance and packs, if work goes on as in the window; empty without any."""
+
+    exhausted_at: datetime | UnsetType = UNSET
+    included_seconds: Seconds | UnsetType = UNSET
+    billable_seconds: Seconds | UnsetType = UNSET
+    window_seconds: Seconds | UnsetType = UNSET
+
+
 class SubscriptionShape(Shape, kw_only=True):
-    """What a customer subscribed to, and what is left of it."""
+    """What a customer subscribed to, and what is left of it. `month` and `open_from` are there once it has begun."""
 
     subscription_id: str
     customer_id: str
     plan: str
+    plan_version: int
     terms: Terms
-    state: str
-    month: Month
+    state: Literal["not_started", "active", "cancelled"]
+    starts_on: date
+    starts_at: datetime
+    ends_at: datetime | UnsetType = UNSET
+    month: Month | UnsetType = UNSET
     allowance: AllowanceShape
     packs: list[PackShape]
-    open_from: Month
-    forecast: dict[str, Any]
+    open_from: Month | UnsetType = UNSET
+    planned: list[PlannedShape]
+    restart: RestartShape | UnsetType = UNSET
+    forecast: ForecastShape
     version: int
     position: Position
 
