@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from projections import queue, setting, sla, statement
+from projections import queue, setting, sla
+from projections.account import account_for_statement
 from projections.queue import QueueFilters
 from projections.reading import select
 from projections.sla import SlaRow
+from projections.statement import statement
 from projections.ticket import TicketRow
 from tests.e2e.helpdesk_figures import CENTS_PER_HOUR, FEE_CENTS, business_seconds, by_customer
 from tests.e2e.imported_desk import REAL, SAMPLE, ImportedDesk, imported_desk
@@ -144,9 +146,9 @@ def test_each_statement_adds_up_to_the_naive_rating(desk: ImportedDesk) -> None:
     on_demand = desk.figures.on_demand
     for (name, month), entries in desk.figures.entries.items():
         with desk.connection:
-            account = statement.account(desk.connection, customer_id(name), month)
+            account = account_for_statement(desk.connection, customer_id(name), month)
         assert account is not None
-        found = statement.statement(account, month)
+        found = statement(account, month)
         seconds, cents = on_demand.get((name, month), (0, 0))
         assert found["fee_cents"] == FEE_CENTS
         assert found["allowance"] == {

@@ -8,9 +8,11 @@ from hypothesis import given, settings
 
 from domain.subscription.events import SubscriptionEvent
 from domain.subscription.state import Subscription, evolve
-from projections import ledger, statement
+from projections import ledger
+from projections.account import account_of
 from projections.folding import fold
 from projections.ledger import LedgerLine
+from projections.statement import statement
 from tests.domain.subscription.histories import MONTHS, History, happened, histories, pack_income_of
 from tests.domain.subscription.sentences import buy, denver, since_november, work
 from tests.projections.stories import recorded
@@ -53,9 +55,9 @@ def test_balances_are_what_the_book_has_left_and_what_the_months_are_owed(histor
     for month in state.book.months:
         left = month.allowance_left - month.rollover_drawn
         assert balances[f"allowance:{month.month}"] == left >= 0
-    account = statement.account_of(recorded([("subscription-s-1", each) for each in events]))
+    account = account_of(recorded([("subscription-s-1", each) for each in events]))
     assert account is not None
-    totals = [statement.statement(account, month)["totals"] for month in MONTHS]
+    totals = [statement(account, month)["totals"] for month in MONTHS]
     assert balances["receivable"] == sum(each["owed_cents"] for each in totals)
     assert balances["worked"] == sum(each["worked_seconds"] for each in totals)
     assert balances["memo:holds"] == sum(each["hold_cents"] for each in totals)

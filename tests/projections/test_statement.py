@@ -3,8 +3,8 @@
 from typing import Any
 
 from domain.subscription.events import SubscriptionEvent
-from projections import statement
-from projections.statement import Account
+from projections.account import Account, account_of, until
+from projections.statement import statement
 from tests.domain.subscription.sentences import buy, denver, since_november, work
 from tests.projections.stories import recorded
 
@@ -17,10 +17,10 @@ NOVEMBER = since_november().having(
 LATE = NOVEMBER.having(work(denver(11, 15), "nov-2", denver(11, 2), 30))
 
 
-def account_of(events: tuple[SubscriptionEvent, ...]) -> Account:
-    account = statement.account_of(recorded([("subscription-s-1", each) for each in events]))
-    assert account is not None
-    return account
+def account(events: tuple[SubscriptionEvent, ...]) -> Account:
+    found = account_of(recorded([("subscription-s-1", each) for each in events]))
+    assert found is not None
+    return found
 
 
 def draws_of(shown: dict[str, Any]) -> dict[str, list[tuple[str, int, int]]]:
@@ -31,7 +31,7 @@ def draws_of(shown: dict[str, Any]) -> dict[str, list[tuple[str, int, int]]]:
 
 
 def test_example_1_entry_by_entry_and_in_total() -> None:
-    shown = statement.statement(account_of(NOVEMBER.events), "2026-11")
+    shown = statement(account(NOVEMBER.events), "2026-11")
     assert draws_of(shown) == {
         "nov-3": [("allowance", 45, 0)],
         "nov-5": [("allowance", 15, 0), ("on_demand", 45, 112_50)],
@@ -60,7 +60,7 @@ def test_example_1_entry_by_entry_and_in_total() -> None:
 
 
 def test_example_2_the_late_entry_comes_first_and_moves_the_draws_of_the_others() -> None:
-    shown = statement.statement(account_of(LATE.events), "2026-11")
+    shown = statement(account(LATE.events), "2026-11")
     assert draws_of(shown) == {
         "nov-2": [("allowance", 30, 0)],
         "nov-3": [("allowance", 30, 0), ("on_demand", 15, 37_50)],
@@ -73,7 +73,7 @@ def test_example_2_the_late_entry_comes_first_and_moves_the_draws_of_the_others(
 def test_a_draw_names_the_rating_and_what_changed_it_and_one_that_stands_its_rating_alone() -> None:
     events = LATE.events
     rated = {getattr(each, "entry_id", None): number for number, each in enumerate(NOVEMBER.events, 1)}
-    entries = {each["entry_id"]: each for each in statement.statement(account_of(events), "2026-11")["entries"]}
+    entries = {each["entry_id"]: each for each in statement(account(events), "2026-11")["entries"]}
     (nov_12,) = entries["nov-12"]["draws"]
     assert nov_12["positions"] == (rated["nov-12"],)
     (nov_5,) = entries["nov-5"]["draws"]
@@ -83,7 +83,7 @@ def test_a_draw_names_the_rating_and_what_changed_it_and_one_that_stands_its_rat
 def test_a_draw_that_stands_while_another_of_its_entry_changes_names_its_rating_alone() -> None:
     bought = since_november().having(buy(denver(11, 2)), work(denver(11, 10, 20), "nov-10", denver(11, 10), 360))
     late = bought.having(work(denver(11, 11), "nov-5", denver(11, 5), 30, "billable"))
-    entries = {each["entry_id"]: each for each in statement.statement(account_of(late.events), "2026-11")["entries"]}
+    entries = {each["entry_id"]: each for each in statement(account(late.events), "2026-11")["entries"]}
     rated, rerated = len(bought.events), len(bought.events) + 1
     assert [(each["source"], each["positions"]) for each in entries["nov-10"]["draws"]] == [
         ("allowance", (rated,)),
@@ -94,25 +94,17 @@ def test_a_draw_that_stands_while_another_of_its_entry_changes_names_its_rating_
 
 def test_as_of_an_earlier_instant_the_statement_is_what_it_was_then() -> None:
     records = recorded([("subscription-s-1", each) for each in LATE.events])
-    then = statement.account_of(statement.until(records, denver(11, 14)))
+    then = account_of(until(records, denver(11, 14)))
     assert then is not None
-    now = account_of(NOVEMBER.events)
-    assert statement.statement(then, "2026-11") == statement.statement(now, "2026-11")
+    now = account(NOVEMBER.events)
+    assert statement(then, "2026-11") == statement(now, "2026-11")
 
 
 def test_a_month_without_anything_is_a_statement_of_nothing() -> None:
-    shown = statement.statement(account_of(NOVEMBER.events), "2026-09")
+    shown = statement(account(NOVEMBER.events), "2026-09")
     assert shown["entries"] == shown["purchases"] == []
     assert shown["totals"]["owed_cents"] == 0
 
 
-def test_a_subscription_shows_what_its_packs_and_its_month_have_left() -> None:
-    shown = statement.subscription(account_of(NOVEMBER.events))
-    assert (shown["month"], shown["open_from"], shown["state"]) == ("2026-11", "2026-11", "active")
-    assert [(each["seconds"], each["remaining_seconds"]) for each in shown["packs"]] == [(18_000, 180 * 60)]
-    assert shown["allowance"]["left_seconds"] == 0
-    assert shown["version"] == shown["position"] == len(NOVEMBER.events)
-
-
 def test_no_events_are_no_account() -> None:
-    assert statement.account_of([]) is None
+    assert account_of([]) is None

@@ -20,14 +20,17 @@ from domain.ticket.events import (
     WorkLogged,
 )
 from infra.projection.rebuild import rebuild
-from projections import customer, due, ledger, ledger_queries, progress, queue, setting, sla, statement, ticket
+from projections import customer, due, ledger, ledger_queries, progress, queue, setting, sla, ticket
+from projections.account import account_at, account_for_statement, account_of, subscription_streams
 from projections.catalogue import VIEWS
 from projections.folding import fold
 from projections.ledger_queries import LedgerFilters
 from projections.queue import QueueFilters
 from projections.reading import InvalidCursor, Page, select
 from projections.sla import SlaFilters
+from projections.statement import statement
 from projections.subscription import VIEW as SUBSCRIPTION
+from projections.subscription_queries import subscription
 from projections.ticket import TicketFilters
 from tests.domain.subscription.sentences import buy, denver, since_november, work
 from tests.domain.ticket.cases import CALENDAR, POLICY, nov
@@ -238,15 +241,18 @@ def test_statement_and_subscription_are_the_same_from_rows_and_from_events(
 ) -> None:
     events = november()
     project([("subscription-s-1", each) for each in events])
-    account = statement.account(connection, "c-1", "2026-11")
-    then = statement.account_of(recorded([("subscription-s-1", each) for each in events]))
+    account = account_for_statement(connection, "c-1", "2026-11")
+    then = account_of(recorded([("subscription-s-1", each) for each in events]))
     assert account is not None
     assert then is not None
-    assert statement.statement(account, "2026-11") == statement.statement(then, "2026-11")
-    assert statement.latest_subscription(connection, "c-1") == statement.subscription(then)
-    assert statement.account(connection, "c-2", "2026-11") is None
-    assert statement.latest_subscription(connection, "c-2") is None
-    assert statement.subscription_streams(connection, "c-1") == ["subscription-s-1"]
+    assert statement(account, "2026-11") == statement(then, "2026-11")
+    until = denver(11, 15)
+    now = account_at(connection, "c-1", until)
+    assert now is not None
+    assert subscription(now, until) == subscription(then, until)
+    assert account_for_statement(connection, "c-2", "2026-11") is None
+    assert account_at(connection, "c-2", until) is None
+    assert subscription_streams(connection, "c-1") == ["subscription-s-1"]
     assert rows_of(connection, SUBSCRIPTION) == folded(SUBSCRIPTION, [("subscription-s-1", each) for each in events])
 
 
