@@ -315,7 +315,7 @@ def in_another_order(history: History, random: Random) -> History:
                 epoch += isinstance(each, Closed)
                 retimed.append(each)
                 continue
-        low, high = max(since[epoch], *own), until[epoch]
+        low, high = max([since[epoch], *own]), until[epoch]
         at = low + (high - low) * random.random()
         if isinstance(each, Logged | Corrected | Moved):
             earliest[each.entry_id] = at
@@ -355,13 +355,16 @@ _first_classes = st.tuples(_included, *[_classes for _ in TICKETS[1:]])
 _tickets = st.sampled_from(TICKETS)
 _months = st.integers(0, len(MONTHS) - 1)
 
-_packs = st.lists(st.tuples(instants, st.integers(1, 2), st.none() | instants), max_size=3)
-_entries = st.lists(st.tuples(instants, instants, _tickets, _durations), max_size=10)
-_corrections = st.lists(st.tuples(instants, st.integers(0, 9), st.none() | _durations), max_size=6)
-_decisions = st.lists(st.tuples(instants, _tickets, _classes), max_size=5)
-_moves = st.lists(st.tuples(instants, st.integers(0, 9), _tickets), max_size=3)
+# None: at once, which leaves more for what comes later than chance would.
+_heard = st.none() | instants
+_packs = st.lists(st.tuples(_heard, st.integers(1, 2), st.none() | instants), max_size=3)
+_entries = st.lists(st.tuples(instants, _heard, _tickets, _durations), min_size=1, max_size=10)
+_late = instants | st.integers(_SPAN // 3, _SPAN).map(lambda seconds: START + timedelta(seconds=seconds))
+_corrections = st.lists(st.tuples(_late, st.integers(0, 9), st.none() | _durations), max_size=6)
+_decisions = st.lists(st.tuples(_late, _tickets, _classes), max_size=4)
+_moves = st.lists(st.tuples(_late, st.integers(0, 9), _tickets), max_size=2)
 _changes = st.lists(st.tuples(instants, _months, terms), max_size=3)
-_closes = st.lists(instants, max_size=2)
+_closes = st.sampled_from((2, 0, 1, 2)).flatmap(lambda size: st.lists(_heard, min_size=size, max_size=size))
 
 
 @st.composite
@@ -369,7 +372,7 @@ def _histories(draw: st.DrawFn, *, whole: bool) -> History:
     known: dict[str, datetime] = {}
     happenings: list[Happening] = []
     for number, (started_at, heard_at, ticket_id, seconds) in enumerate(draw(_entries)):
-        at = max(started_at, heard_at)
+        at = max(started_at, heard_at or started_at)
         known[f"e-{number}"] = at
         happenings.append(Logged(at, f"e-{number}", ticket_id, started_at, seconds))
     closes: list[Closed] = []
@@ -382,11 +385,13 @@ def _histories(draw: st.DrawFn, *, whole: bool) -> History:
             entry_id = names[index % len(names)]
             happenings.append(Moved(max(at, known[entry_id]), entry_id, ticket_id))
         happenings += [Looked(at) for at in draw(st.lists(instants, max_size=2))]
-        for month, ends_at, heard_at in zip(MONTHS, _TURNS[1:], sorted(draw(_closes)), strict=False):
-            closes.append(Closed(max(ends_at, heard_at), month))
+        for month, ends_at, closed_at in zip(MONTHS, _TURNS[1:], draw(_closes), strict=False):
+            earliest = max([ends_at, *(each.at for each in closes)])
+            closes.append(Closed(max(earliest, closed_at or earliest), month))
         happenings += [Decided(*each) for each in draw(_decisions)]
         happenings += _terms_changed(draw)
-    for number, (at, hours, effective_from) in enumerate(draw(_packs)):
+    for number, (bought_at, hours, effective_from) in enumerate(draw(_packs)):
+        at = bought_at or START
         open_from = START
         for close, starts_at in zip(closes, _TURNS[1:], strict=False):
             open_from = starts_at if close.at <= at else open_from
