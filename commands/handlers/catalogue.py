@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from commands.dispatch import Handler
-from commands.handlers import articles, customers, due, incidents, settings, tickets, topics, work
+from commands.handlers import articles, customers, decisions, due, incidents, settings, tickets, topics, work
 
 HANDLERS: Mapping[str, Handler] = MappingProxyType(
     {
@@ -16,10 +16,24 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "assign-ticket": tickets.assign_ticket,
         "add-reply": tickets.add_reply,
         "add-note": tickets.add_note,
+        "escalate-ticket": tickets.escalate_ticket,
+        "set-urgency": tickets.set_urgency,
+        "set-complexity": tickets.set_complexity,
+        "set-category": decisions.set_category,
+        "request-emergency": decisions.request_emergency,
+        "decide-emergency": decisions.decide_emergency,
+        "rule-cause": decisions.rule_cause,
+        "decide-scope": decisions.decide_scope,
+        "schedule-call": tickets.schedule_call,
+        "log-call": tickets.log_call,
+        "plan-enhancement": tickets.plan_enhancement,
+        "propose-alternative": tickets.propose_alternative,
         "wait-for-customer": tickets.wait_for_customer,
         "wait-for-partner": tickets.wait_for_partner,
         "resume-ticket": tickets.resume_ticket,
         "log-work": work.log_work,
+        "correct-work": work.correct_work,
+        "void-work": work.void_work,
         "split-ticket": topics.split_ticket,
         "merge-ticket": topics.merge_ticket,
         "resolve-ticket": tickets.resolve_ticket,

@@ -11,7 +11,7 @@ from domain import calendar, plan, sla_policy
 from domain.business_time import ROUND_THE_CLOCK
 from domain.calendar import PublishCalendar
 from domain.plan import PublishPlan, Terms
-from domain.sla_policy import PublishSlaPolicy, Target, When
+from domain.sla_policy import PublishSlaPolicy, Reminders, Target, When
 
 
 def publish_plan(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
@@ -68,6 +68,7 @@ def publish_sla_policy(work: UnitOfWork, settings: Settings, data: Mapping[str, 
         policy=data["policy"],
         targets=targets,
         calendars=_in_force_since(work, settings, {target.calendar for target in targets}),
+        reminders=Reminders(**data.get("reminders", {})),
         effective_from=data.get("effective_from"),
     )
     stream.add(sla_policy.decide(command, stream.state))

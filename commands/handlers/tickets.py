@@ -13,6 +13,7 @@ from commands.lookups import Settings
 from commands.outcome import Outcome
 from commands.unit_of_work import Stream, UnitOfWork
 from domain.clocks.levels import ServiceLevels
+from domain.personal import Personal
 from domain.ticket import decide as tickets
 from domain.ticket.commands import (
     AddNote,
@@ -20,10 +21,17 @@ from domain.ticket.commands import (
     AssignTicket,
     CloseTicket,
     EmergencyRequest,
+    EscalateTicket,
+    LogCall,
     OpenTicket,
+    PlanEnhancement,
+    ProposeAlternative,
     ReopenTicket,
     ResolveTicket,
     ResumeTicket,
+    ScheduleCall,
+    SetComplexity,
+    SetUrgency,
     TicketCommand,
     WaitForCustomer,
     WaitForPartner,
@@ -104,6 +112,52 @@ def _decide(work: UnitOfWork, data: Mapping[str, Any], command: TicketCommand) -
 def assign_ticket(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
     """Put an agent in charge. Refused: `ticket_closed`."""
     return _decide(work, data, AssignTicket(**facts(work, settings), agent=data["agent"]))
+
+
+def escalate_ticket(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
+    """Pass the case to a team of senior resources. Refused: `ticket_closed`."""
+    command = EscalateTicket(**facts(work, settings), team=data["team"], reason=personal(data["reason"]))
+    return _decide(work, data, command)
+
+
+def set_urgency(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
+    """Say how urgent the case is. Refused: `ticket_closed`."""
+    return _decide(work, data, SetUrgency(**facts(work, settings), urgency=data["urgency"]))
+
+
+def set_complexity(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
+    """Say how complex the case is. Refused: `ticket_closed`."""
+    return _decide(work, data, SetComplexity(**facts(work, settings), complexity=data["complexity"]))
+
+
+def schedule_call(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
+    """Arrange a phone call. Refused: `ticket_closed`."""
+    return _decide(work, data, ScheduleCall(**facts(work, settings), **_call(data)))
+
+
+def log_call(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
+    """Record a phone call that took place. Refused: `call_before_receipt`, `call_in_future`."""
+    return _decide(work, data, LogCall(**facts(work, settings), **_call(data)))
+
+
+class _Call(TypedDict):
+    at: datetime
+    with_whom: Personal
+    note: Personal | None
+
+
+def _call(data: Mapping[str, Any]) -> _Call:
+    return {"at": data["at"], "with_whom": personal(data["with"]), "note": personal_or_none(data.get("note"))}
+
+
+def plan_enhancement(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
+    """Put the enhancement on the roadmap. Refused: `ticket_closed`."""
+    return _decide(work, data, PlanEnhancement(**facts(work, settings), target_period=data["target_period"]))
+
+
+def propose_alternative(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
+    """Offer another way. Refused: `ticket_closed`."""
+    return _decide(work, data, ProposeAlternative(**facts(work, settings), text=personal(data["text"])))
 
 
 def add_reply(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from commands.wire import customers, incidents, knowledge, settings, tickets, topics
+from commands.wire import customers, decisions, incidents, knowledge, settings, tickets, topics
 from commands.wire.json_text import canonical_json
 from commands.wire.schema import WireSchema, load
 
@@ -47,10 +47,24 @@ COMMAND_TYPES: dict[str, CommandType] = {
         ("add-reply", tickets.AddReply),
         ("add-note", tickets.AddNote),
         ("assign-ticket", tickets.AssignTicket),
+        ("escalate-ticket", tickets.EscalateTicket),
+        ("set-urgency", tickets.SetUrgency),
+        ("set-complexity", tickets.SetComplexity),
+        ("set-category", tickets.SetCategory),
+        ("request-emergency", decisions.RequestEmergency),
+        ("decide-emergency", decisions.DecideEmergency),
+        ("rule-cause", decisions.RuleCause),
+        ("decide-scope", decisions.DecideScope),
+        ("schedule-call", tickets.ScheduleCall),
+        ("log-call", tickets.LogCall),
+        ("plan-enhancement", tickets.PlanEnhancement),
+        ("propose-alternative", tickets.ProposeAlternative),
         ("wait-for-customer", tickets.WaitForCustomer),
         ("wait-for-partner", tickets.WaitForPartner),
         ("resume-ticket", tickets.ResumeTicket),
         ("log-work", tickets.LogWork),
+        ("correct-work", decisions.CorrectWork),
+        ("void-work", decisions.VoidWork),
         ("split-ticket", topics.SplitTicket),
         ("merge-ticket", topics.MergeTicket),
         ("resolve-ticket", tickets.ResolveTicket),

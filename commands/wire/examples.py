@@ -23,6 +23,12 @@ _ARTICLE = {
     "topics": ["calendar", "settings"],
 }
 _REASON = {"ticket": "C-000001", "reason": "they wrote back"}
+_CALL = {
+    "ticket": "C-000001",
+    "at": "2026-11-23T10:00:00-07:00",
+    "with": "Ann Lee",
+    "note": "Went through the second tab together",
+}
 _REPLY = {"ticket": "C-000001", "author": {"role": "staff", **_ANN}, "body": "Look at the second tab."}
 
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -69,6 +75,18 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "add-reply": _REPLY,
     "add-note": _REPLY,
     "assign-ticket": {"ticket": "C-000001", "agent": "jo"},
+    "escalate-ticket": {"ticket": "C-000001", "team": "engineering", "reason": "The import needs a developer"},
+    "set-urgency": {"ticket": "C-000001", "urgency": "high"},
+    "set-complexity": {"ticket": "C-000001", "complexity": "complex"},
+    "set-category": {"ticket": "C-000001", "category": "enhancement"},
+    "request-emergency": {"ticket": "C-000001", "kind": "after_hours", "symptom": "website_down"},
+    "decide-emergency": {"ticket": "C-000001", "accepted": True, "reason": "No page can be reached"},
+    "rule-cause": {"ticket": "C-000001", "scope": "out_of_scope", "reason": "The domain had not been renewed"},
+    "decide-scope": {"ticket": "C-000001", "scope": "billable", "reason": "A change to the design"},
+    "schedule-call": _CALL,
+    "log-call": _CALL,
+    "plan-enhancement": {"ticket": "C-000001", "target_period": "2027-Q1"},
+    "propose-alternative": {"ticket": "C-000001", "text": "The export has these figures today."},
     "wait-for-customer": _REASON,
     "wait-for-partner": {**_REASON, "partner": "Channel Partners Ltd"},
     "resume-ticket": _REASON,
@@ -81,6 +99,13 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "activity": "analysis",
         "note": "Read the logs",
     },
+    "correct-work": {
+        "ticket": "C-000001",
+        "entry_id": "w-1",
+        "duration_seconds": 1_800,
+        "reason": "The pause was counted",
+    },
+    "void-work": {"ticket": "C-000001", "entry_id": "w-1", "reason": "Logged on the wrong ticket"},
     "split-ticket": {
         "ticket": "C-000001",
         "subject": "Opening hours on holidays",
@@ -120,6 +145,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             {"when": {"urgency": "high"}, "clock": "first_response", "target_seconds": 7_200, "calendar": "business"},
             {"when": {"emergency": True}, "clock": "resolution", "target_seconds": None, "calendar": "24x7"},
         ],
+        "reminders": {"after_seconds": 64_800, "every_seconds": 64_800, "most": 3},
         "effective_from": "2026-12-01T00:00:00-07:00",
     },
 }

@@ -18,7 +18,7 @@ from commands.wire.fields import (
     WholeNumber,
 )
 from commands.wire.schema import WireSchema
-from domain.sla_policy import ClockName
+from domain.sla_policy import MOST_REMINDERS, ClockName
 from domain.ticket.events import Category, Complexity, Urgency
 
 MOST_CENTS = 1_000_000_000
@@ -129,9 +129,20 @@ class TargetData(WireSchema):
     calendar = Identifier(required=True, metadata={"description": 'A calendar\'s name, or "24x7".'})
 
 
+class RemindersData(WireSchema):
+    """When a customer who is waited for is asked again (SUPPORT_POLICY R16), in seconds of the desk's business time."""
+
+    after_seconds = WholeNumber(least=1, most=MOST_TARGET_SECONDS, required=True)
+    every_seconds = WholeNumber(least=1, most=MOST_TARGET_SECONDS, required=True)
+    most = WholeNumber(least=0, most=MOST_REMINDERS, required=True, metadata={"description": "0: never."})
+
+
 class PublishSlaPolicy(WireSchema):
     """A version of the SLA policy: the first target that fits a ticket counts."""
 
     policy = Identifier(required=True)
     targets = Many(Part(TargetData), most=MOST_TARGETS, required=True)
+    reminders = Part(
+        RemindersData, metadata={"description": "After 2 business days, then every 2, 3 times, where it is left out."}
+    )
     effective_from = Instant(metadata={"description": EFFECTIVE_FROM})

@@ -89,11 +89,69 @@ class AssignTicket(WireSchema):
     agent = agent_field()
 
 
+class SetUrgency(WireSchema):
+    """The case is more or less urgent than was said (SUPPORT_POLICY R8, T6)."""
+
+    ticket = ticket_field()
+    urgency = Choice(get_args(Urgency), required=True)
+
+
+class SetComplexity(WireSchema):
+    """The case is simpler or more complex than was said (SUPPORT_POLICY R19, T6)."""
+
+    ticket = ticket_field()
+    complexity = Choice(get_args(Complexity), required=True)
+
+
+class SetCategory(WireSchema):
+    """The case is about something else than was said; its work is billed by it (SUPPORT_POLICY R2, B4, T6)."""
+
+    ticket = ticket_field()
+    category = Choice(get_args(Category), required=True)
+
+
+class ScheduleCall(WireSchema):
+    """A phone call is arranged (SUPPORT_POLICY R7)."""
+
+    class Meta(WireSchema.Meta):
+        """A name that Python keeps for itself."""
+
+        include = {"with": Line(longest=LONGEST_NAME, required=True, metadata={"description": "Who is called."})}  # noqa: RUF012
+
+    ticket = ticket_field()
+    at = Instant(required=True)
+    note = Text(longest=LONGEST_BODY)
+
+
+class LogCall(ScheduleCall):
+    """A phone call took place; it counts as a response at its own instant (SUPPORT_POLICY R7, T7)."""
+
+
+class PlanEnhancement(WireSchema):
+    """The enhancement stands on the roadmap (SUPPORT_POLICY R20)."""
+
+    ticket = ticket_field()
+    target_period = Line(longest=100, required=True, metadata={"description": "As staff put it: a month, a quarter."})
+
+
+class ProposeAlternative(WireSchema):
+    """Another way to what the customer wants is offered (SUPPORT_POLICY R20)."""
+
+    ticket = ticket_field()
+    text = Text(longest=LONGEST_BODY, required=True)
+
+
 class TicketReason(WireSchema):
     """A step of the case that needs nothing but its reason."""
 
     ticket = ticket_field()
     reason = reason_field()
+
+
+class EscalateTicket(TicketReason):
+    """The case needs a team of senior resources (SUPPORT_POLICY R17)."""
+
+    team = Line(longest=LONGEST_AGENT, required=True)
 
 
 class WaitForCustomer(TicketReason):
