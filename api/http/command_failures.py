@@ -67,6 +67,7 @@ FAILURES: dict[str, tuple[Failure, ...]] = {
         subscription.EffectiveTooEarly,
         subscription.PackExists,
     ),
+    "set-budget": (UnknownCustomer,),
     "open-ticket": (
         UnknownCustomer,
         ticket.WrongEmergencyKind,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from commands.dispatch import Handler
-from commands.handlers import articles, customers, decisions, due, incidents, settings, tickets, topics, work
+from commands.handlers import articles, budgets, customers, decisions, due, incidents, settings, tickets, topics, work
 
 HANDLERS: Mapping[str, Handler] = MappingProxyType(
     {
@@ -12,6 +12,8 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "update-customer": customers.update_customer,
         "start-subscription": customers.start_subscription,
         "buy-hours": customers.buy_hours,
+        "set-budget": budgets.set_budget,
+        "note-budget-use": budgets.note_budget_use,
         "open-ticket": tickets.open_ticket,
         "assign-ticket": tickets.assign_ticket,
         "add-reply": tickets.add_reply,
@@ -53,4 +55,4 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "record-due-subscription": due.record_due_subscription,
     }
 )
-"""Every command by its name; those named `record-due-…` are the timekeeper's and no client's."""
+"""Every command by its name; those that `commands.wire` does not know are the timekeeper's and the policies'."""

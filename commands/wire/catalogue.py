@@ -43,6 +43,7 @@ COMMAND_TYPES: dict[str, CommandType] = {
         ("update-customer", customers.UpdateCustomer),
         ("start-subscription", customers.StartSubscription),
         ("buy-hours", customers.BuyHours),
+        ("set-budget", customers.SetBudget),
         ("open-ticket", tickets.OpenTicket),
         ("add-reply", tickets.AddReply),
         ("add-note", tickets.AddNote),

@@ -5,11 +5,13 @@ from typing import get_args
 from commands.wire.fields import Choice, Day, Email, Identifier, Instant, Line, Many, Part, WholeNumber
 from commands.wire.schema import WireSchema
 from commands.wire.settings import TermsOverride
+from domain.budget import BudgetScope, Cadence
 from domain.customer import Product
 
 LONGEST_NAME = 200
 MOST_CONTACTS = 100
 MOST_HOURS = 100_000
+MOST_BUDGET_CENTS = 10**12
 
 
 class PersonData(WireSchema):
@@ -57,4 +59,19 @@ class BuyHours(WireSchema):
     )
     effective_from = Instant(
         metadata={"description": "Moves what the pack covers, not its price; now where it is left out."}
+    )
+
+
+class SetBudget(WireSchema):
+    """A budget is agreed on with a customer (SUPPORT_POLICY R23)."""
+
+    customer_id = Identifier(required=True)
+    cadence = Choice(get_args(Cadence), required=True, metadata={"description": "How long each span is."})
+    amount_cents = WholeNumber(
+        least=1, most=MOST_BUDGET_CENTS, required=True, metadata={"description": "For each span."}
+    )
+    scope = Choice(get_args(BudgetScope), required=True)
+    starts_on = Day(
+        required=True,
+        metadata={"description": "Spans are whole months from the one of this date on; there it takes the scope over."},
     )

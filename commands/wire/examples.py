@@ -53,6 +53,13 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "terms": {"monthly_fee_cents": 12_000},
     },
     "buy-hours": {"customer_id": "alpine-lodge", "hours": 5, "effective_from": "2026-11-10T00:00:00-07:00"},
+    "set-budget": {
+        "customer_id": "alpine-lodge",
+        "cadence": "quarterly",
+        "amount_cents": 500_000,
+        "scope": "enhancement",
+        "starts_on": "2026-11-01",
+    },
     "open-ticket": {
         "customer_id": "alpine-lodge",
         "requester": _ANN,

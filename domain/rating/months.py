@@ -26,12 +26,23 @@ def first_day(month: str) -> date:
 
 def month_after(month: str) -> str:
     """Return the month that follows."""
-    return _shifted(month, 1)
+    return months_later(month, 1)
 
 
 def month_before(month: str) -> str:
     """Return the month that precedes."""
-    return _shifted(month, -1)
+    return months_later(month, -1)
+
+
+def months_later(month: str, by: int) -> str:
+    """Return the month so many months later, or earlier by a negative number."""
+    year, number = divmod(_number(month) + by, 12)
+    return f"{year:04}-{number + 1:02}"
+
+
+def months_between(first: str, later: str) -> int:
+    """Return by how many months one month comes later than another."""
+    return _number(later) - _number(first)
 
 
 @lru_cache(maxsize=4096)
@@ -51,6 +62,6 @@ def month_of(at: datetime, zone: str) -> str:
     return month_after(month) if at >= ends_at else month
 
 
-def _shifted(month: str, by: int) -> str:
-    year, number = divmod(int(month[:4]) * 12 + int(month[5:]) - 1 + by, 12)
-    return f"{year:04}-{number + 1:02}"
+def _number(month: str) -> int:
+    """Months since the year 0."""
+    return int(month[:4]) * 12 + int(month[5:]) - 1

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.rating.months import local_midnight, month_after, month_before, month_bounds, month_of
+from domain.rating.months import (
+    local_midnight,
+    month_after,
+    month_before,
+    month_bounds,
+    month_of,
+    months_between,
+    months_later,
+)
 
 DENVER = "America/Denver"
 
@@ -58,3 +66,16 @@ def test_months_tile_time(at: datetime, zone: str) -> None:
     assert starts_at <= at < ends_at
     assert month_bounds(month_after(month), zone)[0] == ends_at
     assert month_bounds(month_before(month), zone)[1] == starts_at
+
+
+@given(st.integers(1970 * 12, 2100 * 12), st.integers(-600, 600))
+def test_months_later_and_the_months_between_are_each_others_inverse(start: int, by: int) -> None:
+    month = f"{start // 12:04}-{start % 12 + 1:02}"
+    later = months_later(month, by)
+    assert months_between(month, later) == by
+    assert (later > month) == (by > 0)
+
+
+def test_months_pass_from_one_year_to_another() -> None:
+    assert months_later("2026-11", 2) == "2027-01"
+    assert months_later("2026-11", -11) == "2025-12"
