@@ -36,6 +36,7 @@ from domain.ticket.events import (
     TicketResumed,
     WaitingStarted,
 )
+from domain.ticket.split_merge_events import TicketAbsorbed, TicketMerged, TicketSplitOff
 from projections import grants
 from projections.grants import Course
 from projections.pending import Pending, begun, follow, next_due
@@ -130,6 +131,24 @@ def recorded(row: DueRow, event: ServiceLevelsChanged | ServiceLevelBreached, _:
 @due.on(TicketResolved, TicketClosed)
 def ended(row: DueRow, event: TicketResolved | TicketClosed, _: RecordedEvent) -> DueRow:
     """Nothing falls due while a case is resolved."""
+    return replace(_reminding(row, follow(row.clocks, event), None), running=False)
+
+
+@due.on(TicketSplitOff)
+def split_off(row: DueRow, event: TicketSplitOff, _: RecordedEvent) -> DueRow:
+    """Deadlines and reminders go on as those of the case it was taken out of (T9)."""
+    return _reminding(row, follow(row.clocks, event), event.waiting.remind_at if event.waiting else None)
+
+
+@due.on(TicketAbsorbed)
+def absorbed(row: DueRow, event: TicketAbsorbed, _: RecordedEvent) -> DueRow:
+    """A message of the other case may have to be answered earlier (T9)."""
+    return _with_clocks(row, follow(row.clocks, event))
+
+
+@due.on(TicketMerged)
+def merged(row: DueRow, event: TicketMerged, _: RecordedEvent) -> DueRow:
+    """Nothing falls due on it any more (T9)."""
     return replace(_reminding(row, follow(row.clocks, event), None), running=False)
 
 

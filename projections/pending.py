@@ -25,6 +25,7 @@ from domain.ticket.events import (
     TicketResumed,
     WaitingStarted,
 )
+from domain.ticket.split_merge_events import TicketAbsorbed, TicketMerged, TicketSplitOff
 
 _RESPONSES: tuple[ClockName, ...] = ("first_response", "next_response")
 
@@ -82,8 +83,8 @@ def _clock(segment: Segment) -> PendingClock:
 
 
 def _segments(pending: Pending, segments: tuple[Segment, ...]) -> Pending:
-    begun_anew = {segment.clock for segment in segments}
-    return (*(each for each in pending if each.clock not in begun_anew), *map(_clock, segments))
+    begun_anew = {segment.clock: segment for segment in segments}  # of several segments of a clock the last one counts
+    return (*(each for each in pending if each.clock not in begun_anew), *map(_clock, begun_anew.values()))
 
 
 def _dues(pending: Pending, deadlines: tuple[Deadline, ...]) -> Pending:
@@ -98,7 +99,9 @@ def _dues(pending: Pending, deadlines: tuple[Deadline, ...]) -> Pending:
     )
 
 
-def _opened_segments(pending: Pending, event: CustomerReplied | TicketReopened | ServiceLevelsChanged) -> Pending:
+def _opened_segments(
+    pending: Pending, event: CustomerReplied | TicketReopened | ServiceLevelsChanged | TicketAbsorbed
+) -> Pending:
     return _dues(_segments(pending, event.segments), event.deadlines)
 
 
@@ -124,6 +127,16 @@ def _breached(pending: Pending, event: ServiceLevelBreached) -> Pending:
     )
 
 
+def _split_off(_pending: Pending, event: TicketSplitOff) -> Pending:
+    """The clocks that go on from another case, each in a segment of its own (T9)."""
+    return _dues(tuple(map(_clock, event.segments)), event.deadlines)
+
+
+def _merged(_pending: Pending, _event: TicketMerged) -> Pending:
+    """Its clocks are cancelled (T9)."""
+    return ()
+
+
 _STEPS: dict[type, Callable[[Pending, Any], Pending]] = {
     StaffReplied: _answered,
     CustomerReplied: _opened_segments,
@@ -133,4 +146,7 @@ _STEPS: dict[type, Callable[[Pending, Any], Pending]] = {
     TicketReopened: _opened_segments,
     ServiceLevelsChanged: _opened_segments,
     ServiceLevelBreached: _breached,
+    TicketSplitOff: _split_off,
+    TicketAbsorbed: _opened_segments,
+    TicketMerged: _merged,
 }

@@ -26,9 +26,18 @@ from domain.ticket.events import (
     WaitingStarted,
     WorkLogged,
 )
+from domain.ticket.split_merge_events import TicketAbsorbed, TicketMerged, TicketSplitOff
 from projections.pending import Pending, begun, follow, next_due
 from projections.reading import Json, Page, cut, decode_cursor, position_of, select, without_nulls
-from projections.ticket import Emergency, Requester, TicketStatus, touched, waiting_status
+from projections.ticket import (
+    Emergency,
+    Requester,
+    TicketStatus,
+    absorbed_status,
+    split_off_status,
+    touched,
+    waiting_status,
+)
 from projections.view import Index, Row, Table, View
 
 _RANKS: dict[str, int] = {"high": 3, "normal": 4, "low": 5}
@@ -64,7 +73,7 @@ queue = Table(
     indexes=(Index(("rank", "received_at", "length(case_number)", "case_number"), where="open"),),
     fillfactor=70,
 )
-VIEW = View("queue", version=1, tables=(queue,))
+VIEW = View("queue", version=2, tables=(queue,))
 
 
 def rank(urgency: Urgency, emergency: Emergency | None) -> int:
@@ -164,6 +173,24 @@ def deadlines_moved(
     """Another deadline may be the next."""
     clocks = follow(row.clocks, event)
     return row if clocks is row.clocks else replace(row, clocks=clocks)
+
+
+@queue.on(TicketSplitOff)
+def split_off(row: QueueRow, event: TicketSplitOff, _: RecordedEvent) -> QueueRow:
+    """It stands where the case it was taken out of stands, by receipt."""
+    return replace(row, status=split_off_status(row.status, event), clocks=follow(row.clocks, event))
+
+
+@queue.on(TicketAbsorbed)
+def absorbed(row: QueueRow, event: TicketAbsorbed, _: RecordedEvent) -> QueueRow:
+    """It keeps its place; the other case may have a message that is due earlier."""
+    return replace(row, status=absorbed_status(row.status, event), clocks=follow(row.clocks, event))
+
+
+@queue.on(TicketMerged)
+def merged(row: QueueRow, event: TicketMerged, _: RecordedEvent) -> QueueRow:
+    """It leaves the queue for good: another case goes on for it."""
+    return replace(row, status="merged", clocks=follow(row.clocks, event), open=False)
 
 
 class QueueFilters(msgspec.Struct, frozen=True, kw_only=True):

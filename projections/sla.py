@@ -24,6 +24,7 @@ from domain.ticket.events import (
     TicketResumed,
     WaitingStarted,
 )
+from domain.ticket.split_merge_events import TicketAbsorbed, TicketMerged, TicketSplitOff
 from projections import setting
 from projections.reading import Json, Page, cut, decode_cursor, position_of, select, without_nulls
 from projections.view import Index, Key, Row, Table, View
@@ -75,7 +76,7 @@ breaches = Table(
     key=("ticket_id", "clock", "instance", "target_seconds"),
     indexes=(Index(("breached_at", "position")), Index(("customer_id", "breached_at", "position"))),
 )
-VIEW = View("sla", version=1, tables=(sla, breaches))
+VIEW = View("sla", version=2, tables=(sla, breaches))
 
 
 @sla.begin(TicketOpened)
@@ -113,6 +114,18 @@ def set_anew(
 @sla.on(TicketResolved, TicketClosed)
 def ended(row: SlaRow, event: TicketResolved | TicketClosed, at: RecordedEvent) -> SlaRow:
     """While resolved nothing falls due (T6); closing gives the verdict (T7)."""
+    return _moved(row, event, at, running=False)
+
+
+@sla.on(TicketSplitOff, TicketAbsorbed)
+def taken_over(row: SlaRow, event: TicketSplitOff | TicketAbsorbed, at: RecordedEvent) -> SlaRow:
+    """Clocks go on from another case; a message of another case counts for this one's (T9)."""
+    return _moved(row, event, at, running=row.running)
+
+
+@sla.on(TicketMerged)
+def merged(row: SlaRow, event: TicketMerged, at: RecordedEvent) -> SlaRow:
+    """Its clocks are cancelled; the breaches stay (T9)."""
     return _moved(row, event, at, running=False)
 
 

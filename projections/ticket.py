@@ -32,10 +32,20 @@ from domain.ticket.events import (
     WorkLogged,
 )
 from domain.ticket.scope import default_scope
+from domain.ticket.split_merge_events import (
+    InheritedWaiting,
+    MovedEntry,
+    TicketAbsorbed,
+    TicketMerged,
+    TicketSplit,
+    TicketSplitOff,
+)
 from projections.reading import Json, Page, cut, decode_cursor, position_of, select, without_nulls
 from projections.view import Index, Row, Table, View
 
 TicketStatus = Literal["new", "open", "waiting_customer", "waiting_partner", "resolved", "closed", "merged"]
+
+LinkKind = Literal["split_into", "split_from", "merged_into", "merged_from"]
 
 
 class Requester(Value, frozen=True, kw_only=True):
@@ -52,6 +62,14 @@ class Emergency(Value, frozen=True, kw_only=True):
     symptom: Symptom
     state: Literal["requested", "accepted", "declined"]
     cause: Literal["in_scope", "out_of_scope"] | None = None
+
+
+class Link(Value, frozen=True, kw_only=True):
+    """Another case that this one was split from or into, or merged with (R3)."""
+
+    kind: LinkKind
+    ticket_id: str
+    case_number: str
 
 
 class TicketRow(Row, frozen=True, kw_only=True):
@@ -80,6 +98,7 @@ class TicketRow(Row, frozen=True, kw_only=True):
     resolution: str | None = None
     resolved_at: datetime | None = None
     closed_at: datetime | None = None
+    links: tuple[Link, ...] = ()
     version: int
     position: int
 
@@ -94,7 +113,7 @@ ticket = Table(
         Index(("customer_id", "received_at", "ticket_id")),
     ),
 )
-VIEW = View("ticket", version=1, tables=(ticket,))
+VIEW = View("ticket", version=2, tables=(ticket,))
 
 
 @ticket.begin(TicketOpened)
@@ -167,7 +186,7 @@ def waiting_started(row: TicketRow, event: WaitingStarted, at: RecordedEvent) ->
     return _moved(row, at, status=waiting_status(event))
 
 
-def waiting_status(event: WaitingStarted) -> TicketStatus:
+def waiting_status(event: WaitingStarted | InheritedWaiting) -> TicketStatus:
     """The status that says whom a case waits for."""
     return "waiting_customer" if event.waiting_for == "customer" else "waiting_partner"
 
@@ -206,11 +225,62 @@ def noted(
     return _moved(row, at)
 
 
+@ticket.on(TicketSplit)
+def split(row: TicketRow, event: TicketSplit, at: RecordedEvent) -> TicketRow:
+    """A topic has left it, with the time that was worked on it."""
+    link = Link(kind="split_into", ticket_id=event.into_ticket_id, case_number=event.into_case_number)
+    worked = row.worked_seconds - event.moved_seconds
+    return _moved(row, at, links=(*row.links, link), worked_seconds=worked)
+
+
+@ticket.on(TicketSplitOff)
+def split_off(row: TicketRow, event: TicketSplitOff, at: RecordedEvent) -> TicketRow:
+    """It has what it was taken out with."""
+    link = Link(kind="split_from", ticket_id=event.from_ticket_id, case_number=event.from_case_number)
+    worked = row.worked_seconds + _lasting(event.entries)
+    status = split_off_status(row.status, event)
+    return _moved(row, at, links=(*row.links, link), worked_seconds=worked, status=status)
+
+
+@ticket.on(TicketMerged)
+def merged(row: TicketRow, event: TicketMerged, at: RecordedEvent) -> TicketRow:
+    """Another case goes on for it, and has its work."""
+    link = Link(kind="merged_into", ticket_id=event.into_ticket_id, case_number=event.into_case_number)
+    worked = row.worked_seconds - event.moved_seconds
+    return _moved(row, at, links=(*row.links, link), worked_seconds=worked, status="merged")
+
+
+@ticket.on(TicketAbsorbed)
+def absorbed(row: TicketRow, event: TicketAbsorbed, at: RecordedEvent) -> TicketRow:
+    """It goes on for another case too."""
+    link = Link(kind="merged_from", ticket_id=event.from_ticket_id, case_number=event.from_case_number)
+    worked = row.worked_seconds + _lasting(event.entries)
+    status = absorbed_status(row.status, event)
+    return _moved(row, at, links=(*row.links, link), worked_seconds=worked, status=status)
+
+
+def split_off_status(status: TicketStatus, event: TicketSplitOff) -> TicketStatus:
+    """The status of a case taken out of another: it waits where that one does, and staff have begun where they had."""
+    if event.waiting is not None:
+        return waiting_status(event.waiting)
+    answered = any(each.ended_at is not None for each in event.clocks)
+    return touched(status) if answered or event.entries else status
+
+
+def absorbed_status(status: TicketStatus, event: TicketAbsorbed) -> TicketStatus:
+    """The status of a case that goes on for another: it was worked on where that one was."""
+    return touched(status) if event.entries else status
+
+
+def _lasting(entries: tuple[MovedEntry, ...]) -> int:
+    return sum(entry.duration_seconds for entry in entries if not entry.voided)
+
+
 def shape(row: TicketRow) -> Json:
     """The `ticket` of the HTTP contract."""
     fields = without_nulls(msgspec.structs.asdict(row))
     fields["class"] = fields.pop("work_class")
-    fields["links"] = []
+    fields["links"] = [msgspec.structs.asdict(link) for link in row.links]
     return fields
 
 

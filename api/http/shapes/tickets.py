@@ -1,7 +1,7 @@
 """The shapes of tickets and of the queue."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -31,6 +31,14 @@ class EmergencyShape(Shape, kw_only=True):
 Status = Literal["new", "open", "waiting_customer", "waiting_partner", "resolved", "closed", "merged"]
 
 
+class LinkShape(Shape, kw_only=True):
+    """Another ticket that this one was split from or into, or merged with."""
+
+    kind: Literal["split_into", "split_from", "merged_into", "merged_from"]
+    ticket_id: str
+    case_number: str
+
+
 class TicketShape(Shape, kw_only=True):
     """A ticket as it is now, or as it stood."""
 
@@ -51,7 +59,7 @@ class TicketShape(Shape, kw_only=True):
     emergency: EmergencyShape | UnsetType = UNSET
     work_class: WorkClass = msgspec.field(name="class")
     worked_seconds: Seconds
-    links: list[dict[str, Any]]
+    links: list[LinkShape]
     version: int
     position: Position
 
