@@ -222,3 +222,37 @@ def credit(draw: Draw, minutes: int, posted_month: str, amount_cents: int = 0, *
         month=draw.month,
         restored=restored,
     )
+
+
+def winter() -> list[SubscriptionEvent]:
+    """November to January with a pack that expires, a plan ahead, a hold carried over and settlements; then the end."""
+    nov_5 = rated(denver(11, 5), "nov-5", 60, Draw(source="allowance", seconds=3600, month="2026-11"))
+    sat = rated(denver(11, 7), "sat", 90, hold(90), work_class="pending")
+    drawn = Draw(source="pack", seconds=3600, pack_id="p-1")
+    nov_20 = rated(denver(11, 20), "nov-20", 60, drawn)
+    back = credit(drawn, 30, "2026-11", restored=True)
+    later = credit(nov_5.draws[0], 60, "2026-11")
+    left = Expiry(source="pack", grant="p-1", month="2026-12", seconds=16_200, amount_cents=540_00)
+    bigger = terms(allowance_seconds=7200)
+    return [
+        started(denver(11, 1), date(2026, 11, 1)),
+        month("2026-11"),
+        nov_5,
+        sat,
+        bought(denver(11, 10), expires_at=denver(12, 20, 0)),
+        nov_20,
+        plan_changed(denver(11, 25), "2026-12", bigger),
+        month("2026-12", bigger, plan="bigger", plan_version=1, terms=bigger),
+        closed(denver(12, 2), "2026-11"),
+        carried_over(denver(12, 2), sat, "2026-12"),
+        settled(denver(12, 3), nov_20, "2026-12", duration_seconds=1800, credits=(back,)),
+        settled(denver(12, 4), nov_5, "2026-12", work_class="waived", credits=(later,), draws=(waived(60),)),
+        grant_expired(denver(12, 20, 0), left),
+        plan_changed(denver(12, 21), "2027-02", terms()),
+        cancelled(denver(12, 22), "2027-01"),
+        month("2027-01", bigger),
+    ]
+
+
+def waived(minutes: int) -> Draw:
+    return Draw(source="waived", seconds=minutes * 60)

@@ -9,7 +9,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 
 from domain.customer import CustomerRegistered
 from domain.personal import Personal
-from domain.subscription.events import SubscriptionEvent
+from domain.subscription.events import PeriodClosed, SubscriptionEvent
 from domain.ticket.events import (
     EmergencyDeclined,
     EmergencyRequested,
@@ -37,6 +37,7 @@ from tests.domain.ticket.cases import CALENDAR, POLICY, nov
 from tests.infra.projection.conftest import Append
 from tests.infra.projection.test_runner import folded, rows_of
 from tests.projections.stories import ADA, SAM, START, Placed, opened, recorded
+from tests.projections.subscription_events import winter
 
 Project = Callable[[Sequence[Placed]], int]
 
@@ -213,7 +214,18 @@ def test_the_ledger_finds_entries_by_account_period_and_cause_and_shows_them_who
     ]
     assert all(sum(line["amount"] for line in each["lines"]) == 0 for each in entries)
     assert found(caused_by="3") == ["3-0"]
+    assert found(caused_by=str(logged["nov-2"])) == [each["entry"] for each in entries]
     assert len(found(as_of=denver(11, 14))) == len(found()) - 3
+
+
+def test_entries_are_found_by_the_close_of_a_month_that_led_to_them(project: Project, connection: Connection) -> None:
+    # All these events come from one command: the close is behind each of them.
+    project([("subscription-s-1", each) for each in winter()])
+    closed = 1 + [type(each) for each in winter()].index(PeriodClosed)
+    entries = ledger_queries.entries(connection, LedgerFilters(caused_by=str(closed))).items
+    assert entries
+    assert all(closed in each["positions"] for each in entries)
+    assert ledger_queries.entries(connection, LedgerFilters(caused_by="999")).items == []
 
 
 def test_running_balances_are_the_sums_of_the_lines(project: Project, connection: Connection) -> None:
@@ -226,7 +238,7 @@ def test_running_balances_are_the_sums_of_the_lines(project: Project, connection
 
 
 def test_the_ledger_s_rows_are_those_of_a_fold_in_memory(project: Project, connection: Connection) -> None:
-    story: list[Placed] = [("subscription-s-1", each) for each in november()]
+    story: list[Placed] = [("subscription-s-1", each) for each in winter()]
     project(story)
     memory = fold(ledger.VIEW, recorded(story))
     lines = select(connection, ledger.LedgerLine, "FROM ledger t ORDER BY position, part, line")
@@ -236,24 +248,26 @@ def test_the_ledger_s_rows_are_those_of_a_fold_in_memory(project: Project, conne
         assert {row[:3]: row[3] for row in cursor} == memory.totals["ledger_balance"]
 
 
+@pytest.mark.parametrize("events", [november(), tuple(winter())], ids=["november", "winter"])
 def test_statement_and_subscription_are_the_same_from_rows_and_from_events(
-    project: Project, connection: Connection
+    project: Project, connection: Connection, events: tuple[SubscriptionEvent, ...]
 ) -> None:
-    events = november()
-    project([("subscription-s-1", each) for each in events])
-    account = account_for_statement(connection, "c-1", "2026-11")
-    then = account_of(recorded([("subscription-s-1", each) for each in events]))
-    assert account is not None
+    story: list[Placed] = [("subscription-s-1", each) for each in events]
+    project(story)
+    then = account_of(recorded(story))
     assert then is not None
-    assert statement(account, "2026-11") == statement(then, "2026-11")
-    until = denver(11, 15)
+    for month in ("2026-10", "2026-11", "2026-12", "2027-01"):
+        account = account_for_statement(connection, "c-1", month)
+        assert account is not None
+        assert statement(account, month) == statement(then, month)
+    until = events[-1].occurred_at
     now = account_at(connection, "c-1", until)
     assert now is not None
     assert subscription(now, until) == subscription(then, until)
     assert account_for_statement(connection, "c-2", "2026-11") is None
     assert account_at(connection, "c-2", until) is None
     assert subscription_streams(connection, "c-1") == ["subscription-s-1"]
-    assert rows_of(connection, SUBSCRIPTION) == folded(SUBSCRIPTION, [("subscription-s-1", each) for each in events])
+    assert rows_of(connection, SUBSCRIPTION) == folded(SUBSCRIPTION, story)
 
 
 def breach(number: int, minute: int) -> Placed:
