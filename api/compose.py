@@ -11,16 +11,21 @@ from commands.dispatch import Dispatcher
 from commands.founding import found_desk
 from commands.handlers.catalogue import HANDLERS
 from commands.lookups import Settings
+from commands.policies.catalogue import ALL_POLICIES
+from commands.policies.policy import POLICIES
 from commands.ports import Clock
 from domain.desk import Desk
 from infra.awaited_clock import AwaitedClock
-from infra.clock import SystemClock, TestClock
+from infra.caretaker import Caretaker
+from infra.clock import SystemClock, TestClock, clock_channel
 from infra.config import Config, ConfigError
 from infra.leadership import Leadership
+from infra.policies import PolicyRunner
 from infra.postgres.data_folder import DataFolderInUse, EmbeddedServerError
 from infra.postgres.embedded import EmbeddedServer
 from infra.postgres.migrations import migrate
 from infra.postgres.pool import ConnectionPool
+from infra.projection.listening import Listener
 from infra.projection.positions import ViewPositions
 from infra.timekeeper import Timekeeper
 from projections.catalogue import VIEWS
@@ -95,14 +100,14 @@ def prepare(config: Config, url: str) -> Desk:
 
 
 @contextmanager
-def timekeeper(config: Config, url: str) -> Iterator[Timekeeper]:
-    """Give a timekeeper, ready to run."""
+def timekeeper(config: Config, url: str) -> Iterator[Caretaker]:
+    """Give what runs by itself, ready to run: the timekeeper and the policies."""
     with ExitStack() as stack:
         app = stack.enter_context(application(config, url))
         pool = stack.enter_context(connection_pool(config, url, size=4))
         positions = stack.enter_context(view_positions(config, url))
         desk_clock = clock(config, pool)
-        yield Timekeeper(
+        keeper = Timekeeper(
             dispatcher=Dispatcher(app, desk_clock, HANDLERS),
             settings=Settings(app),
             clock=desk_clock,
@@ -111,6 +116,27 @@ def timekeeper(config: Config, url: str) -> Iterator[Timekeeper]:
             leadership=Leadership(url, config.schema, "timekeeper"),
             forget_answers=app.event_log.forget_answers,
         )
+        policies = PolicyRunner(
+            url,
+            config.schema,
+            ALL_POLICIES,
+            application=app,
+            dispatcher=Dispatcher(app, desk_clock, HANDLERS),
+            pool=pool,
+        )
+        listeners = []
+        if config.test_clock:
+            listeners.append(
+                Listener(
+                    url,
+                    config.schema,
+                    [clock_channel(config.schema)],
+                    refresh=lambda _: keeper.wake(),
+                    notified=lambda _: keeper.wake(),
+                    name="test clock",
+                )
+            )
+        yield Caretaker(keeper, policies, listeners)
 
 
 @contextmanager
@@ -131,7 +157,7 @@ def api_services(config: Config, url: str) -> Iterator[Services]:
                 settings=Settings(app),
                 pool=pool,
                 positions=positions,
-                views=[view.name for view in VIEWS],
+                followers=[*(view.name for view in VIEWS), POLICIES],
             )
             if isinstance(desk_clock, TestClock)
             else None,

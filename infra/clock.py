@@ -1,8 +1,14 @@
 """Where the desk's `now` comes from: the system, or an instant that a test has set for all processes."""
 
+import hashlib
 from datetime import UTC, datetime
 
 from infra.postgres.pool import ConnectionPool
+
+
+def clock_channel(schema: str) -> str:
+    """Return the channel on which a desk's test clock wakes who waits for it."""
+    return f"clock_{hashlib.md5(schema.encode(), usedforsecurity=False).hexdigest()[:16]}"
 
 
 class ClockBackwards(ValueError):
@@ -38,7 +44,7 @@ class TestClock:
         return instant
 
     def set(self, instant: datetime) -> None:
-        """Set the clock of all processes. Raises `ClockBackwards` if that would turn it back."""
+        """Set the clock of all processes, and wake who waits for it. Raises `ClockBackwards` if it would turn back."""
         with self._pool.connection() as connection, connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO test_clock (now) SELECT %(instant)s WHERE %(instant)s >= clock_timestamp()"
@@ -48,3 +54,9 @@ class TestClock:
             )
             if cursor.rowcount == 0:
                 raise ClockBackwards("the desk's clock moves forward only")
+        self.wake()
+
+    def wake(self) -> None:
+        """Let who listens to the clock look again at what is due."""
+        with self._pool.connection() as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify('clock_' || left(md5(current_schema()), 16), '')")

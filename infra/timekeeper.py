@@ -37,6 +37,9 @@ IDLE_SECONDS = 0.5
 LEFT_SECONDS = 60.0
 """How long an item is left that could not be recorded."""
 
+LEVELS = "levels:"
+"""What begins the name of an item of a case that does not count by the settings in force."""
+
 SETTLED_SECONDS = 10.0
 """How long after a change of settings cases are searched for that do not count by it yet."""
 
@@ -60,7 +63,9 @@ _decode = msgspec.json.Decoder(_Recorded).decode
 
 
 class Timekeeper:
-    """Records the missed deadlines, changed service levels and begun months of one desk, until it is stopped.
+    """Records what falls due by itself at one desk, until it is stopped.
+
+    That is missed deadlines, changed service levels and reminders of cases, begun months and expired grants.
 
     On the way it lets go of answers to services' requests that are older than `ANSWERS_KEPT`, by the system's clock.
     Of several timekeepers one leads; the others stand by. `dispatcher` decides by `clock`, and so does this. Streams of
@@ -87,6 +92,7 @@ class Timekeeper:
         self._forget_answers = forget_answers
         self._forget_at = 0.0
         self._stopping = threading.Event()
+        self._woken = threading.Event()
         self._carried: tuple[object, ...] | None = None
         self._noticed: tuple[object, ...] | None = None
         self._noticed_at = 0.0
@@ -96,14 +102,20 @@ class Timekeeper:
     def request_stop(self) -> None:
         """Let `run` return after the item under way (a signal handler may call this)."""
         self._stopping.set()
+        self._woken.set()
+
+    def wake(self) -> None:
+        """Let it look at what is due now, not only when it would anyway."""
+        self._woken.set()
 
     def run(self) -> None:
         """Run until stopped: wait for the lead, lead as long as the lock is held, begin again when it was lost."""
         while self._leadership.acquire(self._stopping):
             try:
                 while not self._stopping.is_set() and self._leadership.held():
-                    if not self._round():
-                        self._stopping.wait(IDLE_SECONDS)
+                    self._woken.clear()
+                    if not self._round() and not self._stopping.is_set():
+                        self._woken.wait(IDLE_SECONDS)
             finally:
                 self._leadership.release()
 
@@ -113,6 +125,7 @@ class Timekeeper:
         Waits for the view to have seen it, so that the next call is not shown the same again.
         """
         now = self._clock.now()
+        self._left_until = {item: until for item, until in self._left_until.items() if until > monotonic()}
         with self._pool.connection() as connection:
             importing = unfinished_imports(connection)
         recorded = 0
@@ -151,7 +164,7 @@ class Timekeeper:
         for item in items:
             if self._stopping.is_set():
                 break
-            if self._left_until.get(item, 0.0) > monotonic():
+            if item in self._left_until:
                 continue
             try:
                 answer = self._dispatcher.execute(request_for(item))
@@ -162,11 +175,13 @@ class Timekeeper:
                 log.exception("what is due cannot be recorded", stream=item.stream_id, due=item.what)
                 self._left_until[item] = monotonic() + LEFT_SECONDS
                 continue
-            self._left_until.pop(item, None)
             body = _decode(answer.body)
             if body.events and not answer.replayed:
                 recorded += 1
                 last_position = max(last_position, body.position)
+            elif not item.what.startswith(LEVELS):
+                # Another was quicker, and the view will tell. Or it is wrong: then this must not go on without end.
+                self._left_until[item] = monotonic() + LEFT_SECONDS
         if recorded:
             log.info("recorded what was due", items=recorded, position=last_position)
             self._positions.wait_for(("due",), last_position, timeout_seconds=10)
@@ -197,7 +212,7 @@ class Timekeeper:
             self._carried = versions
         changed_at = max(levels.changes(datetime.min.replace(tzinfo=UTC), now), default=now)
         return [
-            DueItem(stream_id=row.stream_id, kind="ticket", what=f"levels:{versions}", due_at=changed_at)
+            DueItem(stream_id=row.stream_id, kind="ticket", what=f"{LEVELS}{versions}", due_at=changed_at)
             for row in rows
         ]
 

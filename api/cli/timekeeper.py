@@ -1,4 +1,4 @@
-"""`caselog timekeeper`: the timekeeper alone."""
+"""`caselog timekeeper`: the timekeeper and the policies alone."""
 
 import signal
 
@@ -12,7 +12,10 @@ from infra.supervisor import stop_with_supervisor
 
 @click.command()
 def timekeeper() -> None:
-    """Record what falls due by itself: missed service levels and months that begin.
+    """Record what falls due by itself, and let policies react to what happened.
+
+    That is: missed service levels, reminders, months that begin and hours that expire; cases told of an incident's end,
+    notices of what is used up.
 
     Of several that run on one database, one leads and the others stand by.
     """

@@ -4,7 +4,19 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from commands.dispatch import Handler
-from commands.handlers import articles, budgets, customers, decisions, due, incidents, settings, tickets, topics, work
+from commands.handlers import (
+    articles,
+    budgets,
+    customers,
+    decisions,
+    due,
+    incidents,
+    policies,
+    settings,
+    tickets,
+    topics,
+    work,
+)
 
 HANDLERS: Mapping[str, Handler] = MappingProxyType(
     {
@@ -53,6 +65,8 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "publish-sla-policy": settings.publish_sla_policy,
         "record-due-ticket": due.record_due_ticket,
         "record-due-subscription": due.record_due_subscription,
+        "announce-incident-resolution": policies.announce_incident_resolution,
+        "notice-exhaustion": policies.notice_exhaustion,
     }
 )
 """Every command by its name; those that `commands.wire` does not know are the timekeeper's and the policies'."""

@@ -1,7 +1,7 @@
 """The streams that a command names: by id, by case number, by customer."""
 
 from commands.application import Evolve
-from commands.errors import UnknownCustomer, UnknownTicket
+from commands.errors import UnknownCustomer, UnknownSubscription, UnknownTicket
 from commands.unit_of_work import Stream, UnitOfWork
 from domain import customer as customers
 from domain.customer import Customer
@@ -33,6 +33,15 @@ def subscription_of(work: UnitOfWork, customer_id: str) -> Stream[Subscription]:
     if stream_id is None:
         raise NoSubscription(f"customer {customer_id} has no subscription")
     return work.stream(stream_id, subscriptions.evolve, customer_id=customer_id)
+
+
+def subscription_with_id(work: UnitOfWork, subscription_id: str) -> tuple[Stream[Subscription], Subscription]:
+    """Load the subscription of an id. Raises `UnknownSubscription`."""
+    stream: Stream[Subscription] = work.stream(f"subscription-{subscription_id}", subscriptions.evolve)
+    if stream.state is None:
+        raise UnknownSubscription(f"there is no subscription {subscription_id!r}", pointer="/subscription_id")
+    work.belongs(stream, stream.state.customer_id)
+    return stream, stream.state
 
 
 def ticket_named(work: UnitOfWork, name: str) -> tuple[Stream[Ticket], Ticket]:
