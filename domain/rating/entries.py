@@ -1,11 +1,15 @@
 """The work entries of a subscription in the order they are rated in (SUPPORT_POLICY B7)."""
 
-from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import datetime
+from operator import itemgetter
+
+from msgspec.structs import replace
 
 from domain.event import Value
-from domain.subscription.events import Draw, WorkClass
+from domain.rating import chunks as shared
+from domain.rating.chunks import Chunks
+from domain.subscription.events import Credit, Draw, Purpose, WorkClass
 
 Key = tuple[datetime, datetime, str]
 """(rating time, started_at, entry_id). Text compares by code point, which is the order of its UTF-8 bytes."""
@@ -13,56 +17,71 @@ Key = tuple[datetime, datetime, str]
 Place = Key | tuple[datetime]
 """Where in that order: at an entry, or before the first entry with a rating time."""
 
-_CHUNK = 256
+
+class Standing(Value, frozen=True, kw_only=True):
+    """What stands for ever of a draw of a closed month: the draw, less what was credited of it until that closed (B8).
+
+    `posted_month` is the month that the draw is posted in.
+    """
+
+    posted_month: str
+    draw: Draw
 
 
 class Entry(Value, frozen=True, kw_only=True):
-    """A work entry with the draws that stand for it; none, as long as it has not been rated.
+    """A work entry as the facts have it, with the draws that stand for it; none, as long as it has not been rated.
 
-    The rate and the multiplier are those of the month it was worked in (B2).
+    The rate and the multiplier are those of the month it was worked in (B2). `frozen` is what stands of it in closed
+    months, and `frozen_class` the class that it was closed with; `draws` and `credits` are posted in the month of
+    `rating_at`, beside those. `revised` says that its facts are not those it was logged with.
     """
 
     entry_id: str
     ticket_id: str
+    case_number: str = ""
     agent: str
     started_at: datetime
     duration_seconds: int
     rating_at: datetime
     work_class: WorkClass
+    purpose: Purpose = "maintenance"
+    voided: bool = False
+    revised: bool = False
     billed_seconds: int
     rate_cents_per_hour: int
     multiplier: int
     draws: tuple[Draw, ...] = ()
+    credits: tuple[Credit, ...] = ()
+    frozen: tuple[Standing, ...] = ()
+    frozen_class: WorkClass | None = None
 
     @property
     def key(self) -> Key:
         """Where the entry stands among the others (B7)."""
         return (self.rating_at, self.started_at, self.entry_id)
 
+    @property
+    def open_seconds(self) -> int:
+        """Seconds that its draws are to cover: the billed time, but for what stands of closed months."""
+        if not self.frozen:
+            return self.billed_seconds
+        stands = sum(standing.draw.seconds for standing in self.frozen)
+        return self.billed_seconds - stands + sum(credit.seconds for credit in self.credits)
+
     def drawing(self, draws: tuple[Draw, ...]) -> "Entry":
         """Return the entry with other draws."""
-        return Entry(
-            entry_id=self.entry_id,
-            ticket_id=self.ticket_id,
-            agent=self.agent,
-            started_at=self.started_at,
-            duration_seconds=self.duration_seconds,
-            rating_at=self.rating_at,
-            work_class=self.work_class,
-            billed_seconds=self.billed_seconds,
-            rate_cents_per_hour=self.rate_cents_per_hour,
-            multiplier=self.multiplier,
-            draws=draws,
-        )
+        return replace(self, draws=draws)
 
 
 class Entries(Value, frozen=True):
-    """Entries sorted by key, never changed: `put` returns others that share all but one chunk.
+    """Entries sorted by key and found by id, never changed: `put` returns others that share all but one chunk.
 
-    So a fold of n entries costs n small copies, where one long tuple would be copied n times.
+    So a fold of n entries costs n small copies, where one long tuple would be copied n times. `places` has the key of
+    each entry by its id.
     """
 
-    chunks: tuple[tuple[Entry, ...], ...] = ()
+    chunks: Chunks[Entry] = ()
+    places: Chunks[tuple[str, Key]] = ()
 
     def __len__(self) -> int:
         return sum(map(len, self.chunks))
@@ -71,54 +90,27 @@ class Entries(Value, frozen=True):
         for chunk in self.chunks:
             yield from chunk
 
-    def find(self, key: Key) -> Entry | None:
-        """Return the entry with that key."""
-        number = self._chunk_of(key)
-        if number < len(self.chunks):
-            chunk = self.chunks[number]
-            place = _index(chunk, key)
-            if chunk[place].key == key:
-                return chunk[place]
-        return None
+    def get(self, entry_id: str) -> Entry | None:
+        """Return the entry with that id."""
+        place = shared.find(self.places, entry_id, _id)
+        return None if place is None else shared.find(self.chunks, place[1], _key)
 
     def put(self, entry: Entry) -> "Entries":
-        """Return these entries with one more, or with another in the place of the one with the same key."""
+        """Return these entries with one more, or with another in the place of the one with the same id."""
         key = entry.key
-        number = self._chunk_of(key)
-        if number == len(self.chunks):  # behind all others: by far the most frequent case
-            if not self.chunks or len(self.chunks[-1]) >= _CHUNK:
-                return Entries((*self.chunks, (entry,)))
-            return Entries((*self.chunks[:-1], (*self.chunks[-1], entry)))
-        chunk = self.chunks[number]
-        place = _index(chunk, key)
-        replaced = chunk[place].key == key
-        grown = (*chunk[:place], entry, *chunk[place + replaced :])
-        halves = (grown,) if len(grown) <= 2 * _CHUNK else (grown[:_CHUNK], grown[_CHUNK:])
-        return Entries((*self.chunks[:number], *halves, *self.chunks[number + 1 :]))
+        place = shared.find(self.places, entry.entry_id, _id)
+        if place is not None and place[1] == key:
+            return Entries(shared.put(self.chunks, entry, _key), self.places)
+        others = self.chunks if place is None else shared.without(self.chunks, place[1], _key)
+        return Entries(shared.put(others, entry, _key), shared.put(self.places, (entry.entry_id, key), _id))
 
     def since(self, place: Place) -> list[Entry]:
         """Return the entries from a place on, in order."""
-        number = self._chunk_of(place)
-        if number == len(self.chunks):
-            return []
-        found = list(self.chunks[number][_index(self.chunks[number], place) :])
-        for chunk in self.chunks[number + 1 :]:
-            found.extend(chunk)
-        return found
-
-    def _chunk_of(self, place: Place) -> int:
-        if self.chunks and self.chunks[-1][-1].key < place:
-            return len(self.chunks)
-        return bisect_left(self.chunks, place, key=_last_key)
+        return shared.since(self.chunks, place, _key)
 
 
-def _index(chunk: tuple[Entry, ...], place: Place) -> int:
-    return bisect_left(chunk, place, key=_key)
-
-
-def _key(entry: Entry) -> Place:
+def _key(entry: Entry) -> Key:
     return entry.key
 
 
-def _last_key(chunk: tuple[Entry, ...]) -> Place:
-    return chunk[-1].key
+_id = itemgetter(0)

@@ -56,8 +56,9 @@ class _Waterfall:
         self._allowance = self._month.allowance_left + returned.get(("allowance", self._month.month), 0)
         self._granting: Month | None = None
         self._rollover = 0
-        if self._number:
-            self._granting = book.months[self._number - 1]
+        granting = book.number_before(self._number)
+        if granting is not None:
+            self._granting = book.months[granting]
             self._rollover = self._granting.rollover_left + returned.get(("rollover", self._granting.month), 0)
         self._left = {
             pack_id: left
@@ -72,31 +73,35 @@ class _Waterfall:
         """Draw what an entry needs; its key is above those of the entries before."""
         if entry.rating_at >= self._month.ends_at:
             self._turn_months(entry.rating_at)
+        seconds = entry.open_seconds
+        if not seconds:
+            return ()
         match entry.work_class:
             case "included":
-                return self._covered(entry)
+                return self._covered(entry, seconds)
             case "billable":
-                return self._packs_then_on_demand(entry, entry.billed_seconds, [])
+                return self._packs_then_on_demand(entry, seconds, [])
             case "emergency":
-                return (_charge("emergency", entry, entry.billed_seconds, entry.multiplier),)
+                return (charge("emergency", entry, seconds, entry.multiplier),)
             case "pending":
-                return (_charge("hold", entry, entry.billed_seconds, entry.multiplier),)
+                return (charge("hold", entry, seconds, entry.multiplier),)
             case "waived":
-                return (Draw(source="waived", seconds=entry.billed_seconds),)
+                return (Draw(source="waived", seconds=seconds),)
             case _ as never:
                 assert_never(never)
 
     def _turn_months(self, at: datetime) -> None:
         while at >= self._month.ends_at and self._number + 1 < len(self._months):
-            # What the entries before left of the allowance decides, not what the book says is left.
-            self._granting = self._month
-            self._rollover = min(self._granting.terms.rollover_cap_seconds, self._allowance)
+            ended = self._month
             self._number += 1
             self._month = self._months[self._number]
+            if self._month.month != ended.month:
+                # What the entries before left of the allowance decides, not what the book says is left.
+                self._granting = ended
+                self._rollover = min(ended.terms.rollover_cap_seconds, self._allowance)
             self._allowance = self._month.allowance_seconds
 
-    def _covered(self, entry: Entry) -> tuple[Draw, ...]:
-        needed = entry.billed_seconds
+    def _covered(self, entry: Entry, needed: int) -> tuple[Draw, ...]:
         draws: list[Draw] = []
         if self._rollover and self._granting is not None:
             seconds = min(needed, self._rollover)
@@ -126,11 +131,12 @@ class _Waterfall:
             needed -= seconds
             draws.append(Draw(source="pack", seconds=seconds, pack_id=pack.pack_id))
         if needed:
-            draws.append(_charge("on_demand", entry, needed, 1))
+            draws.append(charge("on_demand", entry, needed, 1))
         return tuple(draws)
 
 
-def _charge(source: DrawSource, entry: Entry, seconds: int, multiplier: int) -> Draw:
+def charge(source: DrawSource, entry: Entry, seconds: int, multiplier: int) -> Draw:
+    """Return time that no grant covers, at the rate of the month it was worked in (B2, B9)."""
     return Draw(
         source=source,
         seconds=seconds,

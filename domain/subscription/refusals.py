@@ -22,6 +22,62 @@ class PlanNotInForce(Refusal):
     pointer = "/starts_on"
 
 
+class StartsTooEarly(Refusal):
+    """A subscription that follows another one starts before months that are recorded without one, or closed (B2)."""
+
+    code = "starts_too_early"
+    pointer = "/starts_on"
+
+
+class NotFirstOfMonth(Refusal):
+    """A change of plan takes effect on the first day of a month (B2)."""
+
+    code = "not_first_of_month"
+    pointer = "/effective_on"
+
+
+class MonthHasBegun(Refusal):
+    """A change of plan takes effect with a month that has not begun (B2)."""
+
+    code = "month_has_begun"
+    pointer = "/effective_on"
+
+
+class MonthHasEnded(Refusal):
+    """A cancellation takes effect at the end of a month that has not ended (B2)."""
+
+    code = "month_has_ended"
+    pointer = "/effective_on"
+
+
+class EndsBeforeStart(Refusal):
+    """A cancellation takes effect at the end of a month of the subscription, its first at the earliest (B2)."""
+
+    code = "ends_before_start"
+    pointer = "/effective_on"
+
+
+class PeriodBeforeStart(Refusal):
+    """A month before the subscription's start has nothing to close (B8)."""
+
+    code = "period_before_start"
+    pointer = "/period"
+
+
+class PeriodNotEnded(Refusal):
+    """A month is closed once it has ended (B8)."""
+
+    code = "period_not_ended"
+    pointer = "/period"
+
+
+class PeriodNotOldest(Refusal):
+    """Months are closed oldest first (B8); an earlier one is open."""
+
+    code = "period_not_oldest"
+    pointer = "/period"
+
+
 class HoursNotInSteps(Refusal):
     """Hours are sold in whole steps of the plan (R21)."""
 

@@ -30,9 +30,11 @@ def of_ticket(stream_id: str, state: Ticket) -> Appointment | None:
     return Appointment(item, whole_second(due_at) + timedelta(seconds=1))
 
 
-def of_subscription(stream_id: str, state: Subscription) -> Appointment:
-    """Return a subscription's next appointment: the beginning of its next month (SUPPORT_POLICY B2)."""
+def of_subscription(stream_id: str, state: Subscription) -> Appointment | None:
+    """Return a subscription's next appointment: a month begins or a grant expires (SUPPORT_POLICY B2, B6)."""
     due_at = state.next_due
+    if due_at is None:
+        return None
     item = DueItem(stream_id=stream_id, kind="subscription", what=month_of(due_at, state.zone), due_at=due_at)
     return Appointment(item, due_at)
 

@@ -36,7 +36,14 @@ def month(name: str, *, allowance: int = 0, cap: int = 0, rate: int = 150_00) ->
 
 
 def pack(pack_id: str, seconds: int, effective_at: datetime, expires_at: datetime | None = None) -> Pack:
-    return Pack(pack_id=pack_id, seconds=seconds, price_cents=100, effective_at=effective_at, expires_at=expires_at)
+    return Pack(
+        pack_id=pack_id,
+        seconds=seconds,
+        rate_cents_per_hour=100,
+        price_cents=100,
+        effective_at=effective_at,
+        expires_at=expires_at,
+    )
 
 
 def entry(entry_id: str, started_at: datetime, seconds: int, work_class: WorkClass = "billable") -> Entry:

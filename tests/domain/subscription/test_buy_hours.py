@@ -55,11 +55,8 @@ def test_hours_are_sold_in_whole_steps(hours: int) -> None:
 def test_a_pack_expires_at_the_midnight_that_ends_the_last_day_of_its_validity(
     effective_from: datetime | None, expires_at: datetime
 ) -> None:
-    (bought,) = (
-        since_november(TermsChange(pack_validity_days=2))
-        .when(buy(denver(11, 10), effective_from=effective_from))
-        .events
-    )
+    purchase = buy(denver(11, 10), effective_from=effective_from)
+    bought = since_november(TermsChange(pack_validity_days=2)).when(purchase).events[0]
     assert isinstance(bought, HourPackPurchased)
     assert bought.expires_at == expires_at
 
