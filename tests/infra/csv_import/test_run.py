@@ -135,8 +135,9 @@ def test_a_month_begins_at_its_instant_and_a_deadline_is_missed_only_after_it(de
             "B,Nothing,2012-11-01 00:00:00,Ann,Acme",
         ]
     )
-    assert desk.events("occurred_at")[-2:] == [
+    assert desk.events("occurred_at")[-3:] == [
         ("ServiceLevelBreached", "2012-10-31T10:30:01Z"),
+        ("GrantExpired", "2012-10-31T23:00:00Z"),
         ("MonthStarted", "2012-10-31T23:00:00Z"),
     ]
 
