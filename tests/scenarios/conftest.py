@@ -1,0 +1,31 @@
+"""Each scenario has a desk of its own, and none of them can be left out."""
+
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from infra import timekeeper
+from tests.scenarios.desk import Desk
+from tests.scenarios.running import running_desk
+
+LOOK_EVERY_SECONDS = 0.05
+
+
+@pytest.fixture
+def desk(postgres_dsn: str, schema: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """A new desk in Denver, everything of it running, whose clock the scenario sets."""
+    monkeypatch.setattr(timekeeper, "IDLE_SECONDS", LOOK_EVERY_SECONDS)  # the same, only sooner
+    with running_desk(postgres_dsn, schema) as running, Desk(running) as users:
+        yield users
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A scenario that does not run says nothing of its rule: one that is skipped, or expected to fail, fails."""
+    report = yield
+    if report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"{item.name}: a scenario may not be skipped or expected to fail"
+        if hasattr(report, "wasxfail"):
+            del report.wasxfail
+    return report
