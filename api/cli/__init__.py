@@ -1,7 +1,7 @@
 """The command `caselog`: what runs a desk, and what its people ask it from a shell.
 
-Exit codes: 0 done, 1 done but with something to look at (rows not imported), 2 wrong usage or configuration, 3 the
-database or another service cannot be had, 130 interrupted.
+Exit codes: 0 done, 1 done but with something to look at (rows not imported, vectors that differ), 2 wrong usage or
+configuration, 3 the database or another service cannot be had, 130 interrupted.
 """
 
 import sys
@@ -9,6 +9,7 @@ import sys
 import click
 
 from api.cli.api import api
+from api.cli.calendar import calendar
 from api.cli.config import config
 from api.cli.errors import exit_code_of, sentence_of
 from api.cli.history import history
@@ -29,7 +30,7 @@ def caselog() -> None:
     """
 
 
-for command in (up, api, project, timekeeper, history, import_, rebuild, config):
+for command in (up, api, project, timekeeper, history, import_, rebuild, calendar, config):
     caselog.add_command(command)
 
 

@@ -2,6 +2,7 @@
 
 from eventsourcing.persistence import PersistenceError
 
+from api.cli.schedules import BadFile
 from api.http.server import PortInUse
 from commands.errors import RequestError
 from commands.lookups import NoDesk
@@ -19,6 +20,7 @@ UNAVAILABLE = 3
 
 _CODES: dict[type[Exception], int] = {
     ConfigError: USAGE,
+    BadFile: USAGE,
     PortInUse: USAGE,
     Refusal: USAGE,
     RequestError: USAGE,

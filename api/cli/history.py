@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from api import compose
+from api.cli.instant import Instant
 from api.cli.sentences import sentence
 from commands.errors import UnknownTicket
 from domain.recorded import RecordedEvent
@@ -14,24 +15,6 @@ from domain.ticket.events import TicketEvent
 from domain.ticket.state import Closed, Merged, Open, Resolved, Ticket, Waiting, evolve
 from infra.config import Config
 from infra.logging import configure_logging
-
-
-class Instant(click.ParamType[datetime]):
-    """An RFC 3339 instant with its offset."""
-
-    name = "instant"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Return the instant; fails where the text is none, or has no offset."""
-        if isinstance(value, datetime):
-            return value
-        try:
-            instant = datetime.fromisoformat(str(value))
-        except ValueError:
-            instant = None
-        if instant is None or instant.tzinfo is None:
-            self.fail(f"{value!r} is no instant with an offset, such as 2026-11-02T10:00:00-07:00", param, ctx)
-        return instant
 
 
 @click.command()

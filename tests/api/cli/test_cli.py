@@ -126,7 +126,9 @@ def test_a_question_makes_no_desk_where_there_is_none(cli: Cli, tmp_path: Path) 
     assert not (tmp_path / "nothing").exists()
 
 
-@pytest.mark.parametrize("command", ["up", "api", "project", "timekeeper", "history", "import", "rebuild", "config"])
+@pytest.mark.parametrize(
+    "command", ["up", "api", "project", "timekeeper", "history", "import", "rebuild", "calendar", "config"]
+)
 def test_every_command_explains_itself(cli: Cli, command: str) -> None:
     helped = cli(command, "--help")
     assert helped.returncode == 0
