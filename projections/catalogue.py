@@ -1,6 +1,6 @@
 """Which views are there? The list that the projector runs and that `caselog rebuild` chooses from."""
 
-from projections import article, customer, due, incident, ledger, queue, setting, sla, subscription, ticket
+from projections import article, budget, customer, due, incident, ledger, queue, setting, sla, subscription, ticket
 from projections.view import View
 
 VIEWS: tuple[View, ...] = (
@@ -11,6 +11,7 @@ VIEWS: tuple[View, ...] = (
     subscription.VIEW,
     customer.VIEW,
     due.VIEW,
+    budget.VIEW,
     incident.VIEW,
     article.VIEW,
     setting.VIEW,

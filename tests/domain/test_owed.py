@@ -20,7 +20,8 @@ from domain.subscription.events import (
     WorkRerated,
     WorkRevised,
 )
-from projections import statement
+from projections.account import account_of
+from projections.statement import statement
 from tests.domain.subscription.sentences import buy, denver, since_november, work
 from tests.projections.stories import recorded
 
@@ -83,9 +84,9 @@ def owed(*events: Event) -> dict[str, tuple[int, int]]:
 
 @pytest.mark.parametrize("given", [NOVEMBER, LATE])
 def test_it_is_in_total_what_the_statement_says(given: Any) -> None:
-    account = statement.account_of(recorded([("subscription-s-1", each) for each in given.events]))
+    account = account_of(recorded([("subscription-s-1", each) for each in given.events]))
     assert account is not None
-    shown = statement.statement(account, "2026-11")["totals"]["owed_cents"]
+    shown = statement(account, "2026-11")["totals"]["owed_cents"]
     assert owed_by_month(given.events)["2026-11"].total_cents == shown
 
 

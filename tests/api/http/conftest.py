@@ -18,7 +18,7 @@ from api.http.app import create_app
 from api.http.command_failures import FAILURES, problem_types_of
 from api.http.services import Services
 from commands.application import CaselogApplication
-from commands.dispatch import Dispatcher
+from commands.dispatch import Dispatcher, Request
 from commands.founding import found_desk
 from commands.handlers.catalogue import HANDLERS
 from commands.wire.examples import EXAMPLES
@@ -49,8 +49,9 @@ class StandingClock:
 class Api:
     """A desk as its clients see it."""
 
-    def __init__(self, app: Flask, clock: StandingClock) -> None:
+    def __init__(self, app: Flask, clock: StandingClock, commands: Dispatcher) -> None:
         self.app = app
+        self._commands = commands
         self.clock = clock
         self.client: FlaskClient = app.test_client()
         self._numbers = count(1)
@@ -76,6 +77,13 @@ class Api:
         answer = self.post(command, data)
         assert answer.status_code in {200, 201}, answer.text
         return json_of(answer)
+
+    def happen(self, command: str, **data: Any) -> None:
+        """Carry out a command that no client can send: of the timekeeper, of a policy."""
+        answer = self._commands.execute(
+            Request(command=command, data=data, fingerprint="", caller="desk", actor="desk", correlation_id="a test")
+        )
+        self.position = max(self.position, msgspec.json.decode(answer.body)["position"])
 
     def get(self, path: str, **parameters: Any) -> TestResponse:
         """Ask a question, of views that have seen everything sent through here."""
@@ -152,10 +160,9 @@ def api(postgres_dsn: str) -> Iterator[Api]:
         for part in (projector, views):
             part.start()
             parts.callback(part.stop)
-        services = Services(
-            commands=Dispatcher(application, clock, HANDLERS), connections=pool, views=views, clock=clock
-        )
-        yield Api(create_app(services), clock)
+        commands = Dispatcher(application, clock, HANDLERS)
+        services = Services(commands=commands, connections=pool, views=views, clock=clock)
+        yield Api(create_app(services), clock, commands)
 
 
 def _drop(dsn: str, schema: str) -> None:
