@@ -23,8 +23,13 @@ from domain.subscription.events import (
     WorkRevised,
 )
 from domain.ticket.events import (
+    CallLogged,
+    CategoryChanged,
+    ComplexityChanged,
     CustomerReminded,
     CustomerReplied,
+    EmergencyAccepted,
+    EmergencyDeclined,
     ServiceLevelBreached,
     ServiceLevelsChanged,
     StaffReplied,
@@ -34,6 +39,7 @@ from domain.ticket.events import (
     TicketReopened,
     TicketResolved,
     TicketResumed,
+    UrgencyChanged,
     WaitingStarted,
 )
 from domain.ticket.split_merge_events import TicketAbsorbed, TicketMerged, TicketSplitOff
@@ -82,7 +88,7 @@ due = Table(
     ),
     fillfactor=70,
 )
-VIEW = View("due", version=2, tables=(due,))
+VIEW = View("due", version=3, tables=(due,))
 
 
 @due.begin(TicketOpened)
@@ -101,6 +107,26 @@ def opened(event: TicketOpened, at: RecordedEvent) -> DueRow:
 @due.on(StaffReplied, CustomerReplied)
 def replied(row: DueRow, event: StaffReplied | CustomerReplied, _: RecordedEvent) -> DueRow:
     """Replies meet or start deadlines."""
+    return _with_clocks(row, follow(row.clocks, event))
+
+
+@due.on(CallLogged)
+def called(row: DueRow, event: CallLogged, _: RecordedEvent) -> DueRow:
+    """A call meets deadlines too, and may show that another had begun (T7)."""
+    return _with_clocks(row, follow(row.clocks, event))
+
+
+@due.on(UrgencyChanged, ComplexityChanged, CategoryChanged)
+def traits_changed(
+    row: DueRow, event: UrgencyChanged | ComplexityChanged | CategoryChanged, _: RecordedEvent
+) -> DueRow:
+    """Other targets, other deadlines (T6)."""
+    return _with_clocks(row, follow(row.clocks, event))
+
+
+@due.on(EmergencyAccepted, EmergencyDeclined)
+def emergency_decided(row: DueRow, event: EmergencyAccepted | EmergencyDeclined, _: RecordedEvent) -> DueRow:
+    """The deadlines of an emergency count, or no longer (T3)."""
     return _with_clocks(row, follow(row.clocks, event))
 
 

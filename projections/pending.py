@@ -10,11 +10,17 @@ from typing import Any
 
 import msgspec
 
+from domain.business_time import whole_second
 from domain.event import Value
 from domain.sla_policy import ClockName
 from domain.ticket.events import (
+    CallLogged,
+    CategoryChanged,
+    ComplexityChanged,
     CustomerReplied,
     Deadline,
+    EmergencyAccepted,
+    EmergencyDeclined,
     Segment,
     ServiceLevelBreached,
     ServiceLevelsChanged,
@@ -23,6 +29,7 @@ from domain.ticket.events import (
     TicketReopened,
     TicketResolved,
     TicketResumed,
+    UrgencyChanged,
     WaitingStarted,
 )
 from domain.ticket.split_merge_events import TicketAbsorbed, TicketMerged, TicketSplitOff
@@ -33,12 +40,13 @@ _RESPONSES: tuple[ClockName, ...] = ("first_response", "next_response")
 class PendingClock(Value, frozen=True, kw_only=True):
     """A clock's running instance, with the settings that its last segment counts by.
 
-    `due_at` is left out while nothing can fall due: without a target, paused, or once the target is missed, which
-    happens once (SUPPORT_POLICY T7).
+    `started_at` is the instance's start, or its reopening. `due_at` is left out while nothing can fall due: without a
+    target, paused, or once the target is missed, which happens once (SUPPORT_POLICY T7).
     """
 
     clock: ClockName
     instance: int
+    started_at: datetime
     target_seconds: int | None = None
     calendar: str
     calendar_version: int
@@ -51,7 +59,7 @@ Pending = tuple[PendingClock, ...]
 
 def begun(event: TicketOpened) -> Pending:
     """The clocks of a new case."""
-    return _dues(tuple(_clock(segment) for segment in event.segments), event.deadlines)
+    return _dues(_segments((), event.segments), event.deadlines)
 
 
 def follow(pending: Pending, event: object) -> Pending:
@@ -71,10 +79,11 @@ def next_due(pending: Pending) -> PendingClock | None:
     return first
 
 
-def _clock(segment: Segment) -> PendingClock:
+def _clock(segment: Segment, since: datetime) -> PendingClock:
     return PendingClock(
         clock=segment.clock,
         instance=segment.instance,
+        started_at=since,
         target_seconds=segment.target_seconds,
         calendar=segment.calendar,
         calendar_version=segment.calendar_version,
@@ -83,8 +92,16 @@ def _clock(segment: Segment) -> PendingClock:
 
 
 def _segments(pending: Pending, segments: tuple[Segment, ...]) -> Pending:
-    begun_anew = {segment.clock: segment for segment in segments}  # of several segments of a clock the last one counts
-    return (*(each for each in pending if each.clock not in begun_anew), *map(_clock, begun_anew.values()))
+    """Clocks that begin or go on in segments; of several of one clock the last counts, the first is the earliest."""
+    if not segments:
+        return pending
+    latest = {segment.clock: segment for segment in segments}
+    since = {(each.clock, each.instance): each.started_at for each in pending}
+    for each in segments:
+        key = (each.clock, each.instance)
+        since[key] = min(each.started_at, since.get(key, each.started_at))
+    others = tuple(each for each in pending if each.clock not in latest)
+    return (*others, *(_clock(each, since[each.clock, each.instance]) for each in latest.values()))
 
 
 def _dues(pending: Pending, deadlines: tuple[Deadline, ...]) -> Pending:
@@ -100,7 +117,15 @@ def _dues(pending: Pending, deadlines: tuple[Deadline, ...]) -> Pending:
 
 
 def _opened_segments(
-    pending: Pending, event: CustomerReplied | TicketReopened | ServiceLevelsChanged | TicketAbsorbed
+    pending: Pending,
+    event: CustomerReplied
+    | TicketReopened
+    | ServiceLevelsChanged
+    | UrgencyChanged
+    | ComplexityChanged
+    | CategoryChanged
+    | EmergencyAccepted
+    | TicketAbsorbed,
 ) -> Pending:
     return _dues(_segments(pending, event.segments), event.deadlines)
 
@@ -110,7 +135,22 @@ def _only_dues(pending: Pending, event: WaitingStarted | TicketResumed) -> Pendi
 
 
 def _answered(pending: Pending, event: StaffReplied) -> Pending:
-    return _dues(tuple(each for each in pending if each.clock not in _RESPONSES), event.deadlines)
+    """Responses are given; an emergency's next update begins in the place of the last (T3)."""
+    rest = tuple(each for each in pending if each.clock not in _RESPONSES)
+    return _dues(_segments(rest, event.segments), event.deadlines)
+
+
+def _called(pending: Pending, event: CallLogged) -> Pending:
+    """A call is no response to what was written after it (T7)."""
+    at = whole_second(event.at)
+    rest = tuple(each for each in pending if each.clock not in _RESPONSES or each.started_at > at)
+    return _dues(_segments(rest, event.segments), event.deadlines)
+
+
+def _declined(pending: Pending, event: EmergencyDeclined) -> Pending:
+    """What is no emergency needs no updates as one (T3)."""
+    rest = tuple(each for each in pending if each.clock != "periodic_update")
+    return _dues(_segments(rest, event.segments), event.deadlines)
 
 
 def _resolved(_pending: Pending, _event: TicketResolved) -> Pending:
@@ -129,7 +169,9 @@ def _breached(pending: Pending, event: ServiceLevelBreached) -> Pending:
 
 def _split_off(_pending: Pending, event: TicketSplitOff) -> Pending:
     """The clocks that go on from another case, each in a segment of its own (T9)."""
-    return _dues(tuple(map(_clock, event.segments)), event.deadlines)
+    since = {each.clock: each.segments[0].started_at for each in event.clocks}
+    clocks = tuple(_clock(each, since.get(each.clock, each.started_at)) for each in event.segments)
+    return _dues(clocks, event.deadlines)
 
 
 def _merged(_pending: Pending, _event: TicketMerged) -> Pending:
@@ -139,7 +181,13 @@ def _merged(_pending: Pending, _event: TicketMerged) -> Pending:
 
 _STEPS: dict[type, Callable[[Pending, Any], Pending]] = {
     StaffReplied: _answered,
+    CallLogged: _called,
     CustomerReplied: _opened_segments,
+    UrgencyChanged: _opened_segments,
+    ComplexityChanged: _opened_segments,
+    CategoryChanged: _opened_segments,
+    EmergencyAccepted: _opened_segments,
+    EmergencyDeclined: _declined,
     WaitingStarted: _only_dues,
     TicketResumed: _only_dues,
     TicketResolved: _resolved,

@@ -8,9 +8,14 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 
 from domain.recorded import RecordedEvent
 from domain.ticket.events import (
+    CallLogged,
     Category,
+    CategoryChanged,
+    CauseRuled,
     Complexity,
+    ComplexityChanged,
     CustomerReplied,
+    EmergencyAccepted,
     EmergencyDeclined,
     EmergencyRequested,
     ServiceLevelBreached,
@@ -18,11 +23,13 @@ from domain.ticket.events import (
     StaffReplied,
     TicketAssigned,
     TicketClosed,
+    TicketEscalated,
     TicketOpened,
     TicketReopened,
     TicketResolved,
     TicketResumed,
     Urgency,
+    UrgencyChanged,
     WaitingStarted,
     WorkLogged,
 )
@@ -41,6 +48,7 @@ from projections.ticket import (
 from projections.view import Index, Row, Table, View
 
 _RANKS: dict[str, int] = {"high": 3, "normal": 4, "low": 5}
+_LAST_EMERGENCY = 2
 
 
 class QueueRow(Row, frozen=True, kw_only=True):
@@ -107,15 +115,57 @@ def opened(event: TicketOpened, _: RecordedEvent) -> QueueRow:
 @queue.on(EmergencyRequested)
 def emergency_requested(row: QueueRow, event: EmergencyRequested, _: RecordedEvent) -> QueueRow:
     """A requested emergency goes before all others but accepted ones."""
-    emergency = Emergency(kind=event.kind, symptom=event.symptom, state="requested")
-    return replace(row, emergency=emergency, rank=rank(row.urgency, emergency))
+    return _emergency(row, Emergency(kind=event.kind, symptom=event.symptom, state="requested"))
+
+
+@queue.on(EmergencyAccepted)
+def emergency_accepted(row: QueueRow, event: EmergencyAccepted, _: RecordedEvent) -> QueueRow:
+    """An accepted emergency goes before all others."""
+    row = replace(row, clocks=follow(row.clocks, event))
+    return _emergency(row, row.emergency and replace(row.emergency, state="accepted"))
 
 
 @queue.on(EmergencyDeclined)
-def emergency_declined(row: QueueRow, _: EmergencyDeclined, __: RecordedEvent) -> QueueRow:
+def emergency_declined(row: QueueRow, event: EmergencyDeclined, _: RecordedEvent) -> QueueRow:
     """A declined one stands by its urgency again."""
-    emergency = row.emergency and replace(row.emergency, state="declined")
+    row = replace(row, clocks=follow(row.clocks, event))
+    return _emergency(row, row.emergency and replace(row.emergency, state="declined"))
+
+
+@queue.on(CauseRuled)
+def cause_ruled(row: QueueRow, event: CauseRuled, _: RecordedEvent) -> QueueRow:
+    """It stays an emergency, whatever it costs."""
+    return _emergency(row, row.emergency and replace(row.emergency, cause=event.scope))
+
+
+def _emergency(row: QueueRow, emergency: Emergency | None) -> QueueRow:
     return replace(row, emergency=emergency, rank=rank(row.urgency, emergency))
+
+
+@queue.on(UrgencyChanged)
+def urgency_changed(row: QueueRow, event: UrgencyChanged, _: RecordedEvent) -> QueueRow:
+    """It moves to the place of its urgency (R8)."""
+    return replace(
+        row, urgency=event.urgency, rank=rank(event.urgency, row.emergency), clocks=follow(row.clocks, event)
+    )
+
+
+@queue.on(ComplexityChanged)
+def complexity_changed(row: QueueRow, event: ComplexityChanged, _: RecordedEvent) -> QueueRow:
+    """It stays in its place, with other deadlines (R19)."""
+    return replace(row, complexity=event.complexity, clocks=follow(row.clocks, event))
+
+
+@queue.on(CategoryChanged)
+def category_changed(row: QueueRow, event: CategoryChanged, _: RecordedEvent) -> QueueRow:
+    """It stays in its place, with other deadlines (R2)."""
+    return replace(row, category=event.category, clocks=follow(row.clocks, event))
+
+
+@queue.on(TicketEscalated)
+def escalated(row: QueueRow, event: TicketEscalated, _: RecordedEvent) -> QueueRow:
+    """The team's filter finds it from now on."""
+    return replace(row, team=event.team, status=touched(row.status))
 
 
 @queue.on(TicketAssigned)
@@ -133,6 +183,12 @@ def work_logged(row: QueueRow, _: WorkLogged, __: RecordedEvent) -> QueueRow:
 @queue.on(StaffReplied)
 def staff_replied(row: QueueRow, event: StaffReplied, _: RecordedEvent) -> QueueRow:
     """An answer meets the response deadlines."""
+    return replace(row, status=touched(row.status), clocks=follow(row.clocks, event))
+
+
+@queue.on(CallLogged)
+def called(row: QueueRow, event: CallLogged, _: RecordedEvent) -> QueueRow:
+    """A call is an answer to what was written before it (T7)."""
     return replace(row, status=touched(row.status), clocks=follow(row.clocks, event))
 
 
@@ -196,7 +252,7 @@ def merged(row: QueueRow, event: TicketMerged, _: RecordedEvent) -> QueueRow:
 class QueueFilters(msgspec.Struct, frozen=True, kw_only=True):
     """Whose part of the queue is asked for; a field left out asks for all.
 
-    `workable_at` leaves out what becomes workable only after that instant (R12).
+    `workable_at` leaves out what becomes workable only after that instant (R12); a standing emergency never waits.
     """
 
     agent: str | None = None
@@ -209,7 +265,7 @@ _CONDITIONS: dict[str, str] = {
     "agent": "assignee = %(agent)s",
     "team": "team = %(team)s",
     "customer": "customer_id = %(customer)s",
-    "workable_at": "workable_from <= %(workable_at)s",
+    "workable_at": f"(workable_from <= %(workable_at)s OR rank <= {_LAST_EMERGENCY})",
 }
 _ORDER = "rank, received_at, length(case_number), case_number"
 

@@ -12,7 +12,12 @@ from domain.clocks.levels import Calendars
 from domain.recorded import RecordedEvent
 from domain.sla_policy import ClockName
 from domain.ticket.events import (
+    CallLogged,
+    CategoryChanged,
+    ComplexityChanged,
     CustomerReplied,
+    EmergencyAccepted,
+    EmergencyDeclined,
     ServiceLevelBreached,
     ServiceLevelsChanged,
     StaffReplied,
@@ -22,6 +27,7 @@ from domain.ticket.events import (
     TicketReopened,
     TicketResolved,
     TicketResumed,
+    UrgencyChanged,
     WaitingStarted,
 )
 from domain.ticket.split_merge_events import TicketAbsorbed, TicketMerged, TicketSplitOff
@@ -100,6 +106,26 @@ def moved(
     row: SlaRow, event: StaffReplied | CustomerReplied | WaitingStarted | TicketResumed, at: RecordedEvent
 ) -> SlaRow:
     """Replies and waiting start, stop and pause clocks (T3, T4)."""
+    return _moved(row, event, at, running=row.running)
+
+
+@sla.on(CallLogged)
+def called(row: SlaRow, event: CallLogged, at: RecordedEvent) -> SlaRow:
+    """A call is a response at its own instant (T7)."""
+    return _moved(row, event, at, running=row.running)
+
+
+@sla.on(UrgencyChanged, ComplexityChanged, CategoryChanged)
+def traits_changed(
+    row: SlaRow, event: UrgencyChanged | ComplexityChanged | CategoryChanged, at: RecordedEvent
+) -> SlaRow:
+    """Other targets count from now on (T6)."""
+    return _moved(row, event, at, running=row.running)
+
+
+@sla.on(EmergencyAccepted, EmergencyDeclined)
+def emergency_decided(row: SlaRow, event: EmergencyAccepted | EmergencyDeclined, at: RecordedEvent) -> SlaRow:
+    """The targets of an emergency count, or no longer (T3, T6)."""
     return _moved(row, event, at, running=row.running)
 
 

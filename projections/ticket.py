@@ -5,33 +5,52 @@ from typing import Any, Literal
 
 import msgspec
 from msgspec.structs import replace
-from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from domain.event import Value
 from domain.recorded import RecordedEvent
+from domain.subscription.events import WorkClass
 from domain.ticket.events import (
+    AlternativeProposed,
+    CallLogged,
+    CallScheduled,
     Category,
+    CategoryChanged,
+    CauseRuled,
+    CauseScope,
     Complexity,
+    ComplexityChanged,
+    CustomerReminded,
     CustomerReplied,
+    EmergencyAccepted,
     EmergencyDeclined,
     EmergencyKind,
     EmergencyRequested,
+    EnhancementPlanned,
+    IncidentResolutionAnnounced,
     NoteAdded,
+    ScopeDecided,
+    ScopeDecision,
     ServiceLevelBreached,
     ServiceLevelsChanged,
     StaffReplied,
     Symptom,
     TicketAssigned,
     TicketClosed,
+    TicketEscalated,
+    TicketEvent,
+    TicketLinkedToIncident,
     TicketOpened,
     TicketReopened,
     TicketResolved,
     TicketResumed,
     Urgency,
+    UrgencyChanged,
     WaitingStarted,
+    WorkCorrected,
     WorkLogged,
+    WorkVoided,
 )
-from domain.ticket.scope import default_scope
+from domain.ticket.scope import class_by, default_scope
 from domain.ticket.split_merge_events import (
     InheritedWaiting,
     MovedEntry,
@@ -40,7 +59,7 @@ from domain.ticket.split_merge_events import (
     TicketSplit,
     TicketSplitOff,
 )
-from projections.reading import Json, Page, cut, decode_cursor, position_of, select, without_nulls
+from projections.reading import Json, without_nulls
 from projections.view import Index, Row, Table, View
 
 TicketStatus = Literal["new", "open", "waiting_customer", "waiting_partner", "resolved", "closed", "merged"]
@@ -61,7 +80,7 @@ class Emergency(Value, frozen=True, kw_only=True):
     kind: EmergencyKind
     symptom: Symptom
     state: Literal["requested", "accepted", "declined"]
-    cause: Literal["in_scope", "out_of_scope"] | None = None
+    cause: CauseScope | None = None
 
 
 class Link(Value, frozen=True, kw_only=True):
@@ -73,7 +92,11 @@ class Link(Value, frozen=True, kw_only=True):
 
 
 class TicketRow(Row, frozen=True, kw_only=True):
-    """A case as its last event left it. `version` is its stream's, `position` that event's in the log."""
+    """A case as its last event left it. `version` is its stream's, `position` that event's in the log.
+
+    `work_class` is that of its work by the case itself (B4), `scope` what staff decided of it. `error_told`: the
+    request gave the details of an error (R4).
+    """
 
     ticket_id: str
     case_number: str
@@ -92,9 +115,13 @@ class TicketRow(Row, frozen=True, kw_only=True):
     workable_from: datetime
     requested_for: date | None = None
     emergency: Emergency | None = None
-    work_class: str
+    work_class: WorkClass
+    scope: ScopeDecision | None = None
     worked_seconds: int = 0
+    error_told: bool = False
     details_missing: bool = False
+    target_period: str | None = None
+    incidents: tuple[str, ...] = ()
     resolution: str | None = None
     resolved_at: datetime | None = None
     closed_at: datetime | None = None
@@ -135,6 +162,7 @@ def opened(event: TicketOpened, at: RecordedEvent) -> TicketRow:
         workable_from=event.workable_from,
         requested_for=event.requested_for,
         work_class=default_scope(event.category),
+        error_told=event.error is not None,
         details_missing=event.details_missing,
         version=at.originator_version,
         position=at.position or 0,
@@ -150,16 +178,72 @@ def _moved(row: TicketRow, at: RecordedEvent, **changes: Any) -> TicketRow:
     return replace(row, version=at.originator_version, position=at.position or 0, **changes)
 
 
+def _classed(row: TicketRow, at: RecordedEvent, **changes: Any) -> TicketRow:
+    """What its class of work depends on has changed (B4)."""
+    row = _moved(row, at, **changes)
+    emergency = row.emergency
+    work_class = class_by(
+        category=row.category,
+        decision=row.scope,
+        is_emergency=emergency is not None and emergency.state == "accepted",
+        cause=None if emergency is None else emergency.cause,
+    )
+    return replace(row, work_class=work_class)
+
+
 @ticket.on(EmergencyRequested)
 def emergency_requested(row: TicketRow, event: EmergencyRequested, at: RecordedEvent) -> TicketRow:
     """Emergency support is asked for."""
     return _moved(row, at, emergency=Emergency(kind=event.kind, symptom=event.symptom, state="requested"))
 
 
+@ticket.on(EmergencyAccepted)
+def emergency_accepted(row: TicketRow, _: EmergencyAccepted, at: RecordedEvent) -> TicketRow:
+    """It is one; what its work costs waits for the ruling."""
+    return _classed(row, at, emergency=row.emergency and replace(row.emergency, state="accepted"))
+
+
 @ticket.on(EmergencyDeclined)
 def emergency_declined(row: TicketRow, _: EmergencyDeclined, at: RecordedEvent) -> TicketRow:
     """It is none."""
-    return _moved(row, at, emergency=row.emergency and replace(row.emergency, state="declined"))
+    return _classed(row, at, emergency=row.emergency and replace(row.emergency, state="declined"))
+
+
+@ticket.on(CauseRuled)
+def cause_ruled(row: TicketRow, event: CauseRuled, at: RecordedEvent) -> TicketRow:
+    """What its work costs is known, until it is ruled otherwise (R25)."""
+    return _classed(row, at, emergency=row.emergency and replace(row.emergency, cause=event.scope))
+
+
+@ticket.on(ScopeDecided)
+def scope_decided(row: TicketRow, event: ScopeDecided, at: RecordedEvent) -> TicketRow:
+    """Staff say how its work is billed (R22)."""
+    return _classed(row, at, scope=event.scope)
+
+
+@ticket.on(UrgencyChanged)
+def urgency_changed(row: TicketRow, event: UrgencyChanged, at: RecordedEvent) -> TicketRow:
+    """It is as urgent as that."""
+    return _moved(row, at, urgency=event.urgency)
+
+
+@ticket.on(ComplexityChanged)
+def complexity_changed(row: TicketRow, event: ComplexityChanged, at: RecordedEvent) -> TicketRow:
+    """It is as complex as that."""
+    return _moved(row, at, complexity=event.complexity)
+
+
+@ticket.on(CategoryChanged)
+def category_changed(row: TicketRow, event: CategoryChanged, at: RecordedEvent) -> TicketRow:
+    """It is about that; a technical error wants its details (R4)."""
+    missing = event.category == "technical_error" and not row.error_told
+    return _classed(row, at, category=event.category, details_missing=missing)
+
+
+@ticket.on(TicketEscalated)
+def escalated(row: TicketRow, event: TicketEscalated, at: RecordedEvent) -> TicketRow:
+    """A team has it."""
+    return _moved(row, at, team=event.team, status=touched(row.status))
 
 
 @ticket.on(TicketAssigned)
@@ -168,16 +252,41 @@ def assigned(row: TicketRow, event: TicketAssigned, at: RecordedEvent) -> Ticket
     return _moved(row, at, assignee=event.agent, status=touched(row.status))
 
 
-@ticket.on(StaffReplied)
-def staff_replied(row: TicketRow, _: StaffReplied, at: RecordedEvent) -> TicketRow:
+@ticket.on(StaffReplied, CallLogged)
+def staff_replied(row: TicketRow, _: StaffReplied | CallLogged, at: RecordedEvent) -> TicketRow:
     """Staff have begun."""
     return _moved(row, at, status=touched(row.status))
 
 
 @ticket.on(WorkLogged)
 def work_logged(row: TicketRow, event: WorkLogged, at: RecordedEvent) -> TicketRow:
-    """Time worked adds up as logged, whatever is billed."""
+    """Time worked adds up, whatever is billed."""
     return _moved(row, at, status=touched(row.status), worked_seconds=row.worked_seconds + event.duration_seconds)
+
+
+@ticket.on(WorkCorrected)
+def work_corrected(row: TicketRow, event: WorkCorrected, at: RecordedEvent) -> TicketRow:
+    """Time counts as last corrected."""
+    more = event.duration_seconds - event.former_duration_seconds
+    return _moved(row, at, worked_seconds=row.worked_seconds + more)
+
+
+@ticket.on(WorkVoided)
+def work_voided(row: TicketRow, event: WorkVoided, at: RecordedEvent) -> TicketRow:
+    """What was not worked does not count."""
+    return _moved(row, at, worked_seconds=row.worked_seconds - event.former_duration_seconds)
+
+
+@ticket.on(EnhancementPlanned)
+def enhancement_planned(row: TicketRow, event: EnhancementPlanned, at: RecordedEvent) -> TicketRow:
+    """It stands on the roadmap (R20)."""
+    return _moved(row, at, target_period=event.target_period)
+
+
+@ticket.on(TicketLinkedToIncident)
+def linked_to_incident(row: TicketRow, event: TicketLinkedToIncident, at: RecordedEvent) -> TicketRow:
+    """An incident caused it (R15)."""
+    return _moved(row, at, incidents=(*row.incidents, event.incident_id))
 
 
 @ticket.on(WaitingStarted)
@@ -215,12 +324,17 @@ def closed(row: TicketRow, event: TicketClosed, at: RecordedEvent) -> TicketRow:
     return _moved(row, at, status="closed", closed_at=event.occurred_at)
 
 
-@ticket.on(CustomerReplied, NoteAdded, ServiceLevelsChanged, ServiceLevelBreached)
-def noted(
-    row: TicketRow,
-    _: CustomerReplied | NoteAdded | ServiceLevelsChanged | ServiceLevelBreached,
-    at: RecordedEvent,
-) -> TicketRow:
+@ticket.on(
+    CustomerReplied,
+    NoteAdded,
+    CallScheduled,
+    AlternativeProposed,
+    IncidentResolutionAnnounced,
+    CustomerReminded,
+    ServiceLevelsChanged,
+    ServiceLevelBreached,
+)
+def noted(row: TicketRow, _: TicketEvent, at: RecordedEvent) -> TicketRow:
     """Nothing of the row changes but where its stream stands."""
     return _moved(row, at)
 
@@ -281,73 +395,5 @@ def shape(row: TicketRow) -> Json:
     fields = without_nulls(msgspec.structs.asdict(row))
     fields["class"] = fields.pop("work_class")
     fields["links"] = [msgspec.structs.asdict(link) for link in row.links]
+    del fields["error_told"]
     return fields
-
-
-def find(connection: Connection, ticket_or_case_number: str) -> TicketRow | None:
-    """Return a case by its id or case number."""
-    rows = select(
-        connection,
-        TicketRow,
-        "FROM ticket t WHERE ticket_id = %(key)s OR case_number = %(key)s ORDER BY ticket_id = %(key)s DESC LIMIT 1",
-        {"key": ticket_or_case_number},
-    )
-    return rows[0] if rows else None
-
-
-class TicketFilters(msgspec.Struct, frozen=True, kw_only=True):
-    """What a search for cases asks for; a field left out asks for all.
-
-    `text` is found anywhere in case number, subject, or the requester's name and address, in either case of letters.
-    """
-
-    customer: str | None = None
-    status: TicketStatus | None = None
-    agent: str | None = None
-    team: str | None = None
-    category: Category | None = None
-    urgency: Urgency | None = None
-    received_from: datetime | None = None
-    received_before: datetime | None = None
-    text: str | None = None
-
-
-_CONDITIONS: dict[str, str] = {
-    "customer": "customer_id = %(customer)s",
-    "status": "status = %(status)s",
-    "agent": "assignee = %(agent)s",
-    "team": "team = %(team)s",
-    "category": "category = %(category)s",
-    "urgency": "urgency = %(urgency)s",
-    "received_from": "received_at >= %(received_from)s",
-    "received_before": "received_at < %(received_before)s",
-    "text": "concat_ws(E'\\n', case_number, subject, requester ->> 'name', requester ->> 'email') ILIKE %(text)s",
-}
-
-
-def search(connection: Connection, filters: TicketFilters, *, cursor: str | None = None, limit: int = 50) -> Page:
-    """Return cases, those received last first. Raises `InvalidCursor`."""
-    position = position_of(connection, VIEW.name)
-    values: dict[str, object] = {**msgspec.structs.asdict(filters), "limit": limit + 1}
-    conditions = [_CONDITIONS[name] for name, value in values.items() if value is not None and name in _CONDITIONS]
-    if filters.text is not None:
-        values["text"] = f"%{_literally(filters.text)}%"
-    if cursor is not None:
-        values["received_at"], values["ticket_id"] = decode_cursor(cursor, tuple[datetime, str])
-        conditions.append("(received_at, ticket_id) < (%(received_at)s, %(ticket_id)s)")
-    rows = select(
-        connection,
-        TicketRow,
-        f"FROM ticket t WHERE {' AND '.join(conditions) or 'true'}"
-        " ORDER BY received_at DESC, ticket_id DESC LIMIT %(limit)s",
-        values,
-    )
-    return cut(rows, limit, _place, shape, position)
-
-
-def _literally(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def _place(row: TicketRow) -> tuple[object, ...]:
-    return row.received_at, row.ticket_id

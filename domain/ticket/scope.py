@@ -6,7 +6,7 @@ from typing import Literal
 from domain.event import Value
 from domain.subscription.events import Purpose, WorkClass
 from domain.ticket.case import Case
-from domain.ticket.events import Category
+from domain.ticket.events import Category, CauseScope, ScopeDecision
 from domain.ticket.state import Ticket
 
 Scope = Literal["included", "billable"]
@@ -55,19 +55,30 @@ def work_class(ticket: Ticket) -> WorkClass:
 
 
 def class_of(case: Case) -> WorkClass:
-    """The class by the first that holds: waived, accepted emergency, decision, category (B4)."""
-    decision = None if case.scope is None else case.scope.scope
+    """The class of all work on a case but what keeps its own."""
+    return class_by(
+        category=case.category,
+        decision=None if case.scope is None else case.scope.scope,
+        is_emergency=case.is_emergency,
+        cause=None if case.emergency is None else case.emergency.cause,
+    )
+
+
+def class_by(
+    *, category: Category, decision: ScopeDecision | None, is_emergency: bool, cause: CauseScope | None
+) -> WorkClass:
+    """The class by the first that holds: waived, an accepted emergency and its cause, decision, category (B4)."""
     if decision == "waived":
         return "waived"
-    if case.is_emergency and case.emergency is not None:
-        match case.emergency.cause:
+    if is_emergency:
+        match cause:
             case None:
                 return "pending"
             case "in_scope":
                 return "included"
             case "out_of_scope":
                 return "emergency"
-    return default_scope(case.category) if decision is None else decision
+    return default_scope(category) if decision is None else decision
 
 
 def work_facts(ticket: Ticket) -> Mapping[str, WorkFacts]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from domain.business_time import whole_second
 from domain.clocks.levels import ServiceLevels
 from domain.ticket.events import ServiceLevelBreached, TicketEvent
+from domain.ticket.state import Ticket, Waiting, evolve
 from projections import due, queue, sla
 from projections.folding import fold
 from projections.pending import next_due
@@ -32,6 +33,13 @@ def test_a_target_missed_before_is_not_due_again_when_the_case_is_reopened() -> 
     agree(life.events)
 
 
+def after_events(events: Sequence[TicketEvent]) -> Ticket | None:
+    state: Ticket | None = None
+    for event in events:
+        state = evolve(state, event)
+    return state
+
+
 def agree(events: Sequence[TicketEvent]) -> None:
     for upto in range(1, len(events) + 1):
         records = recorded([(f"ticket-{each.ticket_id}", each) for each in events[:upto]])
@@ -39,7 +47,11 @@ def agree(events: Sequence[TicketEvent]) -> None:
         (queued,) = fold(queue.VIEW, records).rows(queue.queue)
         (item,) = fold(due.VIEW, records).rows(due.due)
         missed_at = clocked.next_due_at and whole_second(clocked.next_due_at) + timedelta(seconds=1)
-        assert item.record_at == missed_at
+        state = after_events(events[:upto])
+        assert item.remind_at == (state.remind_at if isinstance(state, Waiting) else None)
+        assert item.record_at == min([at for at in (missed_at, item.remind_at) if at is not None], default=None)
         first: Any = next_due(queued.clocks)
         assert (first and first.due_at) == clocked.next_due_at
+        running = {(each.clock, each.number, each.target_seconds) for each in clocked.history.clocks.running}
+        assert {(each.clock, each.instance, each.target_seconds) for each in queued.clocks} == running
         assert item.running == clocked.running == queued.open

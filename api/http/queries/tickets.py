@@ -18,7 +18,7 @@ from commands.wire.json_text import GREATEST_INTEGER
 from domain.recorded import RecordedEvent
 from domain.ticket.events import Category, Urgency
 from infra.feed import holder_of, read_streams
-from projections import queue, ticket
+from projections import queue, ticket, ticket_queries
 from projections.folding import fold
 from projections.ticket import TicketRow, TicketStatus
 
@@ -73,7 +73,7 @@ def _queue(asked: Asked) -> Any:
 
 def _tickets(asked: Asked) -> Any:
     wanted = asked.parameters
-    filters = ticket.TicketFilters(
+    filters = ticket_queries.TicketFilters(
         **choose(
             wanted,
             "customer",
@@ -87,12 +87,12 @@ def _tickets(asked: Asked) -> Any:
             "text",
         )
     )
-    return page_of(ticket.search(asked.connection, filters, cursor=wanted.get("cursor"), limit=wanted["limit"]))
+    return page_of(ticket_queries.search(asked.connection, filters, cursor=wanted.get("cursor"), limit=wanted["limit"]))
 
 
 def find_ticket(asked: Asked) -> TicketRow:
     """Return the case that the address names by id or case number. Raises `UnknownTicket`."""
-    row = ticket.find(asked.connection, asked.path["ticket"])
+    row = ticket_queries.find(asked.connection, asked.path["ticket"])
     if row is None:
         raise UnknownTicket(f"there is no ticket {asked.path['ticket']!r}")
     return row

@@ -15,13 +15,19 @@ from domain.refusal import Refusal
 from domain.ticket.commands import TicketCommand
 from domain.ticket.decide import decide
 from domain.ticket.events import ServiceLevelBreached, TicketEvent
-from domain.ticket.state import Ticket, evolve
+from domain.ticket.state import Open, Ticket, Waiting, evolve
 from tests.domain.ticket.cases import (
     CALENDAR,
     POLICY,
+    call_logged,
+    category_set,
     closed,
+    complexity_set,
     customer_writes,
     due_recorded,
+    emergency_accepted,
+    emergency_declined,
+    emergency_requested,
     noted,
     nov,
     opened,
@@ -30,6 +36,7 @@ from tests.domain.ticket.cases import (
     resolved,
     resumed,
     staff_replies,
+    urgency_set,
     waits_for_customer,
     waits_for_partner,
 )
@@ -51,8 +58,59 @@ def resolves(now: datetime, levels: ServiceLevels) -> TicketCommand:
     return resolved(now, levels=levels)
 
 
+def asks_after_hours(now: datetime, levels: ServiceLevels) -> TicketCommand:
+    return emergency_requested(now, "after_hours", levels=levels)
+
+
+def asks_in_business_hours(now: datetime, levels: ServiceLevels) -> TicketCommand:
+    return emergency_requested(now, "business_hours", levels=levels)
+
+
+def accepts(now: datetime, levels: ServiceLevels) -> TicketCommand:
+    return emergency_accepted(now, levels=levels)
+
+
+def declines(now: datetime, levels: ServiceLevels) -> TicketCommand:
+    return emergency_declined(now, levels=levels)
+
+
+def hurries(now: datetime, levels: ServiceLevels) -> TicketCommand:
+    return urgency_set(now, "high", levels=levels)
+
+
+def calms_down(now: datetime, levels: ServiceLevels) -> TicketCommand:
+    return urgency_set(now, "normal", levels=levels)
+
+
+def is_complex(now: datetime, levels: ServiceLevels) -> TicketCommand:
+    return complexity_set(now, levels=levels)
+
+
+def is_an_enhancement(now: datetime, levels: ServiceLevels) -> TicketCommand:
+    return category_set(now, levels=levels)
+
+
+def called_just_now(now: datetime, levels: ServiceLevels) -> TicketCommand:
+    return call_logged(now, now, levels=levels)
+
+
+def called_hours_ago(now: datetime, levels: ServiceLevels) -> TicketCommand:
+    return call_logged(now, now - timedelta(hours=5), levels=levels)
+
+
 ACTS: list[Act] = [
     customer_writes,
+    asks_after_hours,
+    asks_in_business_hours,
+    accepts,
+    accepts,
+    declines,
+    hurries,
+    calms_down,
+    is_complex,
+    is_an_enhancement,
+    called_just_now,
+    called_hours_ago,
     staff_replies,
     noted,
     waits,
@@ -65,7 +123,7 @@ ACTS: list[Act] = [
 
 minutes = st.integers(0, 14 * 1440)
 targets = st.one_of(st.none(), st.sampled_from([0, 1800, 7200, 32_400, 64_800]))
-acts = st.lists(st.tuples(minutes, st.sampled_from(ACTS)), max_size=10).map(
+acts = st.lists(st.tuples(minutes, st.sampled_from(ACTS)), max_size=16).map(
     lambda acts: sorted(acts, key=lambda each: each[0])
 )
 dates = st.one_of(st.none(), st.dates(date(2026, 11, 20), date(2026, 12, 5)))
@@ -158,6 +216,33 @@ def test_a_breach_is_recorded_for_every_target_that_time_ran_over_and_for_no_oth
             assert event.breached_at < event.occurred_at
     keys = [(e.clock, e.instance, e.target_seconds) for e in events if isinstance(e, ServiceLevelBreached)]
     assert len(keys) == len(set(keys))
+
+
+@settings(max_examples=150, deadline=None)
+@given(desks(), lives)
+def test_which_clocks_run_and_by_what_follows_from_what_the_case_is(levels: ServiceLevels, life: Life) -> None:
+    state: Ticket | None = None
+    for event in live(levels, life, []):
+        state = evolve(state, event)
+    assert state is not None
+    now = START + timedelta(days=20)
+    clocks, traits = state.case.clocks, state.case.traits
+    with_staff = isinstance(state, Open | Waiting)
+    answered_once = clocks.first_response.ended_at is not None
+    expected = {
+        "first_response": not answered_once,
+        "next_response": answered_once and bool(clocks.unanswered),
+        "resolution": with_staff,
+        "periodic_update": with_staff and state.case.is_emergency,
+    }
+    running = {each.clock: each for each in clocks.running}
+    assert {clock for clock, runs in expected.items() if runs} == running.keys()
+    if clocks.unanswered and clocks.next_response is not None:
+        assert clocks.next_response.started_at == clocks.unanswered[0]
+    for clock, instance in running.items():
+        segment, level = instance.segments[-1], levels.at(now).level(clock, traits)
+        assert (segment.target_seconds, segment.calendar) == (level.target_seconds, level.calendar)
+        assert (segment.calendar_version, segment.policy_version) == (level.calendar_version, level.policy_version)
 
 
 @settings(max_examples=100, deadline=None)

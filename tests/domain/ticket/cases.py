@@ -14,20 +14,45 @@ from domain.sla_policy import DEFAULT_TARGETS, ClockName, SlaPolicyPublished, Ta
 from domain.ticket.commands import (
     AddNote,
     AddReply,
+    AnnounceIncidentResolution,
     AssignTicket,
     CloseTicket,
+    CorrectWork,
+    DecideEmergency,
+    DecideScope,
+    EscalateTicket,
+    LinkIncident,
+    LogCall,
     LogWork,
     OpenTicket,
+    PlanEnhancement,
+    ProposeAlternative,
     RecordDue,
     ReopenTicket,
+    RequestEmergency,
     ResolveTicket,
     ResumeTicket,
+    RuleCause,
+    ScheduleCall,
+    SetCategory,
+    SetComplexity,
+    SetUrgency,
     TicketCommand,
+    VoidWork,
     WaitForCustomer,
     WaitForPartner,
 )
 from domain.ticket.decide import decide
-from domain.ticket.events import TicketEvent
+from domain.ticket.events import (
+    Category,
+    CauseScope,
+    Complexity,
+    EmergencyKind,
+    ScopeDecision,
+    Symptom,
+    TicketEvent,
+    Urgency,
+)
 from domain.ticket.state import Ticket, evolve
 from tests.spec import Decider, Given
 
@@ -141,6 +166,79 @@ def work_logged(now: datetime, **changes: Any) -> LogWork:
         activity="support",
     )
     return replace(command, **changes)
+
+
+def escalated(now: datetime, team: str = "engineering", reason: Personal = WORDS) -> EscalateTicket:
+    return EscalateTicket(now=now, levels=LEVELS, team=team, reason=reason)
+
+
+def urgency_set(now: datetime, urgency: Urgency = "high", levels: ServiceLevels = LEVELS) -> SetUrgency:
+    return SetUrgency(now=now, levels=levels, urgency=urgency)
+
+
+def complexity_set(now: datetime, complexity: Complexity = "complex", levels: ServiceLevels = LEVELS) -> SetComplexity:
+    return SetComplexity(now=now, levels=levels, complexity=complexity)
+
+
+def category_set(now: datetime, category: Category = "enhancement", levels: ServiceLevels = LEVELS) -> SetCategory:
+    return SetCategory(now=now, levels=levels, category=category)
+
+
+def emergency_requested(
+    now: datetime,
+    kind: EmergencyKind = "business_hours",
+    symptom: Symptom = "website_down",
+    levels: ServiceLevels = LEVELS,
+) -> RequestEmergency:
+    return RequestEmergency(now=now, levels=levels, kind=kind, symptom=symptom)
+
+
+def emergency_accepted(now: datetime, reason: Personal = WORDS, levels: ServiceLevels = LEVELS) -> DecideEmergency:
+    return DecideEmergency(now=now, levels=levels, accepted=True, reason=reason)
+
+
+def emergency_declined(now: datetime, reason: Personal = WORDS, levels: ServiceLevels = LEVELS) -> DecideEmergency:
+    return DecideEmergency(now=now, levels=levels, accepted=False, reason=reason)
+
+
+def cause_ruled(now: datetime, scope: CauseScope = "out_of_scope", reason: Personal = WORDS) -> RuleCause:
+    return RuleCause(now=now, levels=LEVELS, scope=scope, reason=reason)
+
+
+def scope_decided(now: datetime, scope: ScopeDecision = "billable", reason: Personal = WORDS) -> DecideScope:
+    return DecideScope(now=now, levels=LEVELS, scope=scope, reason=reason)
+
+
+def call_scheduled(now: datetime, at: datetime, note: Personal | None = None) -> ScheduleCall:
+    return ScheduleCall(now=now, levels=LEVELS, at=at, with_whom=WORDS, note=note)
+
+
+def call_logged(now: datetime, at: datetime, note: Personal | None = None, levels: ServiceLevels = LEVELS) -> LogCall:
+    return LogCall(now=now, levels=levels, at=at, with_whom=WORDS, note=note)
+
+
+def work_corrected(now: datetime, seconds: int, entry_id: str = "e1") -> CorrectWork:
+    return CorrectWork(now=now, levels=LEVELS, entry_id=entry_id, duration_seconds=seconds, reason=WORDS)
+
+
+def work_voided(now: datetime, entry_id: str = "e1") -> VoidWork:
+    return VoidWork(now=now, levels=LEVELS, entry_id=entry_id, reason=WORDS)
+
+
+def enhancement_planned(now: datetime, period: str = "2027-Q1") -> PlanEnhancement:
+    return PlanEnhancement(now=now, levels=LEVELS, target_period=period)
+
+
+def alternative_proposed(now: datetime, text: Personal = WORDS) -> ProposeAlternative:
+    return ProposeAlternative(now=now, levels=LEVELS, text=text)
+
+
+def incident_linked(now: datetime, incident_id: str = "i1") -> LinkIncident:
+    return LinkIncident(now=now, levels=LEVELS, incident_id=incident_id)
+
+
+def resolution_announced(now: datetime, incident_id: str = "i1") -> AnnounceIncidentResolution:
+    return AnnounceIncidentResolution(now=now, levels=LEVELS, incident_id=incident_id, text=WORDS)
 
 
 def resolved(now: datetime, resolution: Personal = WORDS, levels: ServiceLevels = LEVELS) -> ResolveTicket:

@@ -20,7 +20,7 @@ from domain.ticket.events import (
     WorkLogged,
 )
 from infra.projection.rebuild import rebuild
-from projections import customer, due, ledger, ledger_queries, progress, queue, setting, sla, ticket
+from projections import customer, due, ledger, ledger_queries, progress, queue, setting, sla, ticket, ticket_queries
 from projections.account import account_at, account_for_statement, account_of, subscription_streams
 from projections.catalogue import VIEWS
 from projections.folding import fold
@@ -31,7 +31,7 @@ from projections.sla import SlaFilters
 from projections.statement import statement
 from projections.subscription import VIEW as SUBSCRIPTION
 from projections.subscription_queries import subscription
-from projections.ticket import TicketFilters
+from projections.ticket_queries import TicketFilters
 from tests.domain.subscription.sentences import buy, denver, since_november, work
 from tests.domain.ticket.cases import CALENDAR, POLICY, nov
 from tests.infra.projection.conftest import Append
@@ -137,15 +137,15 @@ def test_the_queue_filters_and_shows_the_next_deadline_alone(project: Project, c
 
 def test_cases_are_found_by_id_number_and_what_is_asked_of_them(project: Project, connection: Connection) -> None:
     head = project([case(1, category="new_feature"), case(2, minute=1), case(3, minute=2, urgency="high")])
-    row = ticket.find(connection, "C-000002")
+    row = ticket_queries.find(connection, "C-000002")
     assert row is not None
-    assert row == ticket.find(connection, "t2")
-    assert ticket.find(connection, "C-000009") is None
+    assert row == ticket_queries.find(connection, "t2")
+    assert ticket_queries.find(connection, "C-000009") is None
     shown = ticket.shape(row)
     assert (shown["class"], shown["status"], shown["links"], shown["version"]) == ("included", "new", [], 1)
 
     def found(**filters: Any) -> list[str]:
-        return [each["ticket_id"] for each in ticket.search(connection, TicketFilters(**filters)).items]
+        return [each["ticket_id"] for each in ticket_queries.search(connection, TicketFilters(**filters)).items]
 
     assert found() == ["t3", "t2", "t1"]
     assert found(urgency="high") == ["t3"]
@@ -154,14 +154,14 @@ def test_cases_are_found_by_id_number_and_what_is_asked_of_them(project: Project
     assert found(text="ADA@") == ["t3", "t2", "t1"]
     assert found(text="%") == []
     assert found(received_before=START + timedelta(minutes=1)) == ["t1"]
-    assert ticket.search(connection, TicketFilters()).as_of_position == head
+    assert ticket_queries.search(connection, TicketFilters()).as_of_position == head
 
 
 @pytest.mark.parametrize("cursor", ["", "!", "bm90IGpzb24", "WzFd"])
 def test_a_text_that_is_no_cursor_of_the_list_is_refused(project: Project, connection: Connection, cursor: str) -> None:
     project([case(1)])
     with pytest.raises(InvalidCursor):
-        ticket.search(connection, TicketFilters(), cursor=cursor)
+        ticket_queries.search(connection, TicketFilters(), cursor=cursor)
 
 
 ENTRIES = ("nov-3", "nov-5", "nov-2")
