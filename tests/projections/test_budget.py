@@ -10,7 +10,10 @@ from domain.event import Event
 from domain.owed import MonthOwed, Owed, owed_by_month, with_work
 from domain.subscription.events import Credit, WorkRevised
 from projections import budget
+from projections.account import account_of
 from projections.folding import fold
+from projections.statement import statement
+from tests.domain.subscription.histories import MONTHS, History, happened, long_histories
 from tests.domain.test_owed import EMERGENCY, HOLD, LATE, NOVEMBER, ON_DEMAND, rerated, revised
 from tests.projections.stories import recorded
 
@@ -51,3 +54,15 @@ def test_the_rows_come_to_what_the_pure_fold_says(steps: list[Any]) -> None:
 def test_late_work_leaves_the_rows_as_the_fold_says() -> None:
     assert owed_by_rows([*LATE.events]) == owed_by_month(LATE.events)
     assert owed_by_rows([*LATE.events])["2026-11"].total_cents == 150_00 + 600_00 + 187_50
+
+
+@given(long_histories)
+@settings(max_examples=60, deadline=None)
+def test_whatever_happens_the_purposes_add_up_to_what_the_statements_say_is_owed(history: History) -> None:
+    events = happened(history)
+    account = account_of(recorded([("subscription-s-1", event) for event in events]))
+    assert account is not None
+    owed = owed_by_month(events)
+    assert owed_by_rows([*events]) == owed
+    shown = {month: statement(account, month)["totals"]["owed_cents"] for month in {*owed, *MONTHS}}
+    assert {month: owed.get(month, MonthOwed()).total_cents for month in shown} == shown
