@@ -1,13 +1,27 @@
 """The bill is a function of the facts (SUPPORT_POLICY B7, B8), whatever order they arrive in."""
 
 from collections import Counter
+from functools import reduce
 from random import Random
 
+import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.domain.rating.reference import owed, pack_income, pack_of, settled
-from tests.domain.subscription.histories import NOW, History, facts_of, happened, histories, in_another_order, steps
+from domain.subscription.commands import RecordDue
+from domain.subscription.decider import decide
+from domain.subscription.state import evolve
+from tests.domain.rating.reference import breakage, owed, pack_income, pack_of, settled
+from tests.domain.subscription.histories import (
+    NOW,
+    History,
+    facts_of,
+    happened,
+    in_another_order,
+    long_histories,
+    steps,
+)
 from tests.domain.subscription.standing import BottomLine, Standing, standing_after
 
 
@@ -21,20 +35,39 @@ def read_naively(history: History) -> BottomLine:
 
 
 @settings(max_examples=500, deadline=None)
-@given(histories)
+@given(long_histories)
 def test_the_bill_is_what_the_rules_say_read_naively(history: History) -> None:
     assert standing_after(happened(history)).bottom_line() == read_naively(history)
 
 
+@pytest.mark.soak
+@settings(max_examples=20_000, deadline=None)
+@given(long_histories)
+def test_the_bill_is_what_the_rules_say_thousands_of_times(history: History) -> None:
+    assert standing_after(happened(history)).bottom_line() == read_naively(history)
+
+
 @settings(max_examples=200, deadline=None)
-@given(histories, st.randoms(use_true_random=False))
+@given(long_histories)
+def test_what_a_pack_never_gave_is_earned_when_it_has_expired(history: History) -> None:
+    facts, closes = facts_of(history)
+    standing = standing_after(happened(history))
+    expired = breakage([pack_of(facts, each) for each in facts.purchases], settled(facts, closes), NOW)
+    assert {pack_id: cents for pack_id, cents in standing.broken.items() if cents} == +expired
+    for pack_id in expired:
+        used = standing.used()["pack", pack_id]
+        assert used + standing.expired["pack", pack_id] == standing.granted["pack", pack_id]
+
+
+@settings(max_examples=200, deadline=None)
+@given(long_histories, st.randoms(use_true_random=False))
 def test_any_other_order_of_arrival_gives_the_same_bill(history: History, random: Random) -> None:
     other = in_another_order(history, random)
     assert standing_after(happened(history)).bottom_line() == standing_after(happened(other)).bottom_line()
 
 
 @settings(max_examples=200, deadline=None)
-@given(histories)
+@given(long_histories)
 def test_no_grant_is_overdrawn_and_no_income_is_beyond_the_price_at_any_version_of_the_stream(history: History) -> None:
     standing = Standing()
     for event in happened(history):
@@ -49,10 +82,20 @@ def test_no_grant_is_overdrawn_and_no_income_is_beyond_the_price_at_any_version_
 
 
 @settings(max_examples=200, deadline=None)
-@given(histories)
+@given(long_histories)
 def test_after_every_command_each_entry_has_drawn_its_billed_time_less_its_credits(history: History) -> None:
     standing = Standing()
     for events in steps(history):
         for event in events:
             standing.put(event)
         assert +standing.net_seconds() == +Counter(standing.billed)
+
+
+@settings(max_examples=100, deadline=None)
+@given(long_histories)
+def test_a_replay_of_what_is_stored_is_the_state_that_was_decided_on(history: History) -> None:
+    events = happened(history)
+    stored = [msgspec.json.decode(msgspec.json.encode(event), type=type(event)) for event in events]
+    assert stored == events
+    assert reduce(evolve, stored, None) == reduce(evolve, events, None)
+    assert decide(RecordDue(now=NOW), reduce(evolve, stored, None)) == []
