@@ -104,8 +104,9 @@ def _entry_id(work: UnitOfWork, stream: Stream[Ticket], asked: str | None) -> st
     """Return the id of the entry: the client's, which no other ticket may have taken, or a new one."""
     if asked is None:
         return str(uuid_utils.uuid7())
-    stands_here = stream.state is not None and asked in work_facts(stream.state)
-    if not stands_here and work.holder("entry", asked) not in {None, stream.id}:
+    case = None if stream.state is None else stream.state.case
+    known = case is not None and any(asked == entry.entry_id for entry in (*case.entries, *case.moved_away))
+    if not known and work.holder("entry", asked) not in {None, stream.id}:
         raise EntryExists(f"entry {asked} was logged on another ticket")
     return asked
 

@@ -69,7 +69,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What every case has.
 
     `opened` and `asked_emergency` are kept as they were asked for: a request that comes again is compared with them. So
-    are `calls` and `alternatives`. `incidents` caused the case; the customer was told of the end of those `announced`.
+    are `calls` and `alternatives`, and `moved_away`: the entries that a split or a merge took elsewhere. `incidents`
+    caused the case; the customer was told of the end of those `announced`.
     """
 
     opened: TicketOpened
@@ -83,6 +84,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     emergency: Emergency | None = None
     scope: Scope | None = None
     entries: tuple[Entry, ...] = ()
+    moved_away: tuple[Entry, ...] = ()
     calls: tuple[CallScheduled | CallLogged, ...] = ()
     target_period: str | None = None
     alternatives: tuple[Personal, ...] = ()

@@ -237,7 +237,7 @@ def _closed(state: Ticket, event: TicketClosed) -> Closed:
 
 
 def _split(state: Ticket, event: TicketSplit) -> Ticket:
-    return _with(state, entries=_without(state.case, event.entry_ids))
+    return replace(state, case=_without(state.case, event.entry_ids))
 
 
 def _split_off(state: Ticket, event: TicketSplitOff) -> Ticket:
@@ -253,7 +253,7 @@ def _absorbed(state: Ticket, event: TicketAbsorbed) -> Ticket:
 
 
 def _merged(state: Ticket, event: TicketMerged) -> Merged:
-    case = replace(_timed(state.case, event), entries=_without(state.case, event.entry_ids))
+    case = _without(_timed(state.case, event), event.entry_ids)
     return Merged(case, event.into_ticket_id, event.into_case_number)
 
 
@@ -272,8 +272,11 @@ def _moved_here(entry: MovedEntry) -> Entry:
     )
 
 
-def _without(case: Case, entry_ids: tuple[str, ...]) -> tuple[Entry, ...]:
-    return tuple([entry for entry in case.entries if entry.entry_id not in entry_ids])
+def _without(case: Case, entry_ids: tuple[str, ...]) -> Case:
+    gone = frozenset(entry_ids)
+    stays = tuple([entry for entry in case.entries if entry.entry_id not in gone])
+    moved = [entry for entry in case.entries if entry.entry_id in gone]
+    return replace(case, entries=stays, moved_away=(*case.moved_away, *moved))
 
 
 _FOLDS: dict[type[TicketEvent], Callable[[Ticket, Any], Ticket]] = {

@@ -13,7 +13,7 @@ LONGEST_ENTRY_SECONDS = 86_400
 
 
 def log(command: LogWork, state: Ticket) -> list[TicketEvent]:
-    """Work is taken in every state, a closed one too: an entry can arrive late (B7).
+    """Work is taken in every state, a closed one too: an entry can arrive late (B7). What has moved away was logged.
 
     Raises EntryExists, InvalidDuration and WorkInFuture.
     """
@@ -26,7 +26,7 @@ def log(command: LogWork, state: Ticket) -> list[TicketEvent]:
         activity=command.activity,
         note=command.note,
     )
-    for entry in state.case.entries:
+    for entry in (*state.case.entries, *state.case.moved_away):
         if entry.entry_id == command.entry_id:
             if _as_logged(entry) == _as_logged(logged(event)):
                 return []

@@ -280,9 +280,12 @@ def test_a_repeat_of_log_work_is_one_on_the_case_that_has_the_entry_now(desk: De
 
 def test_an_entry_that_has_moved_away_is_not_logged_again(desk: Desk, ticket: str) -> None:
     log_work(desk, ticket, "e1")
-    split(desk, ticket, entry_ids=["e1"])
-    with pytest.raises(EntryExists):
-        log_work(desk, ticket, "e1")
+    made = split(desk, ticket, entry_ids=["e1"])["result"]["ticket_id"]
+    split(desk, made, entry_ids=["e1"])
+    for named in (ticket, made):
+        again = log_work(desk, named, "e1")
+        assert again["events"] == []
+        assert sum(draw["seconds"] for draw in again["result"]["draws"]) == 900
     with pytest.raises(EntryExists):
         log_work(desk, ticket, "e1", seconds=1800)
 
