@@ -255,8 +255,8 @@ def item_of(row: DueRow) -> DueItem:
 
 def _what(row: DueRow) -> str:
     """Say what of a row falls due at its instant."""
-    if row.course is not None:
-        return "month" if row.course.next_month_at == row.record_at else EXPIRY
+    if row.agenda is not None:
+        return "month" if row.agenda.next_month_at == row.record_at else EXPIRY
     if row.remind_at == row.record_at:
         return "reminder"
     first = next_due(row.clocks)

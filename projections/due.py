@@ -10,17 +10,15 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 
 from domain.business_time import whole_second
 from domain.recorded import RecordedEvent
+from domain.subscription import agenda as agendas
+from domain.subscription.agenda import Agenda
 from domain.subscription.events import (
     GrantExpired,
     HourPackPurchased,
     MonthStarted,
-    PeriodClosed,
     SubscriptionCancelled,
     SubscriptionEvent,
     SubscriptionStarted,
-    WorkRated,
-    WorkRerated,
-    WorkRevised,
 )
 from domain.ticket.events import (
     CallLogged,
@@ -43,8 +41,6 @@ from domain.ticket.events import (
     WaitingStarted,
 )
 from domain.ticket.split_merge_events import TicketAbsorbed, TicketMerged, TicketSplitOff
-from projections import grants
-from projections.grants import Course
 from projections.pending import Pending, begun, follow, next_due
 from projections.reading import select
 from projections.view import Index, Key, Row, Table, View
@@ -56,7 +52,7 @@ class DueRow(Row, frozen=True, kw_only=True):
     """A stream that the timekeeper watches. `record_at` is when it has something to record; left out while nothing.
 
     A deadline is missed once the second it falls due in has passed (T7); a reminder is due, a month begins and a grant
-    expires at the instant itself. `clocks` and `remind_at` are those of a case, `course` is a subscription's. `running`
+    expires at the instant itself. `clocks` and `remind_at` are those of a case, `agenda` is a subscription's. `running`
     is false while a case is resolved or closed. `imported` names the import that brought the stream.
     """
 
@@ -68,7 +64,7 @@ class DueRow(Row, frozen=True, kw_only=True):
     imported: str | None = None
     clocks: Pending = ()
     remind_at: datetime | None = None
-    course: Course | None = None
+    agenda: Agenda | None = None
 
 
 def _stream(event: TicketEvent | SubscriptionEvent) -> Sequence[Key]:
@@ -186,52 +182,27 @@ def reopened(row: DueRow, event: TicketReopened, _: RecordedEvent) -> DueRow:
 
 @due.on_each(SubscriptionStarted, keys=_stream)
 def subscribed(row: DueRow | None, event: SubscriptionStarted, at: RecordedEvent, _: Key) -> DueRow:
-    """The first month begins with the subscription; one that follows another takes over its packs."""
-    if row is None:
-        row = DueRow(
-            stream_id=at.originator_id,
-            kind="subscription",
-            customer_id=event.customer_id,
-            record_at=None,
-            imported=at.metadata.imported,
-        )
-    return _on_course(row, grants.started(row.course, event))
+    """The first month begins with the subscription; one that follows another takes over its grants."""
+    if row is not None and row.agenda is not None:
+        return _following(row, agendas.follow(row.agenda, event))
+    begins = DueRow(
+        stream_id=at.originator_id,
+        kind="subscription",
+        customer_id=event.customer_id,
+        record_at=None,
+        imported=at.metadata.imported,
+    )
+    return _following(begins, agendas.begun(event))
 
 
-@due.on(SubscriptionCancelled)
-def cancelled(row: DueRow, event: SubscriptionCancelled, _: RecordedEvent) -> DueRow:
-    """After its last month only grants expire."""
-    return _on_course(row, grants.cancelled(_course(row), event))
-
-
-@due.on(MonthStarted)
-def month_started(row: DueRow, event: MonthStarted, _: RecordedEvent) -> DueRow:
-    """The next month begins when this one ends."""
-    return _on_course(row, grants.month_started(_course(row), event))
-
-
-@due.on(HourPackPurchased)
-def bought(row: DueRow, event: HourPackPurchased, _: RecordedEvent) -> DueRow:
-    """A pack may expire."""
-    return _on_course(row, grants.bought(_course(row), event))
-
-
-@due.on(WorkRated, WorkRerated, WorkRevised)
-def drawn(row: DueRow, event: WorkRated | WorkRerated | WorkRevised, _: RecordedEvent) -> DueRow:
-    """Of what is used up nothing expires."""
-    return _on_course(row, grants.drawn(_course(row), event))
-
-
-@due.on(GrantExpired)
-def expired(row: DueRow, event: GrantExpired, _: RecordedEvent) -> DueRow:
-    """It expired once."""
-    return _on_course(row, grants.expired(_course(row), event))
-
-
-@due.on(PeriodClosed)
-def closed(row: DueRow, event: PeriodClosed, _: RecordedEvent) -> DueRow:
-    """What a closed month granted needs no watching any more."""
-    return _on_course(row, grants.closed(_course(row), event))
+@due.on(SubscriptionCancelled, MonthStarted, HourPackPurchased, GrantExpired)
+def went_on(
+    row: DueRow, event: SubscriptionCancelled | MonthStarted | HourPackPurchased | GrantExpired, _: RecordedEvent
+) -> DueRow:
+    """A month ends when the next one begins, and grants expire; what was recorded is not due again."""
+    if row.agenda is None:
+        raise LookupError(f"{row.stream_id} is no subscription's stream")
+    return _following(row, agendas.follow(row.agenda, event))
 
 
 def _with_clocks(row: DueRow, clocks: Pending) -> DueRow:
@@ -245,14 +216,8 @@ def _reminding(row: DueRow, clocks: Pending, remind_at: datetime | None) -> DueR
     return replace(row, clocks=clocks, remind_at=remind_at, record_at=min(instants, default=None))
 
 
-def _course(row: DueRow) -> Course:
-    if row.course is None:
-        raise LookupError(f"{row.stream_id} is no subscription's stream")
-    return row.course
-
-
-def _on_course(row: DueRow, course: Course) -> DueRow:
-    return row if course is row.course else replace(row, course=course, record_at=course.due_at)
+def _following(row: DueRow, agenda: Agenda) -> DueRow:
+    return row if agenda is row.agenda else replace(row, agenda=agenda, record_at=agenda.next_due)
 
 
 _NOT_IMPORTED_BY = "(imported IS NULL OR imported <> ALL (%(imports)s::text[]))"
