@@ -54,6 +54,12 @@ class UnknownArticle(UnknownAggregate):
     code = "unknown_article"
 
 
+class UnknownStatementLine(UnknownAggregate):
+    """No draw or credit of an entry with that id is posted in the period."""
+
+    code = "unknown_statement_line"
+
+
 class VersionMismatch(RequestError):
     """The ticket or subscription is not at the version that the request expects (`If-Match`)."""
 

@@ -38,7 +38,7 @@ def statement(account: Account, period: str) -> Json:
         "currency": account.subscription.terms.currency,
         "entries": [_entry(row, posting) for row, posting in entries],
         "purchases": [_purchase(row) for row in purchases],
-        "credits": [_credit(row, credit) for row, credit in credits_],
+        "credits": [credit_shape(row, credit) for row, credit in credits_],
         "fee_cents": fee_cents,
         "allowance": allowance(account, period),
         "totals": {
@@ -92,11 +92,17 @@ def _entry(row: WorkRow, posting: Posting) -> Json:
         "duration_seconds": posting.duration_seconds,
         "billed_seconds": posting.billed_seconds,
         "class": posting.work_class,
-        "draws": [without_nulls(msgspec.structs.asdict(draw)) for draw in posting.draws],
+        "draws": [draw_shape(draw) for draw in posting.draws],
     }
 
 
-def _credit(row: WorkRow, credit: GivenBack) -> Json:
+def draw_shape(draw: DrawnFrom) -> Json:
+    """A `draw` of the HTTP contract."""
+    return without_nulls(msgspec.structs.asdict(draw))
+
+
+def credit_shape(row: WorkRow, credit: GivenBack) -> Json:
+    """A credit of an entry."""
     return {"entry_id": row.entry_id, **without_nulls(msgspec.structs.asdict(credit))}
 
 

@@ -80,13 +80,15 @@ class MonthRow(Row, frozen=True, kw_only=True):
     """A month that began. `allowance_drawn` seconds were drawn in it, `rollover_drawn` in the next from the rest.
 
     `expired_seconds` of its allowance can no longer be drawn. `positions` are the events that began it, and closed it.
-    A month in which a subscription starts again has begun twice: fee and allowance are those of both.
+    A month in which a subscription starts again has begun twice: fee and allowance are those of both, and the allowance
+    covers work from `granted_at` on.
     """
 
     subscription_id: str
     month: str
     customer_id: str
     starts_at: datetime
+    granted_at: datetime
     ends_at: datetime
     fee_cents: int
     allowance_seconds: int
@@ -259,6 +261,7 @@ def month_started(row: MonthRow | None, event: MonthStarted, at: RecordedEvent, 
     if row is not None:
         return replace(
             row,
+            granted_at=event.starts_at,
             ends_at=event.ends_at,
             fee_cents=row.fee_cents + event.fee_cents,
             allowance_seconds=row.allowance_seconds + event.allowance_seconds,
@@ -270,6 +273,7 @@ def month_started(row: MonthRow | None, event: MonthStarted, at: RecordedEvent, 
         month=event.month,
         customer_id=event.customer_id,
         starts_at=event.starts_at,
+        granted_at=event.starts_at,
         ends_at=event.ends_at,
         fee_cents=event.fee_cents,
         allowance_seconds=event.allowance_seconds,

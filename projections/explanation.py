@@ -1,0 +1,229 @@
+"""Why is this work entry billed so? One line of a statement, from the facts behind it to each draw and credit.
+
+It is told from the events of the subscription and of the cases that the entry stood on, up to the close of the period
+where that is closed: a closed month is explained by what was known when it was closed (SUPPORT_POLICY B8).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from domain.plan import Terms
+from domain.rating.months import month_before, month_of
+from domain.recorded import RecordedEvent
+from domain.subscription.events import (
+    MonthStarted,
+    PeriodClosed,
+    SubscriptionStarted,
+    WorkRated,
+    WorkRevised,
+)
+from projections.account import Account, account_of
+from projections.explanation_facts import facts_of
+from projections.reading import Json, without_nulls
+from projections.statement import credit_shape, draw_shape
+from projections.subscription import PackRow
+from projections.wording import spoken
+from projections.work_entry import DrawnFrom, GivenBack, Posting, WorkRow
+
+
+def tickets_of(records: Iterable[RecordedEvent], entry_id: str) -> list[str]:
+    """Return the streams of the cases that an entry stood on, in that order, from its subscription's events."""
+    return list(
+        dict.fromkeys(
+            f"ticket-{record.event.ticket_id}"
+            for record in records
+            if isinstance(record.event, WorkRated | WorkRevised) and record.event.entry_id == entry_id
+        )
+    )
+
+
+def explanation(
+    records: Sequence[RecordedEvent], cases: Iterable[RecordedEvent], period: str, entry_id: str
+) -> Json | None:
+    """Explain what a statement shows of an entry in a month; `None` where nothing of it is posted there.
+
+    `records` are the subscription's events, `cases` those of the streams that `tickets_of` names, each in its order.
+    """
+    closed = next(
+        (each.position for each in records if isinstance(each.event, PeriodClosed) and each.event.month == period), None
+    )
+    account = account_of(records)
+    row = next((each for each in account.work if each.entry_id == entry_id), None) if account else None
+    posting = row.posting(period) if row else None
+    if account is None or row is None or posting is None:
+        return None
+    zone = account.subscription.zone
+    terms = _terms_by_month(records).get(month_of(row.started_at, zone), account.subscription.terms)
+    known = [each for each in (*records, *cases) if closed is None or (each.position or 0) < closed]
+    named = {position for draw in posting.draws for position in draw.positions}
+    return {
+        "customer_id": row.customer_id,
+        "period": period,
+        "state": "open" if closed is None else "closed",
+        "entry_id": entry_id,
+        "ticket_id": posting.ticket_id,
+        "case_number": posting.case_number,
+        "agent": row.agent,
+        "started_at": row.started_at,
+        "facts": facts_of(sorted(known, key=lambda each: each.position or 0), entry_id, named),
+        "billed": _billed(posting, terms),
+        "class": posting.work_class,
+        "rating": _rating(row, posting, zone),
+        "grants": grants_before(account, row, posting),
+        "draws": [{**draw_shape(draw), "rule": rule, "says": says} for draw, rule, says in _drawn(posting)],
+        "credits": [{**credit_shape(row, each), "rule": "B8", "says": _given_back(each)} for each in posting.credits],
+        "as_of_position": account.position,
+    }
+
+
+def grants_before(account: Account, row: WorkRow, posting: Posting) -> list[Json]:
+    """What each grant that covers the entry had left when its turn came, in the order in which they are drawn (B5, B6).
+
+    Drawing each until the entry's need is met gives its draws. None for work that draws on no grant.
+    """
+    before = [
+        earlier
+        for other in account.work
+        for earlier in other.postings
+        if (earlier.rating_at, other.started_at, other.entry_id) < (posting.rating_at, row.started_at, row.entry_id)
+    ]
+    draws = [draw for each in before for draw in each.draws]
+    covering: list[Json] = []
+    if posting.work_class == "included":
+        covering += _of_months(account, posting, draws)
+    if posting.work_class in {"included", "billable"}:
+        settled = [each for other in account.work for each in other.postings if each.month <= posting.month]
+        restored = [credit for each in settled for credit in each.credits if credit.restored]
+        for pack in sorted(account.packs, key=_precedence):
+            if pack.effective_at <= posting.rating_at and (
+                pack.expires_at is None or posting.rating_at < pack.expires_at
+            ):
+                drawn = sum(draw.seconds for draw in draws if draw.pack_id == pack.pack_id)
+                back = sum(credit.seconds for credit in restored if credit.pack_id == pack.pack_id)
+                covering.append(
+                    without_nulls(
+                        {
+                            "source": "pack",
+                            "pack_id": pack.pack_id,
+                            "left_seconds": pack.seconds - drawn + back,
+                            "expires_at": pack.expires_at,
+                            "positions": (pack.position,),
+                        }
+                    )
+                )
+    return covering
+
+
+def _of_months(account: Account, posting: Posting, draws: Sequence[DrawnFrom]) -> list[Json]:
+    own, former = account.month(posting.month), account.month(month_before(posting.month))
+    found: list[Json] = []
+    if own is None:
+        return found
+    if former is not None and former.rollover_seconds:
+        drawn = sum(each.seconds for each in draws if (each.source, each.month) == ("rollover", former.month))
+        found.append(
+            {
+                "source": "rollover",
+                "month": former.month,
+                "left_seconds": former.rollover_seconds - drawn,
+                "expires_at": own.ends_at,
+                "positions": former.positions,
+            }
+        )
+    if own.allowance_seconds and own.granted_at <= posting.rating_at:
+        drawn = sum(each.seconds for each in draws if (each.source, each.month) == ("allowance", own.month))
+        found.append(
+            {
+                "source": "allowance",
+                "month": own.month,
+                "left_seconds": own.allowance_seconds - drawn,
+                "expires_at": own.ends_at,
+                "positions": own.positions,
+            }
+        )
+    return found
+
+
+def _precedence(pack: PackRow) -> tuple[Any, ...]:
+    """Soonest expiry first, none last, then `effective_at`, then the id by bytes (B5)."""
+    return (pack.expires_at is None, pack.expires_at or pack.effective_at, pack.effective_at, pack.pack_id)
+
+
+def _terms_by_month(records: Iterable[RecordedEvent]) -> Mapping[str, Terms]:
+    """The terms in force in each month that has begun (B2)."""
+    found: dict[str, Terms] = {}
+    terms: Terms | None = None
+    again: SubscriptionStarted | None = None
+    for record in records:
+        event = record.event
+        if isinstance(event, SubscriptionStarted):
+            again = event if terms else None
+            terms = terms or event.terms
+        elif isinstance(event, MonthStarted):
+            if again is not None and again.starts_at <= event.starts_at:
+                terms, again = again.terms, None
+            terms = event.terms or terms
+            if terms is not None:
+                found[event.month] = terms
+    return found
+
+
+def _billed(posting: Posting, terms: Terms) -> Json:
+    worked, billed = spoken(posting.duration_seconds), spoken(posting.billed_seconds)
+    increment, least = terms.billing_increment_seconds, terms.minimum_charge_seconds
+    if not posting.billed_seconds:
+        says = "a void entry is not billed"
+    else:
+        says = f"{worked}, rounded up to the next {spoken(increment)}"
+        says += f", but {spoken(least)} at least: {billed}" if least else f": {billed}"
+    return {
+        "rule": "B3",
+        "duration_seconds": posting.duration_seconds,
+        "billing_increment_seconds": increment,
+        "minimum_charge_seconds": least,
+        "billed_seconds": posting.billed_seconds,
+        "says": says,
+    }
+
+
+def _rating(row: WorkRow, posting: Posting, zone: str) -> Json:
+    if posting.rating_at == row.started_at:
+        says = "it is rated as of when the work began, in the order of all work"
+    else:
+        own = month_of(row.started_at, zone)
+        says = f"{own} was closed: it is rated as of the start of {posting.month}, then the earliest open month"
+    return {"rule": "B7", "rating_at": posting.rating_at, "says": says}
+
+
+def _drawn(posting: Posting) -> Iterable[tuple[DrawnFrom, str, str]]:
+    for draw in posting.draws:
+        time = spoken(draw.seconds)
+        match draw.source:
+            case "rollover":
+                yield draw, "B5, B6", f"{time} of what {draw.month} left over, which included work draws first"
+            case "allowance":
+                yield draw, "B5", f"{time} of the allowance of {draw.month}"
+            case "pack":
+                first = " " if posting.work_class == "billable" else ", after rollover and allowance, "
+                yield draw, "B5", f"{time} of pack {draw.pack_id}{first}as the pack that expires soonest"
+            case "on_demand":
+                yield draw, "B5, B9", f"{time} that no grant covers, on demand"
+            case "emergency":
+                yield draw, "B5, B9", f"{time} of an emergency out of scope, never from allowance or packs"
+            case "hold":
+                yield draw, "B5", f"{time} held until the cause is ruled on; not owed"
+            case "waived":
+                yield draw, "B4", f"{time} waived by decision"
+
+
+def _given_back(credit: GivenBack) -> str:
+    time = f"{spoken(credit.seconds)} that {credit.posted_month} drew"
+    match credit.source:
+        case "rollover" | "allowance":
+            return f"{time} from {credit.source}; that of a closed month is not restored"
+        case "pack" if credit.restored:
+            return f"{time} from pack {credit.pack_id}, to which they go back"
+        case "pack":
+            return f"{time} from pack {credit.pack_id}, which has expired: given back in money"
+        case _:
+            return f"{time} {credit.source.replace('_', ' ')}, given back"
