@@ -1,20 +1,22 @@
 """The journal: balanced whatever happened, and saying what the subscription's own arithmetic says."""
 
 from collections import Counter
+from functools import reduce
 from itertools import groupby
 from typing import Any
 
 from hypothesis import given, settings
 
-from domain.subscription.events import SubscriptionEvent
-from domain.subscription.state import Subscription, evolve
+from domain.subscription.events import Credit, SubscriptionEvent
+from domain.subscription.state import evolve
 from projections import ledger
 from projections.account import account_of
 from projections.folding import fold
 from projections.ledger import LedgerLine
 from projections.statement import statement
-from tests.domain.subscription.histories import MONTHS, History, happened, histories, pack_income_of
+from tests.domain.subscription.histories import MONTHS, History, happened, histories, long_histories
 from tests.domain.subscription.sentences import buy, denver, since_november, work
+from tests.domain.subscription.standing import Standing, standing_after
 from tests.projections.stories import recorded
 
 
@@ -30,8 +32,8 @@ def balances_of(events: list[SubscriptionEvent] | tuple[SubscriptionEvent, ...])
     return balances
 
 
-@given(histories)
-@settings(max_examples=60, deadline=None)
+@given(histories | long_histories)
+@settings(max_examples=100, deadline=None)
 def test_every_entry_balances_in_money_and_in_seconds(history: History) -> None:
     lines = lines_of(happened(history))
     for entry, group in groupby(lines, key=lambda line: (line.position, line.part)):
@@ -41,40 +43,79 @@ def test_every_entry_balances_in_money_and_in_seconds(history: History) -> None:
         assert not any(sums.values()), entry
 
 
-@given(histories)
-@settings(max_examples=60, deadline=None)
-def test_balances_are_what_the_book_has_left_and_what_the_months_are_owed(history: History) -> None:
+@given(histories | long_histories)
+@settings(max_examples=150, deadline=None)
+def test_in_each_month_the_receivable_is_what_the_statement_says_is_owed(history: History) -> None:
     events = happened(history)
-    balances = balances_of(events)
-    state: Subscription | None = None
-    for event in events:
-        state = evolve(state, event)
-    assert state is not None
-    for pack in state.book.packs.values():
-        assert balances[f"pack:{pack.pack_id}"] == pack.remaining_seconds >= 0
-    for month in state.book.months:
-        left = month.allowance_left - month.rollover_drawn
-        assert balances[f"allowance:{month.month}"] == left >= 0
+    posted: Counter[tuple[str, str]] = Counter()
+    for line in lines_of(events):
+        posted[line.account, line.period] += line.amount
     account = account_of(recorded([("subscription-s-1", each) for each in events]))
     assert account is not None
-    totals = [statement(account, month)["totals"] for month in MONTHS]
-    assert balances["receivable"] == sum(each["owed_cents"] for each in totals)
-    assert balances["worked"] == sum(each["worked_seconds"] for each in totals)
-    assert balances["memo:holds"] == sum(each["hold_cents"] for each in totals)
-    assert balances["income:packs"] == -sum(pack_income_of(events).values())
+    standing = standing_after(events)
+    for month in MONTHS:
+        shown = statement(account, month)
+        totals = shown["totals"]
+        assert posted["receivable", month] == totals["owed_cents"] == standing.owed()[month]
+        assert posted["memo:holds", month] == totals["hold_cents"]
+        assert posted["income:subscription", month] == -shown["fee_cents"]
+        drawn = standing_draws(standing, month)
+        assert totals["billed_seconds"] == sum(drawn.values())
+        assert totals["on_demand_seconds"] == drawn["on_demand"]
+        assert (shown["state"] == "closed") == (month in standing.closed)
 
 
-@given(histories)
-@settings(max_examples=30, deadline=None)
+def standing_draws(standing: Standing, month: str) -> Counter[str]:
+    """The seconds drawn in a month, by source."""
+    drawn: Counter[str] = Counter()
+    for (_, posted_in), draws in standing.draws.items():
+        for draw in draws if posted_in == month else ():
+            drawn[draw.source] += draw.seconds
+    return drawn
+
+
+@given(histories | long_histories)
+@settings(max_examples=150, deadline=None)
+def test_balances_are_what_the_book_has_left_and_what_was_earned(history: History) -> None:
+    events = happened(history)
+    balances = balances_of(events)
+    state = reduce(evolve, events, None)
+    assert state is not None
+    for pack in state.book.packs.values():
+        assert balances[f"pack:{pack.pack_id}"] == (0 if pack.expired_in else pack.remaining_seconds) >= 0
+    for month in state.book.months:
+        left = month.rollover_left if month.allowance_expired else month.allowance_left - month.rollover_drawn
+        assert balances[f"allowance:{month.month}"] == (0 if month.rollover_expired else left) >= 0
+    standing = standing_after(events)
+    earned, broken = sum(standing.income.values()), sum(standing.broken.values())
+    paid_out = sum(each.amount_cents for each in credits_of(standing) if each.source == "pack")
+    assert balances["deferred_packs"] == earned + broken - sum(standing.prices.values()) <= 0
+    assert balances["income:packs"] == paid_out - earned
+    assert balances["income:breakage"] == -broken
+    worked = sum(entry.duration_seconds for entry in state.book.entries if not entry.voided)
+    assert balances["worked"] == worked
+    assert balances["worked"] + balances["rounding"] == sum(standing.net_seconds().values())
+    assert balances["carried_over"] == 0
+
+
+def credits_of(standing: Standing) -> list[Credit]:
+    return [each for credited in standing.credits.values() for each in credited]
+
+
+@given(histories | long_histories)
+@settings(max_examples=60, deadline=None)
 def test_income_from_packs_is_posted_in_the_month_that_earned_it(history: History) -> None:
     events = happened(history)
     posted: Counter[str] = Counter()
     for line in lines_of(events):
         if line.account == "income:packs":
             posted[line.period] -= line.amount
+    standing = standing_after(events)
     earned: Counter[str] = Counter()
-    for (_, month), cents in pack_income_of(events).items():
+    for (_, month), cents in standing.income.items():
         earned[month] += cents
+    for (_, month), credited in standing.credits.items():
+        earned[month] -= sum(each.amount_cents for each in credited if each.source == "pack")
     assert +posted == +earned
     assert -posted == -earned
 
