@@ -1,6 +1,6 @@
 """Questions about customers: who they are, what they subscribed to, what they owe for a month."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from api.http.parameters import InstantParameter, PageParameters, Parameters
@@ -8,12 +8,14 @@ from api.http.queries.query import Asked, Query, page_of
 from api.http.shapes.billing import StatementShape, SubscriptionShape
 from api.http.shapes.common import Page
 from api.http.shapes.customers import CustomerShape
-from commands.errors import UnknownCustomer, UnknownSubscription
-from commands.wire.fields import Period
+from api.http.shapes.explanation import ExplanationShape
+from commands.errors import UnknownCustomer, UnknownStatementLine, UnknownSubscription
+from commands.wire.fields import Identifier, Period
 from domain.recorded import RecordedEvent
 from infra.feed import read_streams
 from projections import customer, subscription
 from projections.account import Account, account_at, account_for_statement, account_of, subscription_streams, until
+from projections.explanation import explanation, tickets_of
 from projections.statement import statement
 from projections.subscription_queries import subscription as subscription_at
 
@@ -28,6 +30,12 @@ class StatementParameters(SubscriptionParameters):
     """Of which month."""
 
     period = Period(required=True, metadata={"example": "2026-11"})
+
+
+class ExplanationParameters(StatementParameters):
+    """Which line of the statement."""
+
+    entry = Identifier(required=True, metadata={"description": "The id of the work entry."})
 
 
 def _customers(asked: Asked) -> Any:
@@ -62,13 +70,32 @@ def _statement(asked: Asked) -> Any:
     return statement(account, period)
 
 
+def _explanation(asked: Asked) -> Any:
+    period, entry_id = asked.parameters["period"], asked.parameters["entry"]
+    records = _subscription_events(asked)
+    if not records:
+        raise _nothing_subscribed(asked)
+    cases = _until(asked, read_streams(asked.connection, tickets_of(records, entry_id)))
+    found = explanation(records, cases, period, entry_id)
+    if found is None:
+        raise UnknownStatementLine(f"nothing of an entry {entry_id!r} is posted in {period}", pointer="/entry")
+    return found
+
+
 def _account_as_of(asked: Asked) -> Account:
-    streams = subscription_streams(asked.connection, asked.path["customer"])
-    events: Sequence[RecordedEvent] = read_streams(asked.connection, streams)
-    account = account_of(until(events, asked.parameters["as_of"]))
+    account = account_of(_subscription_events(asked))
     if account is None:
         raise _nothing_subscribed(asked)
     return account
+
+
+def _subscription_events(asked: Asked) -> list[RecordedEvent]:
+    streams = subscription_streams(asked.connection, asked.path["customer"])
+    return _until(asked, read_streams(asked.connection, streams))
+
+
+def _until(asked: Asked, records: Iterable[RecordedEvent]) -> list[RecordedEvent]:
+    return until(records, asked.parameters["as_of"]) if "as_of" in asked.parameters else list(records)
 
 
 def _nothing_subscribed(asked: Asked) -> UnknownCustomer | UnknownSubscription:
@@ -117,5 +144,15 @@ QUERIES = (
         shapes=(StatementShape,),
         answer=_statement,
         failures=(UnknownCustomer, UnknownSubscription),
+    ),
+    Query(
+        path="/v1/customers/<customer>/statement/explain",
+        name="explanation",
+        summary="Why a work entry is billed so in a month: facts, what each grant had left, each draw and credit.",
+        views=(customer.VIEW.name, subscription.VIEW.name),
+        parameters=ExplanationParameters(),
+        shapes=(ExplanationShape,),
+        answer=_explanation,
+        failures=(UnknownCustomer, UnknownSubscription, UnknownStatementLine),
     ),
 )
