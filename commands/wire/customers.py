@@ -1,14 +1,17 @@
 """The data of commands about customers and what they subscribed to."""
 
-from typing import get_args
+from typing import Any, get_args
 
-from commands.wire.fields import Choice, Day, Email, Identifier, Instant, Line, Many, Part, WholeNumber
+from marshmallow import ValidationError, validates_schema
+
+from commands.wire.fields import Choice, Day, Email, Identifier, Instant, Line, Many, Part, Period, Text, WholeNumber
 from commands.wire.schema import WireSchema
 from commands.wire.settings import TermsOverride
 from domain.budget import BudgetScope, Cadence
 from domain.customer import Product
 
 LONGEST_NAME = 200
+LONGEST_REASON = 10_000
 MOST_CONTACTS = 100
 MOST_HOURS = 100_000
 MOST_BUDGET_CENTS = 10**12
@@ -60,6 +63,46 @@ class BuyHours(WireSchema):
     effective_from = Instant(
         metadata={"description": "Moves what the pack covers, not its price; now where it is left out."}
     )
+
+
+class OfSubscription(WireSchema):
+    """A customer's subscription, named by its id or by the customer's."""
+
+    subscription_id = Identifier(metadata={"description": "Either this or `customer_id`."})
+    customer_id = Identifier(metadata={"description": "Either this or `subscription_id`."})
+
+    @validates_schema
+    def _one_of_them(self, data: dict[str, Any], **_: Any) -> None:
+        if "subscription_id" in data and "customer_id" in data:
+            raise ValidationError({"subscription_id": ["must not be given together with customer_id"]})
+        if "subscription_id" not in data and "customer_id" not in data:
+            raise ValidationError({"customer_id": ["is required, or else subscription_id"]})
+
+
+class ChangePlan(OfSubscription):
+    """A subscription goes on by another plan, or by other terms (SUPPORT_POLICY B2)."""
+
+    plan = Identifier(required=True)
+    terms = Part(TermsOverride, metadata={"description": "Terms that differ from the plan's, for this customer."})
+    effective_on = Day(
+        metadata={"description": "First day of a month that has not begun; of the next one where it is left out."}
+    )
+
+
+class CancelSubscription(OfSubscription):
+    """A subscription ends with a month (SUPPORT_POLICY B2)."""
+
+    reason = Text(longest=LONGEST_REASON, required=True)
+    effective_on = Day(
+        metadata={"description": "A day of the last month, which must not have ended; today where it is left out."}
+    )
+
+
+class ClosePeriod(WireSchema):
+    """A month that has ended is closed; what is said later of its work is settled in the next (SUPPORT_POLICY B8)."""
+
+    customer_id = Identifier(required=True)
+    period = Period(required=True, metadata={"description": "The oldest open month."})
 
 
 class SetBudget(WireSchema):

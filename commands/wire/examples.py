@@ -52,7 +52,19 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "starts_on": "2026-11-01",
         "terms": {"monthly_fee_cents": 12_000},
     },
+    "change-plan": {
+        "customer_id": "alpine-lodge",
+        "plan": "standard",
+        "terms": {"allowance_seconds": 7_200},
+        "effective_on": "2027-01-01",
+    },
+    "cancel-subscription": {
+        "customer_id": "alpine-lodge",
+        "reason": "The lodge closes",
+        "effective_on": "2027-03-31",
+    },
     "buy-hours": {"customer_id": "alpine-lodge", "hours": 5, "effective_from": "2026-11-10T00:00:00-07:00"},
+    "close-period": {"customer_id": "alpine-lodge", "period": "2026-11"},
     "set-budget": {
         "customer_id": "alpine-lodge",
         "cadence": "quarterly",

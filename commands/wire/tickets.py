@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from commands.wire.customers import LONGEST_NAME, PersonData
+from commands.wire.customers import LONGEST_NAME, LONGEST_REASON, PersonData
 from commands.wire.fields import Choice, Day, Email, Identifier, Instant, Line, Part, Text, WholeNumber
 from commands.wire.schema import WireSchema
 from domain.customer import Product
@@ -10,7 +10,6 @@ from domain.ticket.events import Category, Complexity, EmergencyKind, Symptom, U
 
 LONGEST_SUBJECT = 500
 LONGEST_BODY = 100_000
-LONGEST_REASON = 10_000
 LONGEST_AGENT = 128
 
 

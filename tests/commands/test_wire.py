@@ -221,3 +221,12 @@ def test_a_calendar_has_a_bounded_number_of_special_days() -> None:
     assert len(COMMAND_TYPES["publish-calendar"].load(calendar | {"breaks": days})["breaks"]) == 229
     weekdays = {f"day-{number}": "" for number in range(21)}
     assert set(errors_of("publish-calendar", calendar | {"hours": weekdays})) == {"/hours"}
+
+
+@pytest.mark.parametrize("command", ["change-plan", "cancel-subscription"])
+def test_a_subscription_is_named_by_its_id_or_by_its_customer_and_not_by_both(command: str) -> None:
+    named = {name: value for name, value in EXAMPLES[command].items() if name != "customer_id"}
+    assert COMMAND_TYPES[command].load(named | {"subscription_id": "s-1"})["subscription_id"] == "s-1"
+    assert COMMAND_TYPES[command].load(named | {"customer_id": "c-1"})["customer_id"] == "c-1"
+    assert set(errors_of(command, named)) == {"/customer_id"}
+    assert set(errors_of(command, named | {"customer_id": "c-1", "subscription_id": "s-1"})) == {"/subscription_id"}
