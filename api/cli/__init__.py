@@ -12,6 +12,7 @@ from api.cli.api import api
 from api.cli.calendar import calendar
 from api.cli.config import config
 from api.cli.errors import exit_code_of, sentence_of
+from api.cli.explain import explain
 from api.cli.history import history
 from api.cli.importing import import_
 from api.cli.project import project
@@ -30,7 +31,7 @@ def caselog() -> None:
     """
 
 
-for command in (up, api, project, timekeeper, history, import_, rebuild, calendar, config):
+for command in (up, api, project, timekeeper, history, explain, import_, rebuild, calendar, config):
     caselog.add_command(command)
 
 
