@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from api.http.shapes.common import Position, Seconds, Shape
 from domain.sla_policy import ClockName
 from domain.subscription.events import WorkClass
-from domain.ticket.events import Category, Complexity, EmergencyKind, Symptom, Urgency
+from domain.ticket.events import Category, CauseScope, Complexity, EmergencyKind, ScopeDecision, Symptom, Urgency
 
 
 class PersonShape(Shape, kw_only=True):
@@ -25,7 +25,7 @@ class EmergencyShape(Shape, kw_only=True):
     kind: EmergencyKind
     symptom: Symptom
     state: Literal["requested", "accepted", "declined"]
-    cause: str | UnsetType = UNSET
+    cause: CauseScope | UnsetType = UNSET
 
 
 Status = Literal["new", "open", "waiting_customer", "waiting_partner", "resolved", "closed", "merged"]
@@ -58,7 +58,11 @@ class TicketShape(Shape, kw_only=True):
     requested_for: str | UnsetType = UNSET
     emergency: EmergencyShape | UnsetType = UNSET
     work_class: WorkClass = msgspec.field(name="class")
+    scope: ScopeDecision | UnsetType = UNSET
     worked_seconds: Seconds
+    details_missing: bool
+    target_period: str | UnsetType = UNSET
+    incidents: list[str]
     links: list[LinkShape]
     version: int
     position: Position
