@@ -71,8 +71,8 @@ class Desk:
         """Return what the log has of a stream."""
         return self.application.read(stream_id)
 
-    def customer(self) -> str:
-        """Register a customer with a subscription that started on the first of the month."""
+    def customer(self, **terms: Any) -> str:
+        """Register a customer with a subscription that started on the first of the month, on these terms of its own."""
         answer = self.send("register-customer", name="Alpine Stays", contacts=[PERSON], products=["website"])
         customer_id: str = body_of(answer)["result"]["customer_id"]
         self.send(
@@ -80,6 +80,7 @@ class Desk:
             customer_id=customer_id,
             plan="standard",
             starts_on=self.clock.instant.date().replace(day=1),
+            terms=terms,
         )
         return customer_id
 

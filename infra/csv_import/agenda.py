@@ -9,7 +9,7 @@ from commands.due import DueItem
 from domain.business_time import whole_second
 from domain.rating.months import month_of
 from domain.subscription.state import Subscription
-from domain.ticket.state import Ticket
+from domain.ticket.state import Ticket, Waiting
 
 
 class Appointment(msgspec.Struct, frozen=True, gc=False):
@@ -20,14 +20,22 @@ class Appointment(msgspec.Struct, frozen=True, gc=False):
 
 
 def of_ticket(stream_id: str, state: Ticket) -> Appointment | None:
-    """Return a case's next appointment: a second after the due instant, as at that instant it can be met (T7)."""
-    pending = [(due, each) for each in state.case.clocks.running if (due := each.pending_due_at) is not None]
-    if not pending:
-        return None
-    due_at, instance = min(pending, key=lambda found: found[0])
-    what = f"{instance.clock}:{instance.number}:{instance.target_seconds}"
-    item = DueItem(stream_id=stream_id, kind="ticket", what=what, due_at=due_at)
-    return Appointment(item, whole_second(due_at) + timedelta(seconds=1))
+    """Return a case's next appointment: a reminder, or a second after a due instant, as at that it can be met (T7)."""
+    appointments = [
+        Appointment(
+            _item(stream_id, f"{each.clock}:{each.number}:{each.target_seconds}", due_at),
+            whole_second(due_at) + timedelta(seconds=1),
+        )
+        for each in state.case.clocks.running
+        if (due_at := each.pending_due_at) is not None
+    ]
+    if isinstance(state, Waiting) and state.remind_at is not None:
+        appointments.append(Appointment(_item(stream_id, "reminder", state.remind_at), state.remind_at))
+    return min(appointments, key=lambda appointment: appointment.at, default=None)
+
+
+def _item(stream_id: str, what: str, due_at: datetime) -> DueItem:
+    return DueItem(stream_id=stream_id, kind="ticket", what=what, due_at=due_at)
 
 
 def of_subscription(stream_id: str, state: Subscription) -> Appointment | None:

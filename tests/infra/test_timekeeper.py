@@ -1,16 +1,18 @@
 """What falls due by itself is recorded once, at the right second, by whichever timekeeper is there."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from commands.dispatch import Handler
+from commands.handlers.catalogue import HANDLERS
 from commands.lookups import Settings
-from domain.subscription.events import MonthStarted
-from domain.ticket.events import ServiceLevelBreached, ServiceLevelsChanged
+from domain.subscription.events import GrantExpired, MonthStarted
+from domain.ticket.events import CustomerReminded, ServiceLevelBreached, ServiceLevelsChanged
 from infra import timekeeper
 from infra.leadership import Leadership
 from infra.postgres.pool import ConnectionPool
@@ -40,10 +42,10 @@ class Keeping:
         projector.start()
         stack.callback(projector.stop)
 
-    def timekeeper(self) -> Timekeeper:
-        """Return a timekeeper as another process has one."""
+    def timekeeper(self, handlers: Mapping[str, Handler] | None = None) -> Timekeeper:
+        """Return a timekeeper as another process has one, some of its handlers replaced."""
         return Timekeeper(
-            dispatcher=self.desk.dispatcher_with({}),
+            dispatcher=self.desk.dispatcher_with(handlers or {}),
             settings=Settings(self.desk.application),
             clock=self.desk.clock,
             pool=self._pool,
@@ -130,8 +132,88 @@ def test_a_month_begins_at_local_midnight(keeping: Keeping, customer: str) -> No
     assert keeping.of(subscription_stream(keeping, customer), MonthStarted)[-1].starts_at == midnight_in_denver
 
 
-def test_two_timekeepers_at_once_record_everything_once(keeping: Keeping, customer: str) -> None:
+def test_a_pack_expires_at_the_midnight_that_ends_its_validity_whether_or_not_anything_is_left(
+    keeping: Keeping,
+) -> None:
+    customer = keeping.desk.customer(pack_validity_days=3)
+    keeping.desk.send("buy-hours", customer_id=customer, hours=5)
+    stream_id = subscription_stream(keeping, customer)
+    expires_at = datetime.fromisoformat("2026-11-06T07:00:00+00:00")
+    keeping.desk.clock.instant = expires_at - timedelta(microseconds=1)
+    assert keeping.record() == 0
+    keeping.desk.clock.instant = expires_at
+    assert keeping.record() == 1
+    (expired,) = keeping.of(stream_id, GrantExpired)
+    assert (expired.expired.source, expired.expired.seconds, expired.expired_at) == ("pack", 5 * 3600, expires_at)
+    assert keeping.record() == 0
+
+
+def test_what_is_left_of_an_allowance_expires_before_the_next_month_begins(keeping: Keeping, customer: str) -> None:
+    keeping.desk.clock.instant = datetime.fromisoformat("2026-12-01T07:00:00+00:00")
+    keeping.record()
+    last = [type(each.event) for each in keeping.desk.events(subscription_stream(keeping, customer))][-2:]
+    assert last == [GrantExpired, MonthStarted]
+
+
+def test_a_customer_who_is_waited_for_is_reminded_three_times_each_at_its_instant(
+    keeping: Keeping, ticket: str
+) -> None:
+    keeping.desk.send("add-reply", ticket=ticket, author={"role": "staff", **PERSON}, body="Which room?")
+    keeping.desk.send("wait-for-customer", ticket=ticket, reason="Which room?")
+    wednesday_ten = MONDAY + timedelta(days=2)
+    keeping.desk.clock.instant = wednesday_ten - timedelta(microseconds=1)
+    assert keeping.record() == 0
+    keeping.desk.clock.instant = wednesday_ten
+    assert keeping.record() == 1
+    assert keeping.record() == 0
+    (reminder,) = keeping.of(f"ticket-{ticket}", CustomerReminded)
+    assert (reminder.number, reminder.due_at) == (1, wednesday_ten)
+
+    keeping.desk.clock.instant = MONDAY + timedelta(days=25)
+    assert keeping.record() == 1, "both that were missed"
+    reminders = keeping.of(f"ticket-{ticket}", CustomerReminded)
+    friday, tuesday = MONDAY + timedelta(days=4), MONDAY + timedelta(days=8)
+    assert [each.due_at for each in reminders] == [wednesday_ten, friday, tuesday]
+    assert keeping.record() == 0
+
+
+def test_nobody_is_reminded_who_has_answered(keeping: Keeping, ticket: str) -> None:
+    keeping.desk.send("wait-for-customer", ticket=ticket, reason="Which room?")
+    keeping.desk.send("add-reply", ticket=ticket, author={"role": "requester", **PERSON}, body="The blue one.")
+    keeping.desk.clock.instant = MONDAY + timedelta(days=30)
+    keeping.record()
+    assert keeping.of(f"ticket-{ticket}", CustomerReminded) == []
+
+
+def test_an_item_that_nothing_comes_of_is_left_for_a_while(keeping: Keeping, customer: str) -> None:
+    keeping.seen()
+    keeping.execute("UPDATE due SET record_at = '2026-11-02T00:00:00Z' WHERE kind = 'subscription'")
+    keeper = Counting(keeping)
+    for _ in range(3):
+        assert keeper.timekeeper.record_what_is_due() == 0
+    assert keeper.asked == 1
+
+
+class Counting:
+    """A timekeeper that counts what it asks of subscriptions."""
+
+    def __init__(self, keeping: Keeping) -> None:
+        self.asked = 0
+        record = HANDLERS["record-due-subscription"]
+
+        def counted(*arguments: Any) -> Any:
+            self.asked += 1
+            return record(*arguments)
+
+        self.timekeeper = keeping.timekeeper({"record-due-subscription": counted})
+
+
+def test_two_timekeepers_at_once_record_everything_once(keeping: Keeping) -> None:
+    customer = keeping.desk.customer(pack_validity_days=3)
+    keeping.desk.send("buy-hours", customer_id=customer, hours=5)
     tickets = [keeping.desk.ticket(customer) for _ in range(12)]
+    for waiting in tickets[:6]:
+        keeping.desk.send("wait-for-customer", ticket=waiting, reason="Which room?")
     keeping.desk.clock.instant = MONDAY + timedelta(days=40)
     keeping.seen()
     start = threading.Barrier(2)
@@ -147,11 +229,18 @@ def test_two_timekeepers_at_once_record_everything_once(keeping: Keeping, custom
     for rival in rivals:
         rival.join()
 
-    for ticket in tickets:
+    for number, ticket in enumerate(tickets):
         breaches = keeping.of(f"ticket-{ticket}", ServiceLevelBreached)
-        assert [breach.clock for breach in breaches] == ["first_response", "resolution"]
-    months = keeping.of(subscription_stream(keeping, customer), MonthStarted)
-    assert [month.month for month in months] == ["2026-11", "2026-12"]
+        reminders = [each.number for each in keeping.of(f"ticket-{ticket}", CustomerReminded)]
+        if number < 6:  # while it waits for the customer its resolution is not due
+            assert [breach.clock for breach in breaches] == ["first_response"]
+            assert reminders == [1, 2, 3]
+        else:
+            assert [breach.clock for breach in breaches] == ["first_response", "resolution"]
+            assert reminders == []
+    stream_id = subscription_stream(keeping, customer)
+    assert [month.month for month in keeping.of(stream_id, MonthStarted)] == ["2026-11", "2026-12"]
+    assert [each.expired.source for each in keeping.of(stream_id, GrantExpired)] == ["pack", "allowance"]
 
 
 def test_a_reply_in_time_leaves_nothing_to_record(keeping: Keeping, ticket: str) -> None:
