@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
+from domain.desk import DeskCreated
 from domain.recorded import RecordedEvent
 from domain.tags import decode
 
@@ -55,6 +56,15 @@ def read_streams(connection: Connection, stream_ids: Sequence[str]) -> list[Reco
         "WHERE data IS NOT NULL AND stream_id = ANY (%(stream_ids)s) ORDER BY position",
         {"stream_ids": list(stream_ids)},
     )
+
+
+def desk_zone(connection: Connection) -> str:
+    """Return the zone that the desk's days are counted in; UTC before there is a desk, when nothing is in any view."""
+    zone = "UTC"
+    for recorded in read_streams(connection, ["desk"]):
+        if isinstance(recorded.event, DeskCreated):
+            zone = recorded.event.zone
+    return zone
 
 
 def holder_of(connection: Connection, kind: str, key: str) -> str | None:

@@ -1,6 +1,20 @@
 """Which views are there? The list that the projector runs and that `caselog rebuild` chooses from."""
 
-from projections import article, budget, customer, due, incident, ledger, queue, setting, sla, subscription, ticket
+from projections import (
+    article,
+    budget,
+    customer,
+    due,
+    incident,
+    ledger,
+    notice,
+    pause,
+    queue,
+    setting,
+    sla,
+    subscription,
+    ticket,
+)
 from projections.view import View
 
 VIEWS: tuple[View, ...] = (
@@ -12,6 +26,8 @@ VIEWS: tuple[View, ...] = (
     customer.VIEW,
     due.VIEW,
     budget.VIEW,
+    notice.VIEW,
+    pause.VIEW,
     incident.VIEW,
     article.VIEW,
     setting.VIEW,

@@ -78,7 +78,13 @@ queue = Table(
     "queue",
     QueueRow,
     key=("ticket_id",),
-    indexes=(Index(("rank", "received_at", "length(case_number)", "case_number"), where="open"),),
+    indexes=(
+        Index(("rank", "received_at", "length(case_number)", "case_number"), where="open"),
+        Index(
+            ("requested_for", "received_at", "length(case_number)", "case_number"),
+            where="open AND requested_for IS NOT NULL",
+        ),
+    ),
     fillfactor=70,
 )
 VIEW = View("queue", version=2, tables=(queue,))

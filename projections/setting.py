@@ -8,7 +8,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 from domain.business_time import ALWAYS, ROUND_THE_CLOCK
 from domain.calendar import CalendarPublished, compiled
 from domain.clocks.levels import Calendars
-from domain.desk import Desk, DeskCreated
+from domain.desk import DeskCreated
 from domain.event import Event
 from domain.plan import PlanPublished
 from domain.recorded import RecordedEvent
@@ -67,13 +67,6 @@ def desk_created(_: SettingRow | None, event: DeskCreated, at: RecordedEvent, __
     return _row("desk", "desk", 1, event.occurred_at, event, at)
 
 
-def desk(connection: Connection) -> Desk:
-    """Return the desk's zone and currency."""
-    (row,) = select(connection, SettingRow, "FROM setting t WHERE kind = 'desk'")
-    created = _decode_desk(row.content)
-    return Desk(zone=created.zone, currency=created.currency)
-
-
 def calendars(connection: Connection) -> Calendars:
     """Return every version of every calendar, ready to count with, and the round-the-clock one as version 0."""
     rows = select(connection, SettingRow, "FROM setting t WHERE kind = 'calendar'")
@@ -92,5 +85,4 @@ def published(connection: Connection) -> Json:
     return {"items": items, "as_of_position": position}
 
 
-_decode_desk = msgspec.json.Decoder(DeskCreated).decode
 _decode_calendar = msgspec.json.Decoder(CalendarPublished).decode

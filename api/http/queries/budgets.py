@@ -8,10 +8,11 @@ from api.http.shapes.budgets import BudgetsShape
 from commands.errors import UnknownCustomer
 from commands.wire.fields import Period
 from domain.rating.months import local_date, month_of
-from projections import budget, customer, setting
+from infra.feed import desk_zone
+from projections import budget, customer
 from projections.reading import position_of
 
-VIEWS = (customer.VIEW.name, budget.VIEW.name, setting.VIEW.name)
+VIEWS = (customer.VIEW.name, budget.VIEW.name)
 
 
 class BudgetParameters(Parameters):
@@ -22,10 +23,10 @@ class BudgetParameters(Parameters):
 
 def _budgets(asked: Asked) -> Any:
     customer_id = asked.path["customer"]
-    position_of(asked.connection, *VIEWS)  # from here on all reads see the views as of one position
+    position_of(asked.connection, *VIEWS)  # from here on all reads see one state
     if customer.find(asked.connection, customer_id) is None:
         raise UnknownCustomer(f"there is no customer {customer_id!r}")
-    now, zone = asked.services.clock.now(), setting.desk(asked.connection).zone
+    now, zone = asked.services.clock.now(), desk_zone(asked.connection)
     month = asked.parameters.get("period") or month_of(now, zone)
     return budget.of_customer(asked.connection, customer_id, month, local_date(now, zone))
 

@@ -1,11 +1,12 @@
 """All the questions there are."""
 
-from api.http.queries import budgets, customers, incidents, knowledge, ledger, log, sla, tickets
+from api.http.queries import budgets, customers, incidents, knowledge, ledger, log, outlook, sla, tickets
 from api.http.queries.query import Query
 
 QUERIES: tuple[Query, ...] = (
     *tickets.QUERIES,
     *sla.QUERIES,
+    *outlook.QUERIES,
     *customers.QUERIES,
     *budgets.QUERIES,
     *incidents.QUERIES,

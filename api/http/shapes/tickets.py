@@ -1,6 +1,6 @@
 """The shapes of tickets and of the queue."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 import msgspec
@@ -9,7 +9,16 @@ from msgspec import UNSET, UnsetType
 from api.http.shapes.common import Position, Seconds, Shape
 from domain.sla_policy import ClockName
 from domain.subscription.events import WorkClass
-from domain.ticket.events import Category, CauseScope, Complexity, EmergencyKind, ScopeDecision, Symptom, Urgency
+from domain.ticket.events import (
+    AwaitedParty,
+    Category,
+    CauseScope,
+    Complexity,
+    EmergencyKind,
+    ScopeDecision,
+    Symptom,
+    Urgency,
+)
 
 
 class PersonShape(Shape, kw_only=True):
@@ -68,6 +77,29 @@ class TicketShape(Shape, kw_only=True):
     position: Position
 
 
+class PauseShape(Shape, kw_only=True):
+    """A case that waits (SUPPORT_POLICY R16, R17).
+
+    `flagged`: it waits for a partner although the customer has written and nobody has answered since `written_since`.
+    """
+
+    ticket_id: str
+    case_number: str
+    customer_id: str
+    subject: str
+    assignee: str | UnsetType = UNSET
+    waiting_for: AwaitedParty
+    partner: str | UnsetType = UNSET
+    reason: str
+    since: datetime
+    waiting_seconds: Seconds
+    reminders: int
+    remind_at: datetime | UnsetType = UNSET
+    customer_has_written: bool
+    written_since: datetime | UnsetType = UNSET
+    flagged: bool
+
+
 class NextDue(Shape, kw_only=True):
     """The clock that falls due next."""
 
@@ -93,3 +125,9 @@ class QueueItem(Shape, kw_only=True):
     emergency: EmergencyShape | UnsetType = UNSET
     rank: int
     next_due: NextDue | UnsetType = UNSET
+
+
+class UpcomingItem(QueueItem, kw_only=True):
+    """An open ticket for a date that lies ahead (SUPPORT_POLICY R18)."""
+
+    requested_for: date
