@@ -169,9 +169,9 @@ class Book(Value, frozen=True, kw_only=True):
 
     def cut(self, at: datetime) -> "Book":
         """Return the book with its last month, which is of no subscription, ended where a new subscription starts."""
-        last = self.months[-1]
-        if last.ends_at <= at:
+        if not self.months or self.months[-1].ends_at <= at:
             return self
+        last = self.months[-1]
         kept = () if last.starts_at == at else (replace(last, ends_at=at),)
         return replace(self, months=(*self.months[:-1], *kept))
 

@@ -36,12 +36,14 @@ def _start_again(command: StartSubscription, state: Subscription) -> list[Subscr
     last = state.spans[-1]
     if _says_the_same(command, last):
         return []
-    started = _started(command, state.subscription_id)
-    if last.ends_at is None or started.starts_at < last.ends_at:
+    if last.ends_at is None:
         raise SubscriptionExists(f"customer {state.customer_id} has subscription {state.subscription_id}")
+    started = _started(command, state.subscription_id)
+    if started.starts_at < last.ends_at:
+        raise SubscriptionExists(f"subscription {state.subscription_id} ends at {last.ends_at.isoformat()}")
     events, state = catch_up(state, command.now, without_subscription=False)
     book = state.book
-    if started.starts_at < max(book.open_from, book.months[-1].starts_at):
+    if book.months and started.starts_at < max(book.open_from, book.months[-1].starts_at):
         raise StartsTooEarly(
             f"months until {book.months[-1].starts_at.isoformat()} are recorded without a subscription"
         )

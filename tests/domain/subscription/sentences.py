@@ -3,10 +3,21 @@
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+from domain.personal import Personal
 from domain.plan import Plan, PlanPublished, Terms, TermsChange, default_terms
-from domain.subscription.commands import BuyHours, RateWork, StartSubscription, SubscriptionCommand
+from domain.subscription.commands import (
+    BuyHours,
+    CancelSubscription,
+    ChangePlan,
+    ClosePeriod,
+    RateWork,
+    ReviseWork,
+    StartSubscription,
+    SubscriptionCommand,
+    WorkRevision,
+)
 from domain.subscription.decider import decide
-from domain.subscription.events import Draw, SubscriptionEvent, WorkClass, WorkRated, WorkRerated
+from domain.subscription.events import Draw, Purpose, SubscriptionEvent, WorkClass, WorkRated, WorkRerated, WorkRevised
 from domain.subscription.state import Subscription, evolve
 from tests.spec import Decider, Given
 
@@ -73,6 +84,55 @@ def work(
     )
 
 
+def correct(
+    now: datetime,
+    entry_id: str,
+    minutes: int,
+    work_class: WorkClass = "included",
+    *,
+    voided: bool = False,
+    ticket_id: str = "t-1",
+    purpose: Purpose = "maintenance",
+) -> ReviseWork:
+    """The facts of one entry as its case has them now."""
+    return ReviseWork(now=now, revisions=(facts(entry_id, minutes, work_class, voided, ticket_id, purpose),))
+
+
+def facts(
+    entry_id: str,
+    minutes: int,
+    work_class: WorkClass = "included",
+    voided: bool = False,
+    ticket_id: str = "t-1",
+    purpose: Purpose = "maintenance",
+) -> WorkRevision:
+    return WorkRevision(
+        entry_id=entry_id,
+        ticket_id=ticket_id,
+        case_number="C-000001" if ticket_id == "t-1" else "C-000002",
+        duration_seconds=minutes * 60,
+        voided=voided,
+        work_class=work_class,
+        purpose=purpose,
+    )
+
+
+def change(
+    now: datetime, *, to: Plan | None = None, terms: TermsChange | None = None, effective_on: date | None = None
+) -> ChangePlan:
+    return ChangePlan(
+        now=now, plan=to or plan(), terms=terms or TermsChange(), currency="USD", effective_on=effective_on
+    )
+
+
+def cancel(now: datetime, *, effective_on: date | None = None) -> CancelSubscription:
+    return CancelSubscription(now=now, reason=Personal("moved away"), effective_on=effective_on)
+
+
+def close(now: datetime, period: str) -> ClosePeriod:
+    return ClosePeriod(now=now, period=period)
+
+
 def since_november(
     terms: TermsChange | None = None,
 ) -> Given[SubscriptionCommand, Subscription, SubscriptionEvent]:
@@ -99,5 +159,5 @@ def on_demand(minutes: int, amount_cents: int) -> Draw:
 
 
 def draws(events: list[SubscriptionEvent] | tuple[SubscriptionEvent, ...]) -> dict[str, tuple[Draw, ...]]:
-    """The draws that stand after the events, by entry."""
-    return {event.entry_id: event.draws for event in events if isinstance(event, WorkRated | WorkRerated)}
+    """The draws that stand after the events in the month they were posted in last, by entry."""
+    return {event.entry_id: event.draws for event in events if isinstance(event, WorkRated | WorkRerated | WorkRevised)}
