@@ -27,9 +27,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 subscription: Decider[SubscriptionCommand, Subscription, SubscriptionEvent] = Decider(decide, evolve)
 
 
-def denver(month: int, day: int, hour: int = 12, minute: int = 0) -> datetime:
-    """An instant of 2026 by the wall clock of the desk."""
-    return datetime(2026, month, day, hour, minute, tzinfo=ZoneInfo(ZONE)).astimezone(UTC)
+def denver(month: int, day: int, hour: int = 12, minute: int = 0, *, year: int = 2026) -> datetime:
+    """An instant by the wall clock of the desk."""
+    return datetime(year, month, day, hour, minute, tzinfo=ZoneInfo(ZONE)).astimezone(UTC)
 
 
 def plan(terms: Terms | None = None, *, name: str = "standard", effective_from: datetime = EPOCH) -> Plan:
@@ -138,6 +138,18 @@ def since_november(
 ) -> Given[SubscriptionCommand, Subscription, SubscriptionEvent]:
     """A subscription that starts on 1 November at the default terms, but for the changes."""
     return subscription.given().having(start(denver(11, 1, 0), terms=terms))
+
+
+def emergency(minutes: int, amount_cents: int) -> Draw:
+    return Draw(
+        source="emergency", seconds=minutes * 60, rate_cents_per_hour=150_00, multiplier=2, amount_cents=amount_cents
+    )
+
+
+def hold(minutes: int, amount_cents: int) -> Draw:
+    return Draw(
+        source="hold", seconds=minutes * 60, rate_cents_per_hour=150_00, multiplier=2, amount_cents=amount_cents
+    )
 
 
 def allowance(minutes: int, month: str = "2026-11") -> Draw:
