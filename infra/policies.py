@@ -1,7 +1,7 @@
 """The follower of the log that lets policies react: event by event, in order, each at least once.
 
 How far it has come is the row `policies` of `projections`, moved on after the commands of a batch have been carried
-out. A crash in between repeats them, which their deciders see (docs/adr/0080-policies.md).
+out. A crash in between repeats them, which their deciders see (docs/adr/0075-policies-ask-and-deciders-decide.md).
 """
 
 import threading
