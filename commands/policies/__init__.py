@@ -1,1 +1,1 @@
-"""What one aggregate's events lead to in another: events in, commands out (docs/adr/0075-policies-ask-and-deciders-decide.md)."""
+"""What one aggregate's events lead to in another (docs/adr/0075-policies-ask-and-deciders-decide.md)."""
