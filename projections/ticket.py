@@ -123,6 +123,7 @@ class TicketRow(Row, frozen=True, kw_only=True):
     target_period: str | None = None
     incidents: tuple[str, ...] = ()
     resolution: str | None = None
+    article: str | None = None
     resolved_at: datetime | None = None
     closed_at: datetime | None = None
     links: tuple[Link, ...] = ()
@@ -309,13 +310,16 @@ def resumed(row: TicketRow, _: TicketResumed, at: RecordedEvent) -> TicketRow:
 @ticket.on(TicketReopened)
 def reopened(row: TicketRow, _: TicketReopened, at: RecordedEvent) -> TicketRow:
     """It was not settled after all."""
-    return _moved(row, at, status="open", resolution=None, resolved_at=None, closed_at=None)
+    return _moved(row, at, status="open", resolution=None, article=None, resolved_at=None, closed_at=None)
 
 
 @ticket.on(TicketResolved)
 def resolved(row: TicketRow, event: TicketResolved, at: RecordedEvent) -> TicketRow:
-    """It is dealt with."""
-    return _moved(row, at, status="resolved", resolution=event.resolution.text, resolved_at=event.occurred_at)
+    """It is dealt with, maybe as an article says (R24)."""
+    resolution = event.resolution.text
+    return _moved(
+        row, at, status="resolved", resolution=resolution, article=event.article, resolved_at=event.occurred_at
+    )
 
 
 @ticket.on(TicketClosed)
@@ -394,6 +398,10 @@ def shape(row: TicketRow) -> Json:
     """The `ticket` of the HTTP contract."""
     fields = without_nulls(msgspec.structs.asdict(row))
     fields["class"] = fields.pop("work_class")
-    fields["links"] = [msgspec.structs.asdict(link) for link in row.links]
+    fields["links"] = [
+        *(msgspec.structs.asdict(link) for link in row.links),
+        *({"kind": "incident", "incident_id": incident_id} for incident_id in row.incidents),
+        *({"kind": "article", "article_id": article_id} for article_id in (row.article,) if article_id is not None),
+    ]
     del fields["error_told"]
     return fields

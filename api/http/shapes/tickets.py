@@ -41,11 +41,16 @@ Status = Literal["new", "open", "waiting_customer", "waiting_partner", "resolved
 
 
 class LinkShape(Shape, kw_only=True):
-    """Another ticket that this one was split from or into, or merged with."""
+    """What a ticket has to do with: another that it was split from or into, or merged with (then both its names).
 
-    kind: Literal["split_into", "split_from", "merged_into", "merged_from"]
-    ticket_id: str
-    case_number: str
+    Also the incident that caused it, and the article that its resolution cites.
+    """
+
+    kind: Literal["split_into", "split_from", "merged_into", "merged_from", "incident", "article"]
+    ticket_id: str | UnsetType = UNSET
+    case_number: str | UnsetType = UNSET
+    incident_id: str | UnsetType = UNSET
+    article_id: str | UnsetType = UNSET
 
 
 class TicketShape(Shape, kw_only=True):
@@ -73,6 +78,8 @@ class TicketShape(Shape, kw_only=True):
     target_period: str | UnsetType = UNSET
     incidents: list[str]
     links: list[LinkShape]
+    resolution: str | UnsetType = UNSET
+    article: str | UnsetType = UNSET
     version: int
     position: Position
 

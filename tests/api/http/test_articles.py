@@ -64,9 +64,13 @@ def test_a_resolution_cites_an_article_that_can_be_read(api: Api) -> None:
     ticket = api.ticket(api.customer())["ticket_id"]
     data = {"ticket": ticket, "resolution": "As the article says", "article": "cited"}
     api.done("resolve-ticket", **data)
+    links = fits("ticket", api.answer(f"/v1/tickets/{ticket}"))["links"]
+    assert links == [{"kind": "article", "article_id": "cited"}]
     api.done("retire-article", article_id="cited")
     again = api.post("resolve-ticket", data)
     assert (again.status_code, json_of(again)["events"]) == (200, [])
+    api.done("reopen-ticket", ticket=ticket, reason="It was not")
+    assert api.answer(f"/v1/tickets/{ticket}")["links"] == []
 
 
 @pytest.mark.parametrize(
