@@ -4,17 +4,13 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from infra import timekeeper
 from tests.scenarios.desk import Desk
 from tests.scenarios.running import running_desk
 
-LOOK_EVERY_SECONDS = 0.05
-
 
 @pytest.fixture
-def desk(postgres_dsn: str, schema: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(postgres_dsn: str, schema: str) -> Iterator[Desk]:
     """A new desk in Denver, everything of it running, whose clock the scenario sets."""
-    monkeypatch.setattr(timekeeper, "IDLE_SECONDS", LOOK_EVERY_SECONDS)  # the same, only sooner
     with running_desk(postgres_dsn, schema) as running, Desk(running) as users:
         yield users
 
