@@ -75,6 +75,13 @@ def holder_of(connection: Connection, kind: str, key: str) -> str | None:
     return None if row is None else str(row[0])
 
 
+def claims_of(connection: Connection, kind: str) -> dict[str, str]:
+    """Return all claims of a kind, in the order of their keys: which stream holds each key."""
+    with connection.cursor() as cursor:
+        cursor.execute('SELECT key, stream_id FROM claims WHERE kind = %s ORDER BY key COLLATE "C"', (kind,))
+        return dict(cursor.fetchall())
+
+
 def _select(connection: Connection, condition: str, values: dict[str, object]) -> list[RecordedEvent]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {_COLUMNS} FROM events {condition}", values)

@@ -10,6 +10,7 @@ import click
 
 from api.cli.api import api
 from api.cli.calendar import calendar
+from api.cli.close_months import close_months_command
 from api.cli.config import config
 from api.cli.errors import exit_code_of, sentence_of
 from api.cli.explain import explain
@@ -31,7 +32,19 @@ def caselog() -> None:
     """
 
 
-for command in (up, api, project, timekeeper, history, explain, import_, rebuild, calendar, config):
+for command in (
+    up,
+    api,
+    project,
+    timekeeper,
+    history,
+    explain,
+    import_,
+    close_months_command,
+    rebuild,
+    calendar,
+    config,
+):
     caselog.add_command(command)
 
 

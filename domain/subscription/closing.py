@@ -1,7 +1,10 @@
 """Months that have ended are closed, oldest first: what stands in them stands for ever (SUPPORT_POLICY B8)."""
 
+from collections.abc import Iterator
+from datetime import datetime
+
 from domain.rating.book import Month
-from domain.rating.months import month_bounds
+from domain.rating.months import month_after, month_bounds, month_of
 from domain.rating.settlement import carried_over
 from domain.subscription.commands import ClosePeriod
 from domain.subscription.due import catch_up
@@ -32,6 +35,14 @@ def close_period(command: ClosePeriod, state: Subscription) -> list[Subscription
         ended_at=ends_at,
     )
     return [*events, closed, *_carried_over(evolve(state, closed), oldest, command)]
+
+
+def ended_months(state: Subscription, now: datetime) -> Iterator[str]:
+    """Tell the open months that have ended by `now`, oldest first: each can be closed after those before it."""
+    month = month_of(state.book.open_from, state.zone) if state.book.months else state.spans[0].first_month
+    while month_bounds(month, state.zone)[1] <= now:
+        yield month
+        month = month_after(month)
 
 
 def _carried_over(state: Subscription, closed: Month, command: ClosePeriod) -> list[PendingWorkCarriedOver]:

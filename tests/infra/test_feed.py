@@ -11,7 +11,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 from domain.customer import CustomerRegistered
 from domain.personal import Personal
 from domain.recorded import Metadata
-from infra.feed import head_position, holder_of, read_page, read_streams
+from infra.feed import claims_of, head_position, holder_of, read_page, read_streams
 from infra.postgres.pool import connect
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -94,3 +94,5 @@ def test_the_holder_of_a_claim_is_found(connection: Connection) -> None:
     assert holder_of(connection, "case_number", "C-000001") == "ticket-t"
     assert holder_of(connection, "case_number", "C-000002") is None
     assert holder_of(connection, "entry", "C-000001") is None
+    assert claims_of(connection, "case_number") == {"C-000001": "ticket-t"}
+    assert claims_of(connection, "entry") == {}

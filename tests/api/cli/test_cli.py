@@ -84,6 +84,9 @@ def test_history_as_of_an_instant_knows_nothing_later(cli: Cli, case: str) -> No
         (("history", "C-000001", "--as-of", "2026-11-02T10:00:00"), "offset"),
         (("history", "C-000001", "--as-of", "yesterday"), "yesterday"),
         (("rebuild", "everything"), "everything"),
+        (("close-months", "--through", "2026-13"), "2026-13"),
+        (("close-months", "--through", "last"), "last"),
+        (("close-months", "--through", "2999-12"), "has not ended"),
         (("import", "nowhere.csv", "--mapping", "helpdesk"), "nowhere.csv"),
         (("import", "README.md", "--mapping", "unheard-of"), "unheard-of"),
         (("unheard-of",), "unheard-of"),
@@ -127,7 +130,8 @@ def test_a_question_makes_no_desk_where_there_is_none(cli: Cli, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "command", ["up", "api", "project", "timekeeper", "history", "import", "rebuild", "calendar", "config"]
+    "command",
+    ["up", "api", "project", "timekeeper", "history", "import", "close-months", "rebuild", "calendar", "config"],
 )
 def test_every_command_explains_itself(cli: Cli, command: str) -> None:
     helped = cli(command, "--help")
