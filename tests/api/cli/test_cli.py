@@ -17,7 +17,7 @@ class Cli:
     """Runs `caselog` with a desk's database in its environment."""
 
     def __init__(self, dsn: str, schema: str) -> None:
-        self._environment = {
+        self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("CASELOG_")},
             "CASELOG_DATABASE_URL": dsn,
             "CASELOG_SCHEMA": schema,
@@ -27,7 +27,7 @@ class Cli:
         return subprocess.run(
             [sys.executable, "-m", "api.cli", *arguments],
             cwd=ROOT,
-            env={**self._environment, **environment},
+            env={**self.environment, **environment},
             capture_output=True,
             text=True,
             timeout=120,
