@@ -1,33 +1,30 @@
 """Histories of a desk for tests of views: the events of many cases, interleaved, with their places in a log."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
+
+from msgspec.structs import replace
 
 from domain.event import Event
 from domain.personal import Person, Personal
 from domain.recorded import RecordedEvent
+from domain.refusal import Refusal
 from domain.sla_policy import ClockName
+from domain.ticket.commands import TicketCommand
+from domain.ticket.decide import decide
 from domain.ticket.events import (
-    AwaitedParty,
-    CustomerReplied,
+    Category,
+    CauseScope,
     Deadline,
-    EmergencyDeclined,
-    EmergencyRequested,
-    NoteAdded,
+    ScopeDecision,
     Segment,
-    ServiceLevelBreached,
-    StaffReplied,
-    TicketAssigned,
-    TicketClosed,
     TicketOpened,
-    TicketReopened,
-    TicketResolved,
-    TicketResumed,
-    WaitingStarted,
-    WorkLogged,
+    Urgency,
 )
+from domain.ticket.state import Ticket, evolve
+from tests.domain.ticket import cases
 
 START = datetime(2026, 11, 2, 15, 30, tzinfo=UTC)
 ADA = Person(name=Personal("Ada Ellis"), email=Personal("ada@example.org"))
@@ -85,75 +82,129 @@ def opened(number: int = 1, at: datetime = START, **fields: Any) -> TicketOpened
     return TicketOpened(**{**values, **fields})
 
 
-def case_story(number: int, rng: random.Random) -> Iterator[Event]:  # noqa: PLR0912 - a branch an event
-    """The life of one case, in events that its decider could have made, up to an end by chance."""
-    at = START + timedelta(minutes=number)
-    ticket: dict[str, Any] = {"ticket_id": f"t{number}", "customer_id": f"c{number % 7}"}
-    due = at + timedelta(hours=10)
-    yield opened(number, at, urgency=rng.choice(["low", "normal", "high"]))
-    if rng.random() < 0.1:
-        yield EmergencyRequested(occurred_at=at, kind="business_hours", symptom="website_down", **ticket)
-        if rng.random() < 0.5:
-            yield EmergencyDeclined(occurred_at=at, reason=Personal("boost"), **ticket)
-    waiting, ended, reopenings = False, False, 0
-    for _ in range(rng.randint(0, 12)):
-        at += timedelta(minutes=rng.randint(1, 90))
-        paused = (Deadline(clock="resolution", instance=1),)
-        going_on = (Deadline(clock="resolution", instance=1, due_at=due + (at - START)),)
-        match rng.randint(0, 9):
-            case 0 if not ended:
-                yield TicketAssigned(occurred_at=at, agent=f"agent {rng.randint(1, 4)}", **ticket)
-            case 1 if not ended:
-                yield StaffReplied(occurred_at=at, author=SAM, body=Personal("Done?"), **ticket)
-            case 2 if not ended:
-                yield CustomerReplied(occurred_at=at, author=ADA, body=Personal("No."), **ticket)
-            case 3 if not ended:
-                waiting = True
-                party: list[AwaitedParty] = ["customer", "partner"]
-                yield WaitingStarted(
-                    occurred_at=at, waiting_for=rng.choice(party), reason=Personal("…"), deadlines=paused, **ticket
-                )
-            case 4 if waiting and not ended:
-                waiting = False
-                yield TicketResumed(occurred_at=at, deadlines=going_on, **ticket)
-            case 5 if not ended:
-                entry: dict[str, Any] = {
-                    "entry_id": f"w{number}-{at:%d%H%M}",
-                    "agent": "Sam",
-                    "activity": "call",
-                    "started_at": at,
-                }
-                yield WorkLogged(occurred_at=at, duration_seconds=rng.randint(1, 9000), **entry, **ticket)
-            case 6 if not ended:
-                ended, waiting = True, False
-                yield TicketResolved(occurred_at=at, resolution=Personal("Settled"), deadlines=paused, **ticket)
-                if rng.random() < 0.5:
-                    yield TicketClosed(occurred_at=at, **ticket)
-            case 7 if ended:
-                ended, reopenings = False, reopenings + 1
-                again = (segment("resolution", 1, at, 36_000),)
-                yield TicketReopened(occurred_at=at, reason=Personal("?"), segments=again, deadlines=going_on, **ticket)
-            case _:
-                if at > due and not ended and reopenings == 0:
-                    breach: dict[str, Any] = {"calendar": "24x7", "calendar_version": 0, "policy_version": 1}
-                    yield ServiceLevelBreached(
-                        occurred_at=at,
-                        clock="resolution",
-                        instance=1,
-                        target_seconds=36_000,
-                        due_at=due,
-                        breached_at=due,
-                        **breach,
-                        **ticket,
-                    )
-                else:
-                    yield NoteAdded(occurred_at=at, author_role="staff", author=SAM, body=Personal("Looked."), **ticket)
+Act = Callable[[datetime, random.Random], TicketCommand]
 
 
-def desk_story(cases: int, seed: int = 1) -> list[Placed]:
+def _staff_reply(now: datetime, _: random.Random) -> TicketCommand:
+    return replace(cases.staff_replies(now), author=SAM)
+
+
+def _note(now: datetime, _: random.Random) -> TicketCommand:
+    return replace(cases.noted(now), author=SAM)
+
+
+def _work(now: datetime, rng: random.Random) -> TicketCommand:
+    seconds = rng.randint(1, 9000)
+    started_at = now - timedelta(seconds=seconds)
+    return cases.work_logged(now, entry_id=f"w{now:%d%H%M}", started_at=started_at, duration_seconds=seconds)
+
+
+def _correction(now: datetime, rng: random.Random) -> TicketCommand:
+    return cases.work_corrected(now, rng.randint(1, 900), rng.choice(_ENTRIES))
+
+
+def _void(now: datetime, rng: random.Random) -> TicketCommand:
+    return cases.work_voided(now, rng.choice(_ENTRIES))
+
+
+def _call(now: datetime, rng: random.Random) -> TicketCommand:
+    return cases.call_logged(now, now - timedelta(minutes=rng.randint(0, 200)))
+
+
+def _emergency(now: datetime, _: random.Random) -> TicketCommand:
+    open_now = cases.LEVELS.desk_calendar(now).is_open(now)
+    return cases.emergency_requested(now, "business_hours" if open_now else "after_hours")
+
+
+def _ruling(now: datetime, rng: random.Random) -> TicketCommand:
+    scopes: list[CauseScope] = ["in_scope", "out_of_scope"]
+    return cases.cause_ruled(now, rng.choice(scopes))
+
+
+def _scope(now: datetime, rng: random.Random) -> TicketCommand:
+    scopes: list[ScopeDecision] = ["included", "billable", "waived"]
+    return cases.scope_decided(now, rng.choice(scopes))
+
+
+def _urgency(now: datetime, rng: random.Random) -> TicketCommand:
+    urgencies: list[Urgency] = ["low", "normal", "high"]
+    return cases.urgency_set(now, rng.choice(urgencies))
+
+
+def _category(now: datetime, rng: random.Random) -> TicketCommand:
+    return cases.category_set(now, rng.choice(get_args(Category)))
+
+
+def _any(*commands: Callable[[datetime], TicketCommand]) -> Act:
+    """One of these commands."""
+    return lambda now, rng: rng.choice(commands)(now)
+
+
+_ENTRIES = ("first", "second")
+_ACTS: tuple[tuple[int, Act], ...] = (
+    (3, lambda now, rng: cases.assigned(now, f"agent {rng.randint(1, 4)}")),
+    (4, _staff_reply),
+    (4, _any(cases.customer_writes)),
+    (2, _note),
+    (4, _any(cases.waits_for_customer, cases.waits_for_partner)),
+    (2, _any(cases.resumed)),
+    (3, _work),
+    (4, lambda now, rng: cases.work_logged(now, entry_id=rng.choice(_ENTRIES), started_at=now - timedelta(hours=1))),
+    (2, _correction),
+    (1, _void),
+    (3, _any(cases.resolved)),
+    (2, _any(cases.closed)),
+    (2, _any(cases.reopened)),
+    (2, _any(cases.due_recorded)),
+    (2, _call),
+    (1, lambda now, _: cases.call_scheduled(now, now + timedelta(days=1))),
+    (4, _emergency),
+    (4, _any(cases.emergency_accepted, cases.emergency_accepted, cases.emergency_declined)),
+    (3, _ruling),
+    (1, _scope),
+    (1, _urgency),
+    (1, _any(cases.complexity_set)),
+    (1, _category),
+    (1, _any(cases.escalated)),
+    (1, _any(cases.enhancement_planned, cases.alternative_proposed)),
+    (1, _any(cases.incident_linked, cases.resolution_announced)),
+)
+
+
+def case_story(number: int, rng: random.Random) -> Iterator[Event]:
+    """The life of one case: what its decider makes of commands by chance, those that it refuses left out."""
+    now = START + timedelta(minutes=number)
+    urgencies: list[Urgency] = ["low", "normal", "high"]
+    commands: list[TicketCommand] = [
+        cases.opened(
+            now,
+            ticket_id=f"t{number}",
+            customer_id=f"c{number % 7}",
+            case_number=f"C-{number:06}",
+            requester=ADA,
+            subject=Personal(f"Question {number} {_AWKWARD[number % len(_AWKWARD)]} end"),
+            urgency=rng.choice(urgencies),
+            product=rng.choice([None, "website", "hub"]),
+        )
+    ]
+    for act in rng.choices([act for _, act in _ACTS], [weight for weight, _ in _ACTS], k=rng.randint(0, 20)):
+        now += timedelta(minutes=rng.choice([rng.randint(1, 90), rng.randint(1, 90), rng.randint(1, 4000)]))
+        commands.append(act(now, rng))
+    state: Ticket | None = None
+    for command in commands:
+        try:
+            decided = decide(command, state)
+        except Refusal:
+            continue
+        for event in decided:
+            state = evolve(state, event)
+            yield event
+
+
+def desk_story(count: int, seed: int = 1) -> list[Placed]:
     """The events of so many cases, as if staff had worked on a dozen at a time."""
     rng = random.Random(seed)
-    waiting = [(f"ticket-t{number}", case_story(number, rng)) for number in range(1, cases + 1)]
+    waiting = [(f"ticket-t{number}", case_story(number, rng)) for number in range(1, count + 1)]
     running = [waiting.pop(0) for _ in range(min(12, len(waiting)))]
     placed: list[Placed] = []
     while running:

@@ -314,7 +314,7 @@ def test_an_older_version_of_the_code_leaves_a_newer_build_alone(
     database: str, schema: str, append: Append, connection: Connection
 ) -> None:
     append(desk_story(3))
-    newer = View("queue", version=2, tables=queue.VIEW.tables)
+    newer = View("queue", version=queue.VIEW.version + 1, tables=queue.VIEW.tables)
     rebuild(database, schema, newer)
     with closing(view_connection(database, schema, queue.VIEW)) as writing, pytest.raises(NewerVersion):
         open_build(writing, queue.VIEW)
@@ -351,11 +351,11 @@ def test_a_view_of_another_version_is_built_anew_and_switched(
     half = append(story[:-20])
     with projecting(database, schema, [queue.VIEW]):
         wait(queue.VIEW, half)
-    newer = View("queue", version=2, tables=(Table("queue", TicketRow, key=("ticket_id",)),))
+    newer = View("queue", version=queue.VIEW.version + 1, tables=(Table("queue", TicketRow, key=("ticket_id",)),))
     newer.tables[0].begin(TicketOpened)(ticket.opened)
     with projecting(database, schema, [newer]):
         wait(newer, append(story[-20:]))
-    assert progress.of_views(connection)[0]["version"] == 2
+    assert progress.of_views(connection)[0]["version"] == newer.version
     assert rows_of(connection, newer) == folded(newer, story)
 
 
