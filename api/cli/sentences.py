@@ -5,23 +5,40 @@ from functools import singledispatch
 from domain.event import Event
 from domain.personal import Personal
 from domain.ticket.events import (
+    AlternativeProposed,
+    CallLogged,
+    CallScheduled,
+    CategoryChanged,
+    CauseRuled,
+    ComplexityChanged,
+    CustomerReminded,
     CustomerReplied,
     Deadline,
+    EmergencyAccepted,
     EmergencyDeclined,
     EmergencyRequested,
+    EnhancementPlanned,
+    IncidentResolutionAnnounced,
     NoteAdded,
+    ScopeDecided,
     ServiceLevelBreached,
     ServiceLevelsChanged,
     StaffReplied,
     TicketAssigned,
     TicketClosed,
+    TicketEscalated,
+    TicketLinkedToIncident,
     TicketOpened,
     TicketReopened,
     TicketResolved,
     TicketResumed,
+    UrgencyChanged,
     WaitingStarted,
+    WorkCorrected,
     WorkLogged,
+    WorkVoided,
 )
+from domain.ticket.split_merge_events import TicketAbsorbed, TicketMerged, TicketSplit, TicketSplitOff
 
 LONGEST = 80
 
@@ -42,14 +59,89 @@ def _(event: EmergencyRequested) -> str:
     return f"emergency asked for, {event.kind}: {event.symptom}"
 
 
+@sentence.register(EmergencyAccepted)
+@sentence.register(EmergencyDeclined)
+def _(event: EmergencyAccepted | EmergencyDeclined) -> str:
+    return _short(event.reason) + _due(event.deadlines)
+
+
+@sentence.register(CauseRuled)
+@sentence.register(ScopeDecided)
+def _(event: CauseRuled | ScopeDecided) -> str:
+    return f"{event.scope.replace('_', ' ')}: {_short(event.reason)}"
+
+
 @sentence.register
-def _(event: EmergencyDeclined) -> str:
-    return _short(event.reason)
+def _(event: UrgencyChanged) -> str:
+    return f"to {event.urgency}{_due(event.deadlines)}"
+
+
+@sentence.register
+def _(event: ComplexityChanged) -> str:
+    return f"to {event.complexity}{_due(event.deadlines)}"
+
+
+@sentence.register
+def _(event: CategoryChanged) -> str:
+    return f"to {event.category}{_due(event.deadlines)}"
 
 
 @sentence.register
 def _(event: TicketAssigned) -> str:
     return f"to {event.agent}"
+
+
+@sentence.register
+def _(event: TicketEscalated) -> str:
+    return f"to {event.team}: {_short(event.reason)}"
+
+
+@sentence.register(CallScheduled)
+@sentence.register(CallLogged)
+def _(event: CallScheduled | CallLogged) -> str:
+    return f"with {_short(event.with_whom)} at {event.at.isoformat()}{': ' if event.note else ''}{_short(event.note)}"
+
+
+@sentence.register
+def _(event: EnhancementPlanned) -> str:
+    return f"for {event.target_period}"
+
+
+@sentence.register
+def _(event: AlternativeProposed) -> str:
+    return _short(event.text)
+
+
+@sentence.register
+def _(event: TicketLinkedToIncident) -> str:
+    return f"incident {event.incident_id}"
+
+
+@sentence.register
+def _(event: IncidentResolutionAnnounced) -> str:
+    return f"incident {event.incident_id}: {_short(event.text)}"
+
+
+@sentence.register
+def _(event: CustomerReminded) -> str:
+    following = "" if event.remind_at is None else f", the next is due {event.remind_at.isoformat()}"
+    return f"reminder {event.number} of what is waited for, due {event.due_at.isoformat()}{following}"
+
+
+@sentence.register
+def _(event: TicketSplit) -> str:
+    return f"into {event.into_case_number}, {_moved(event.moved_seconds, len(event.entry_ids))}"
+
+
+@sentence.register
+def _(event: TicketMerged) -> str:
+    return f"into {event.into_case_number}, {_moved(event.moved_seconds, len(event.entry_ids))}"
+
+
+@sentence.register(TicketSplitOff)
+@sentence.register(TicketAbsorbed)
+def _(event: TicketSplitOff | TicketAbsorbed) -> str:
+    return f"from {event.from_case_number}, with {len(event.entries)} work entries{_due(event.deadlines)}"
 
 
 @sentence.register(StaffReplied)
@@ -77,6 +169,17 @@ def _(event: WorkLogged) -> str:
 
 
 @sentence.register
+def _(event: WorkCorrected) -> str:
+    minutes, former = event.duration_seconds / 60, event.former_duration_seconds / 60
+    return f"{event.entry_id}, {minutes:g} min instead of {former:g}: {_short(event.reason)}"
+
+
+@sentence.register
+def _(event: WorkVoided) -> str:
+    return f"{event.entry_id}, {event.former_duration_seconds / 60:g} min: {_short(event.reason)}"
+
+
+@sentence.register
 def _(event: TicketResolved) -> str:
     return _short(event.resolution)
 
@@ -94,6 +197,10 @@ def _(event: ServiceLevelsChanged) -> str:
 @sentence.register
 def _(event: ServiceLevelBreached) -> str:
     return f"{event.clock} was due {event.due_at.isoformat()}: {event.target_seconds} s of calendar {event.calendar}"
+
+
+def _moved(seconds: int, entries: int) -> str:
+    return f"with {entries} work entries, {seconds / 60:g} min"
 
 
 def _short(text: Personal | None) -> str:
