@@ -1,5 +1,7 @@
 """`caselog explain`: why a clock is due then, and why work is billed so (SUPPORT_POLICY T8, B5-B9)."""
 
+import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import get_args
 from zoneinfo import ZoneInfo
@@ -9,14 +11,19 @@ import click
 from api import compose
 from api.cli.clock_words import clocks_in_words
 from api.cli.instant import Instant
+from api.cli.line_words import line_in_words
 from api.cli.standing import events_of, standing
-from commands.errors import UnknownTicket
+from commands.errors import UnknownCustomer, UnknownStatementLine, UnknownSubscription, UnknownTicket
 from commands.lookups import Settings
+from commands.wire.fields import PERIOD_PATTERN
 from domain.clocks.explain import History, evolve_history
+from domain.recorded import RecordedEvent
 from domain.sla_policy import ClockName
 from domain.ticket.events import TicketEvent
 from infra.config import Config
 from infra.logging import configure_logging
+from projections.account import until
+from projections.explanation import explanation, tickets_of
 
 
 @click.group()
@@ -52,3 +59,49 @@ def due(case: str, only: ClockName | None, as_of: datetime | None) -> None:
     click.echo(standing(recorded, zone))
     lines = list(clocks_in_words(history, levels.calendars, now, zone, only))
     click.echo("\n".join(lines).rstrip() or f"it has no {only} so far")
+
+
+class Month(click.ParamType[str]):
+    """A calendar month, as in 2026-11."""
+
+    name = "period"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the month; fails where the text is none."""
+        if re.fullmatch(PERIOD_PATTERN, str(value)) is None:
+            self.fail(f"{value!r} is no month, such as 2026-11", param, ctx)
+        return str(value)
+
+
+@explain.command()
+@click.argument("customer")
+@click.argument("period", type=Month())
+@click.argument("entry")
+@click.option("--as-of", type=Instant(), help="By what was recorded until that instant (RFC 3339 with an offset).")
+def line(customer: str, period: str, entry: str, as_of: datetime | None) -> None:
+    """Show why the statement of CUSTOMER for PERIOD bills the work ENTRY so.
+
+    What was said of the entry and of its case, by which rules it is rated, what each grant had left when its turn came,
+    and each draw and credit, with the positions of the events behind them.
+    """
+    configure_logging()
+    config = Config.from_environment()
+    with compose.database(config, existing=True) as url:
+        desk = compose.prepare(config, url)
+        with compose.application(config, url) as application:
+            stream_id = application.event_log.holder("live_subscription", customer)
+            if stream_id is None:
+                if not application.read(f"customer-{customer}"):
+                    raise UnknownCustomer(f"there is no customer {customer!r}")
+                raise UnknownSubscription(f"customer {customer!r} has no subscription")
+            records = _known(application.read(stream_id), as_of)
+            cases = [each for case in tickets_of(records, entry) for each in application.read(case)]
+    found = explanation(records, _known(cases, as_of), period, entry)
+    if found is None:
+        raise UnknownStatementLine(f"nothing of an entry {entry!r} is posted in {period}")
+    for text in line_in_words(found, desk.currency, ZoneInfo(desk.zone)):
+        click.echo(text)
+
+
+def _known(records: Sequence[RecordedEvent], as_of: datetime | None) -> Sequence[RecordedEvent]:
+    return records if as_of is None else until(records, as_of)

@@ -1,43 +1,12 @@
 """The command line on a real desk: what it prints, and the exit codes that scripts rely on."""
 
-import os
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.api.cli.conftest import Cli
 from tests.desk import MONDAY, PERSON, Desk, body_of
-
-ROOT = Path(__file__).parents[3]
-
-
-class Cli:
-    """Runs `caselog` with a desk's database in its environment."""
-
-    def __init__(self, dsn: str, schema: str) -> None:
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("CASELOG_")},
-            "CASELOG_DATABASE_URL": dsn,
-            "CASELOG_SCHEMA": schema,
-        }
-
-    def __call__(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "api.cli", *arguments],
-            cwd=ROOT,
-            env={**self.environment, **environment},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-
-@pytest.fixture
-def cli(database: str, schema: str) -> Cli:
-    return Cli(database, schema)
 
 
 @pytest.fixture
@@ -131,7 +100,19 @@ def test_a_question_makes_no_desk_where_there_is_none(cli: Cli, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     "command",
-    ["up", "api", "project", "timekeeper", "history", "import", "close-months", "rebuild", "calendar", "config"],
+    [
+        "up",
+        "api",
+        "project",
+        "timekeeper",
+        "history",
+        "explain",
+        "import",
+        "close-months",
+        "rebuild",
+        "calendar",
+        "config",
+    ],
 )
 def test_every_command_explains_itself(cli: Cli, command: str) -> None:
     helped = cli(command, "--help")

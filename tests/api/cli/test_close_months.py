@@ -10,15 +10,10 @@ import pytest
 
 from domain.subscription.events import PeriodClosed
 from infra.postgres.pool import connect
-from tests.api.cli.test_cli import ROOT, Cli
+from tests.api.cli.conftest import ROOT, Cli
 from tests.desk import PERSON, Desk
 
 CUSTOMERS = 6
-
-
-@pytest.fixture
-def cli(database: str, schema: str) -> Cli:
-    return Cli(database, schema)
 
 
 @pytest.fixture
