@@ -177,6 +177,10 @@ def cancelled(last_month: str) -> SubscriptionCancelled:
     )
 
 
+CHANGED = changed("2026-12", 100_00)
+CANCELLED = cancelled("2027-01")
+
+
 def fees_of(*events: Any) -> list[int]:
     fees = Fees()
     for event in events:

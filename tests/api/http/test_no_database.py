@@ -69,7 +69,8 @@ def api(outage: Outage) -> Iterator[Api]:
         views.start()
         parts.callback(views.stop)
         dispatcher = Dispatcher(application, clock, HANDLERS)
-        yield Api(create_app(Services(commands=dispatcher, connections=pool, views=views, clock=clock)), clock)
+        services = Services(commands=dispatcher, connections=pool, views=views, clock=clock)
+        yield Api(create_app(services), clock, dispatcher)
 
 
 def test_an_outage_is_told_and_survived(api: Api, outage: Outage) -> None:

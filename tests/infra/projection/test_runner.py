@@ -11,14 +11,14 @@ from infra.projection.builds import PositionMoved, begin_build, live_build
 from infra.projection.feed import read_batch
 from infra.projection.rebuild import finish
 from infra.projection.runner import BuildRunner, view_connection
-from projections import due, queue, sla, ticket
+from projections import due, pause, queue, sla, ticket
 from projections.folding import HandlerFailed, fold
 from projections.reading import select
 from projections.view import View
 from tests.infra.projection.conftest import Append
 from tests.projections.stories import desk_story, recorded
 
-VIEWS = (queue.VIEW, ticket.VIEW, sla.VIEW, due.VIEW)
+VIEWS = (queue.VIEW, ticket.VIEW, sla.VIEW, due.VIEW, pause.VIEW)
 
 
 def rows_of(connection: Connection, view: View) -> dict[str, list[Any]]:
