@@ -53,7 +53,9 @@ class _Waterfall:
         self._months = book.months
         self._number = book.month_number(at)
         self._month = book.months[self._number]
-        self._allowance = self._month.allowance_left + returned.get(("allowance", self._month.month), 0)
+        self._allowance = 0
+        if self._month.allowance_seconds:  # else another month of the same name may have granted what was drawn
+            self._allowance = self._month.allowance_left + returned.get(("allowance", self._month.month), 0)
         self._granting: Month | None = None
         self._rollover = 0
         granting = book.number_before(self._number)
