@@ -31,6 +31,8 @@ _INDEX = {
     "queue": "/v1/queue",
     "tickets": "/v1/tickets",
     "customers": "/v1/customers",
+    "status": "/v1/status",
+    "articles": "/v1/articles",
     "events": "/v1/events",
     "projections": "/v1/projections",
     "health": "/health/ready",

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.http.conftest import Api, json_of, pointers_of, problem_of
+from tests.api.http.conftest import MONDAY, Api, json_of, pointers_of, problem_of
 from tests.api.http.test_queries import fits, log_work
 
 
@@ -123,3 +123,30 @@ def test_what_is_wrong_with_a_budget_is_named(api: Api, field: str, wrong: Any) 
     data = {"customer_id": "c", "amount_cents": 1, "cadence": "annual", "scope": "all", "starts_on": "2026-11-01"}
     assert pointers_of(api.post("set-budget", data | {field: wrong})) == {f"/{field}"}
     assert api.get("/v1/customers/nobody/budget", period="November").status_code == 422
+
+
+def used(api: Api, customer: str, period: str) -> dict[str, int]:
+    return {budget["scope"]: budget["actual_cents"] for budget in budgets(api, customer, period=period)}
+
+
+def test_work_counts_by_what_its_case_is_about_now_in_open_and_in_closed_months(api: Api) -> None:
+    customer = api.customer()
+    for scope in ("maintenance", "enhancement"):
+        set_budget(api, customer, 1_000_00, scope=scope)
+    ticket = api.ticket(customer, category="third_party_training")["ticket_id"]
+    api.clock.forward(hours=1)
+    log_work(api, ticket, 3_600)
+    assert used(api, customer, "2026-11") == {"maintenance": 150_00 + 150_00, "enhancement": 0}
+    api.done("set-category", ticket=ticket, category="new_feature")
+    assert used(api, customer, "2026-11") == {"maintenance": 150_00, "enhancement": 150_00}
+    api.clock.instant = MONDAY.replace(month=12)
+    api.done("close-period", customer_id=customer, period="2026-11")
+    api.done("set-category", ticket=ticket, category="third_party_training")
+    assert used(api, customer, "2026-11") == {"maintenance": 300_00, "enhancement": 0}
+    api.done("set-category", ticket=ticket, category="feature_change")
+    assert used(api, customer, "2026-11") == {"maintenance": 150_00, "enhancement": 150_00}
+    api.done("set-category", ticket=ticket, category="how_to")
+    assert used(api, customer, "2026-11") == {"maintenance": 300_00, "enhancement": 0}
+    assert used(api, customer, "2026-12") == {"maintenance": 150_00 - 150_00, "enhancement": 0}
+    totals = api.answer(f"/v1/customers/{customer}/statement", period="2026-12")["totals"]
+    assert (totals["credits_cents"], totals["owed_cents"]) == (150_00, 0)
