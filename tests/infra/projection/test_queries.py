@@ -118,17 +118,24 @@ def test_the_queue_filters_and_shows_the_next_deadline_alone(project: Project, c
                 "ticket-t3",
                 TicketResolved(occurred_at=later, resolution=Personal("…"), ticket_id="t3", customer_id="c3"),
             ),
+            case(4, workable_from=START + timedelta(days=1)),
+            (
+                "ticket-t4",
+                EmergencyRequested(
+                    occurred_at=later, kind="after_hours", symptom="website_down", ticket_id="t4", customer_id="c4"
+                ),
+            ),
         ]
     )
 
     def found(**filters: Any) -> list[str]:
         return [item["ticket_id"] for item in queue.page(connection, QueueFilters(**filters)).items]
 
-    assert found() == ["t1", "t2"]
+    assert found() == ["t4", "t1", "t2"]
     assert found(agent="Ann") == ["t1"]
     assert found(customer="c2") == ["t2"]
-    assert found(workable_at=START) == ["t1"]
-    first, second = queue.page(connection, QueueFilters()).items
+    assert found(workable_at=START) == ["t4", "t1"]  # an emergency waits for no opening (R12)
+    _, first, second = queue.page(connection, QueueFilters()).items
     assert first["next_due"] == {"clock": "resolution", "due_at": START + timedelta(hours=10)}
     assert second["next_due"] == {"clock": "first_response", "due_at": START + timedelta(hours=1)}
     assert (first["status"], second["status"]) == ("open", "new")
