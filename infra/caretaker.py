@@ -1,7 +1,7 @@
 """What a desk does by itself, in one process: what falls due is recorded, and policies react to what happened."""
 
-import threading
 from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 from infra.policies import PolicyRunner
 from infra.projection.listening import Listener
@@ -25,15 +25,19 @@ class Caretaker:
         self._policies.request_stop()
 
     def run(self) -> None:
-        """Run until stopped."""
-        reacting = threading.Thread(target=self._policies.run, name="policies", daemon=True)
+        """Run until stopped, or until one of the two fails: then the other stops too, and the error is raised.
+
+        The thread that calls it waits for nothing that `request_stop` sets, so that a signal cannot meet itself.
+        """
         for listener in self._listeners:
             listener.start()
-        reacting.start()
         try:
-            self._timekeeper.run()
+            with ThreadPoolExecutor(2, "caretaker") as threads:
+                running = [threads.submit(self._timekeeper.run), threads.submit(self._policies.run)]
+                wait(running, return_when=FIRST_COMPLETED)
+                self.request_stop()
+            for each in running:
+                each.result()
         finally:
-            self._policies.request_stop()
-            reacting.join()
             for listener in self._listeners:
                 listener.stop()

@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commands.due import DueItem
-from infra.csv_import.agenda import Agenda, Appointment
+from domain.ticket.commands import TicketCommand
+from infra.csv_import.agenda import Agenda, Appointment, of_ticket
+from tests.domain.ticket.cases import after, nov, opened, resolved, staff_replies, waits_for_customer
 
 START = datetime(2012, 10, 1, tzinfo=UTC)
 
@@ -56,6 +58,21 @@ def test_a_stream_that_nothing_is_due_for_any_more_does_not_come() -> None:
     agenda.put("t1", "A", appointment("t1", 5))
     agenda.put("t1", "A", None)
     assert taken(agenda, 9) == []
+
+
+def next_of(*commands: TicketCommand) -> tuple[str, datetime] | None:
+    state = after(*commands).state
+    assert state is not None
+    found = of_ticket("ticket-t1", state)
+    return None if found is None else (found.item.what.split(":")[0], found.at)
+
+
+def test_a_case_is_next_due_at_its_earliest_deadline_a_second_later_or_at_its_reminder() -> None:
+    request = opened(nov(2, 10))
+    assert next_of(request) == ("first_response", nov(3, 10, 0, 1))
+    answered = staff_replies(nov(2, 11))
+    assert next_of(request, answered, waits_for_customer(nov(2, 11))) == ("reminder", nov(4, 11))
+    assert next_of(request, answered, resolved(nov(2, 11))) is None
 
 
 @given(st.lists(st.tuples(st.sampled_from("ABCDE"), st.none() | st.integers(0, 9)), max_size=40))
