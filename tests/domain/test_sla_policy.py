@@ -10,9 +10,11 @@ from domain.setting import EffectiveInPast
 from domain.sla_policy import (
     DEFAULT_TARGETS,
     LONGEST_TARGET_SECONDS,
+    MOST_REMINDERS,
     ClockName,
     InvalidSlaPolicy,
     PublishSlaPolicy,
+    Reminders,
     SlaPolicy,
     SlaPolicyPublished,
     Target,
@@ -64,6 +66,33 @@ def test_the_same_content_again_is_no_version() -> None:
 
 def test_other_targets_are_the_next_version() -> None:
     policy.given(published()).when(publish(targets=(target(60),))).then(published(version=2, targets=(target(60),)))
+
+
+def test_other_reminders_are_the_next_version() -> None:
+    assert published().reminders == Reminders(after_seconds=2 * 9 * 3600, every_seconds=2 * 9 * 3600, most=3)
+    for reminders in (Reminders(after_seconds=60), Reminders(every_seconds=60), Reminders(most=0)):
+        policy.given(published()).when(publish(reminders=reminders)).then(published(version=2, reminders=reminders))
+        policy.given(published(reminders=reminders)).when(publish(reminders=reminders)).then_nothing()
+
+
+def test_reminders_that_no_time_can_be_counted_by_are_named() -> None:
+    least = Reminders(after_seconds=1, every_seconds=1, most=0)
+    most = Reminders(after_seconds=LONGEST_TARGET_SECONDS, every_seconds=LONGEST_TARGET_SECONDS, most=MOST_REMINDERS)
+    for reminders in (least, most):
+        policy.given().when(publish(reminders=reminders)).then(published(reminders=reminders))
+    for reminders in (
+        Reminders(after_seconds=0, every_seconds=0, most=-1),
+        Reminders(
+            after_seconds=LONGEST_TARGET_SECONDS + 1, every_seconds=LONGEST_TARGET_SECONDS + 1, most=MOST_REMINDERS + 1
+        ),
+    ):
+        refusal = policy.given().when(publish(reminders=reminders)).then_refused(InvalidSlaPolicy)
+        assert isinstance(refusal, InvalidSlaPolicy)
+        assert [pointer for pointer, _ in refusal.errors] == [
+            "/reminders/after_seconds",
+            "/reminders/every_seconds",
+            "/reminders/most",
+        ]
 
 
 def test_a_version_may_not_take_effect_in_the_past() -> None:
