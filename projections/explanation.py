@@ -4,7 +4,8 @@ It is told from the events of the subscription and of the cases that the entry s
 where that is closed: a closed month is explained by what was known when it was closed (SUPPORT_POLICY B8).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from domain.plan import Terms
@@ -53,7 +54,7 @@ def explanation(
     if account is None or row is None or posting is None:
         return None
     zone = account.subscription.zone
-    terms = _terms_by_month(records).get(month_of(row.started_at, zone), account.subscription.terms)
+    terms = _terms_at(records, row.started_at) or account.subscription.terms
     known = [each for each in (*records, *cases) if closed is None or (each.position or 0) < closed]
     named = {position for draw in posting.draws for position in draw.positions}
     return {
@@ -149,22 +150,19 @@ def _precedence(pack: PackRow) -> tuple[Any, ...]:
     return (pack.expires_at is None, pack.expires_at or pack.effective_at, pack.effective_at, pack.pack_id)
 
 
-def _terms_by_month(records: Iterable[RecordedEvent]) -> Mapping[str, Terms]:
-    """The terms in force in each month that has begun (B2)."""
-    found: dict[str, Terms] = {}
+def _terms_at(records: Iterable[RecordedEvent], at: datetime) -> Terms | None:
+    """The terms of the month that has an instant (B2)."""
+    agreed: dict[datetime, Terms] = {}
     terms: Terms | None = None
-    again: SubscriptionStarted | None = None
+    found: Terms | None = None
     for record in records:
         event = record.event
         if isinstance(event, SubscriptionStarted):
-            again = event if terms else None
-            terms = terms or event.terms
+            agreed[event.starts_at] = event.terms
         elif isinstance(event, MonthStarted):
-            if again is not None and again.starts_at <= event.starts_at:
-                terms, again = again.terms, None
-            terms = event.terms or terms
-            if terms is not None:
-                found[event.month] = terms
+            terms = event.terms or agreed.get(event.starts_at, terms)
+            if event.starts_at <= at:
+                found = terms
     return found
 
 

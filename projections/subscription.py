@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -31,7 +32,7 @@ from projections.work_entry import work
 
 
 class PlanAhead(Value, frozen=True, kw_only=True):
-    """Terms that hold from the start of a month that has not begun (B2)."""
+    """Terms that hold from the start of a month (B2)."""
 
     month: str
     effective_on: date
@@ -41,21 +42,35 @@ class PlanAhead(Value, frozen=True, kw_only=True):
     position: int
 
 
-class Restart(Value, frozen=True, kw_only=True):
-    """A subscription that follows a cancelled one and has not begun; the stream goes on."""
+class Span(Value, frozen=True, kw_only=True):
+    """A subscription from its start to its cancellation, with the changes of plan, oldest month first (B2).
+
+    `last_month` is the last that is paid for, and `ends_at` its end.
+    """
 
     starts_on: date
     starts_at: datetime
     plan: str
     plan_version: int
     terms: Terms
+    changes: tuple[PlanAhead, ...] = ()
+    last_month: str | None = None
+    ends_at: datetime | None = None
+
+    def terms_in(self, month: str) -> Terms:
+        """Return the terms of a month: those of the latest change for it or for a month before."""
+        return next((each.terms for each in reversed(self.changes) if each.month <= month), self.terms)
+
+    def is_live(self, at: datetime) -> bool:
+        """Whether an instant is within it."""
+        return self.starts_at <= at and (self.ends_at is None or at < self.ends_at)
 
 
 class SubscriptionRow(Row, frozen=True, kw_only=True):
-    """A subscription. `open_from` is its earliest open month, `month` the one begun last; neither before the first.
+    """A customer's subscription. `open_from` is the earliest open month, `month` the one begun last; at first neither.
 
-    `plan` and `terms` are those of `month`; before it those that it starts on. After a cancellation `last_month` is the
-    last that is paid for and `ends_at` its end. `planned` are changes of plan ahead, by month.
+    `plan` and `terms` are those of `month`, before it those that it starts on. `spans` are the subscriptions that
+    follow one another in its stream, oldest first.
     """
 
     subscription_id: str
@@ -64,16 +79,15 @@ class SubscriptionRow(Row, frozen=True, kw_only=True):
     plan_version: int
     terms: Terms
     zone: str
-    starts_on: date
-    starts_at: datetime
-    last_month: str | None = None
-    ends_at: datetime | None = None
+    spans: tuple[Span, ...]
     open_from: str | None = None
     month: str | None = None
-    planned: tuple[PlanAhead, ...] = ()
-    restart: Restart | None = None
     version: int
     position: int
+
+    def span_at(self, at: datetime) -> Span:
+        """Return the subscription that began last by an instant; before any, the first."""
+        return next((span for span in reversed(self.spans) if span.starts_at <= at), self.spans[0])
 
 
 class MonthRow(Row, frozen=True, kw_only=True):
@@ -131,7 +145,7 @@ subscriptions = Table(
     "subscription",
     SubscriptionRow,
     key=("subscription_id",),
-    indexes=(Index(("customer_id", "starts_at")),),
+    indexes=(Index(("customer_id",)),),
 )
 months = Table(
     "subscription_month",
@@ -150,15 +164,15 @@ def _own(event: SubscriptionStarted) -> Iterable[Key]:
 @subscriptions.on_each(SubscriptionStarted, keys=_own)
 def started(row: SubscriptionRow | None, event: SubscriptionStarted, at: RecordedEvent, _: Key) -> SubscriptionRow:
     """Terms are those of its start, until the plan is changed (B2). One that follows a cancelled one goes on."""
+    span = Span(
+        starts_on=event.starts_on,
+        starts_at=event.starts_at,
+        plan=event.plan,
+        plan_version=event.plan_version,
+        terms=event.terms,
+    )
     if row is not None:
-        restart = Restart(
-            starts_on=event.starts_on,
-            starts_at=event.starts_at,
-            plan=event.plan,
-            plan_version=event.plan_version,
-            terms=event.terms,
-        )
-        return replace(row, restart=restart, version=at.originator_version, position=at.position or 0)
+        return _moved(row, at, spans=(*row.spans, span))
     return SubscriptionRow(
         subscription_id=event.subscription_id,
         customer_id=event.customer_id,
@@ -166,80 +180,69 @@ def started(row: SubscriptionRow | None, event: SubscriptionStarted, at: Recorde
         plan_version=event.plan_version,
         terms=event.terms,
         zone=event.zone,
-        starts_on=event.starts_on,
-        starts_at=event.starts_at,
+        spans=(span,),
         version=at.originator_version,
         position=at.position or 0,
     )
+
+
+def _moved(row: SubscriptionRow, at: RecordedEvent, **changes: Any) -> SubscriptionRow:
+    return replace(row, version=at.originator_version, position=at.position or 0, **changes)
 
 
 @subscriptions.on(MonthStarted)
 def month_begun(row: SubscriptionRow, event: MonthStarted, at: RecordedEvent) -> SubscriptionRow:
     """The month is the present one; a change of plan for it, or a new start in it, takes effect."""
-    again = row.restart
-    if again is not None and again.starts_at <= event.starts_at:
-        row = replace(
-            row,
-            plan=again.plan,
-            plan_version=again.plan_version,
-            terms=again.terms,
-            starts_on=again.starts_on,
-            starts_at=again.starts_at,
-            last_month=None,
-            ends_at=None,
-            restart=None,
-        )
-    return replace(
+    on: Span | SubscriptionRow = next((span for span in row.spans if span.starts_at == event.starts_at), row)
+    return _moved(
         row,
-        plan=event.plan or row.plan,
-        plan_version=event.plan_version or row.plan_version,
-        terms=event.terms or row.terms,
+        at,
+        plan=event.plan or on.plan,
+        plan_version=event.plan_version or on.plan_version,
+        terms=event.terms or on.terms,
         month=event.month,
         open_from=row.open_from or event.month,
-        planned=tuple(change for change in row.planned if change.month > event.month),
-        version=at.originator_version,
-        position=at.position or 0,
     )
 
 
 @subscriptions.on(PlanChanged)
 def plan_changed(row: SubscriptionRow, event: PlanChanged, at: RecordedEvent) -> SubscriptionRow:
-    """For the same month the last change holds; one for a month after the last never takes effect (B2, B6)."""
-    position = at.position or 0
+    """For the same month the last change holds (B2)."""
+    number = _span_number(row, event.month)
     change = PlanAhead(
         month=event.month,
         effective_on=event.effective_on,
         plan=event.plan,
         plan_version=event.plan_version,
         terms=event.terms,
-        position=position,
+        position=at.position or 0,
     )
-    planned = [each for each in row.planned if each.month != event.month]
-    if row.last_month is None or row.restart is not None or event.month <= row.last_month:
-        planned.append(change)
-    planned.sort(key=lambda each: each.month)
-    return replace(row, planned=tuple(planned), version=at.originator_version, position=position)
+    others = (each for each in row.spans[number].changes if each.month != event.month)
+    changes = tuple(sorted((*others, change), key=lambda each: each.month))
+    return _moved(row, at, spans=_with_span(row, number, changes=changes))
 
 
 @subscriptions.on(SubscriptionCancelled)
 def cancelled(row: SubscriptionRow, event: SubscriptionCancelled, at: RecordedEvent) -> SubscriptionRow:
-    """It ends with its last month; what was planned for later ones never takes effect."""
-    return replace(
-        row,
-        last_month=event.last_month,
-        ends_at=event.ends_at,
-        planned=tuple(change for change in row.planned if change.month <= event.last_month),
-        restart=None,
-        version=at.originator_version,
-        position=at.position or 0,
-    )
+    """It ends with its last month."""
+    number = _span_number(row, event.last_month)
+    return _moved(row, at, spans=_with_span(row, number, last_month=event.last_month, ends_at=event.ends_at))
+
+
+def _span_number(row: SubscriptionRow, month: str) -> int:
+    """The subscription that a change for a month is about: the last one begun by its end."""
+    begun = [number for number, span in enumerate(row.spans) if f"{span.starts_on:%Y-%m}" <= month]
+    return begun[-1] if begun else 0
+
+
+def _with_span(row: SubscriptionRow, number: int, **changes: Any) -> tuple[Span, ...]:
+    return (*row.spans[:number], replace(row.spans[number], **changes), *row.spans[number + 1 :])
 
 
 @subscriptions.on(PeriodClosed)
 def closed(row: SubscriptionRow, event: PeriodClosed, at: RecordedEvent) -> SubscriptionRow:
     """The next month is the earliest open one (B8)."""
-    open_from = month_after(event.month)
-    return replace(row, open_from=open_from, version=at.originator_version, position=at.position or 0)
+    return _moved(row, at, open_from=month_after(event.month))
 
 
 @subscriptions.on(
@@ -247,7 +250,7 @@ def closed(row: SubscriptionRow, event: PeriodClosed, at: RecordedEvent) -> Subs
 )
 def went_on(row: SubscriptionRow, _: Event, at: RecordedEvent) -> SubscriptionRow:
     """Only where its stream stands."""
-    return replace(row, version=at.originator_version, position=at.position or 0)
+    return _moved(row, at)
 
 
 def _own_month(event: MonthStarted) -> Iterable[Key]:

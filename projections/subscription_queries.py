@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Literal
 
-from domain.plan import Terms
 from domain.rating.forecast import Left, MonthAhead, PackLeft, Use, exhausted_at, window_of
 from domain.rating.months import month_after, month_before, month_bounds, month_of
 from projections.account import Account
 from projections.reading import Json, without_nulls
 from projections.statement import allowance
-from projections.subscription import MonthRow, PackRow, SubscriptionRow
+from projections.subscription import MonthRow, PackRow, PlanAhead, Span, SubscriptionRow
 
 State = Literal["not_started", "active", "cancelled"]
 
@@ -22,10 +21,12 @@ def subscription(account: Account, now: datetime) -> Json:
     """The subscription as it stands at an instant.
 
     `month` is the one begun last and left out before the first, as is `open_from`, the earliest open one. `ends_at` is
-    there once it was cancelled. `planned` are changes of plan ahead, `restart` a start after the cancellation. A pack
-    that has expired has nothing remaining and says how much expired.
+    there once it was cancelled. `planned` are the changes of plan ahead, `restart` the subscription that will follow. A
+    pack that has expired has nothing remaining and says how much expired.
     """
     row = account.subscription
+    span = row.span_at(now)
+    following = next((each for each in row.spans if each.starts_at > max(now, span.starts_at)), None)
     return without_nulls(
         {
             "subscription_id": row.subscription_id,
@@ -33,33 +34,54 @@ def subscription(account: Account, now: datetime) -> Json:
             "plan": row.plan,
             "plan_version": row.plan_version,
             "terms": row.terms,
-            "state": _state(row, now),
-            "starts_on": row.starts_on,
-            "starts_at": row.starts_at,
-            "ends_at": row.ends_at,
+            "state": _state(row, span, now),
+            "starts_on": span.starts_on,
+            "starts_at": span.starts_at,
+            "ends_at": span.ends_at,
             "month": row.month,
             "allowance": _allowance(account, now),
             "packs": [
                 _pack(pack, now) for pack in sorted(account.packs, key=lambda each: (each.effective_at, each.pack_id))
             ],
             "open_from": row.open_from,
-            "planned": [
-                {
-                    "month": change.month,
-                    "effective_on": change.effective_on,
-                    "plan": change.plan,
-                    "plan_version": change.plan_version,
-                    "terms": change.terms,
-                    "positions": (change.position,),
-                }
-                for change in row.planned
-            ],
-            "restart": row.restart,
+            "planned": [_planned(change) for each in row.spans for change in _changes_ahead(row, each)],
+            "restart": following and _restart(following),
             "forecast": forecast(account, now),
             "version": row.version,
             "position": row.position,
         }
     )
+
+
+def _changes_ahead(row: SubscriptionRow, span: Span) -> list[PlanAhead]:
+    """The changes for months that have not begun; one for a month after the last never takes effect (B6)."""
+    return [
+        change
+        for change in span.changes
+        if (row.month is None or row.month < change.month)
+        and (span.last_month is None or change.month <= span.last_month)
+    ]
+
+
+def _planned(change: PlanAhead) -> Json:
+    return {
+        "month": change.month,
+        "effective_on": change.effective_on,
+        "plan": change.plan,
+        "plan_version": change.plan_version,
+        "terms": change.terms,
+        "positions": (change.position,),
+    }
+
+
+def _restart(span: Span) -> Json:
+    return {
+        "starts_on": span.starts_on,
+        "starts_at": span.starts_at,
+        "plan": span.plan,
+        "plan_version": span.plan_version,
+        "terms": span.terms,
+    }
 
 
 def forecast(account: Account, now: datetime) -> Json:
@@ -68,7 +90,7 @@ def forecast(account: Account, now: datetime) -> Json:
     own = account.month(row.month) if row.month else None
     if own is None:
         return {}
-    window = window_of(now, row.starts_at)
+    window = window_of(now, row.spans[0].starts_at)
     recent = [each for each in account.work if not each.voided and now - window < each.started_at <= now]
     use = Use(
         included_seconds=sum(each.billed_seconds for each in recent if each.work_class == "included"),
@@ -99,44 +121,37 @@ def forecast(account: Account, now: datetime) -> Json:
 
 
 def _ahead(row: SubscriptionRow, own: MonthRow) -> Iterator[MonthAhead]:
-    """The months after the one begun last, by what is known of plans, of the end and of a new start."""
-    again = row.restart
-    begins_again = None if again is None else month_of(again.starts_at, row.zone)
-    terms = row.terms if row.last_month is None or own.month < row.last_month else None
-    changes = {change.month: change.terms for change in row.planned}
+    """The months after the one begun last, by what is known of plans, of the end and of what follows it.
+
+    A month in which a subscription starts has two parts, of which the first may have begun.
+    """
     month = own.month
     for _ in range(MONTHS_AHEAD):
-        if month == row.last_month:
-            terms = None
+        starts_at, ends_at = month_bounds(month, row.zone)
+        starts = [starts_at, *(span.starts_at for span in row.spans if starts_at < span.starts_at < ends_at)]
+        for start in starts:
+            if start > own.granted_at:
+                span = row.span_at(start)
+                terms = span.terms_in(month) if span.is_live(start) else None
+                yield MonthAhead(
+                    starts_at=start,
+                    allowance_seconds=terms.allowance_seconds if terms else 0,
+                    rollover_cap_seconds=terms.rollover_cap_seconds if terms else 0,
+                )
         month = month_after(month)
-        starts_at, _ = month_bounds(month, row.zone)
-        if again is not None and month == begins_again:
-            yield _granting(None, starts_at)
-            starts_at, terms = again.starts_at, again.terms
-        terms = changes.get(month, terms)
-        yield _granting(terms, starts_at)
 
 
-def _granting(terms: Terms | None, starts_at: datetime) -> MonthAhead:
-    """A month by its terms; without any, after the last, it grants nothing."""
-    return MonthAhead(
-        starts_at=starts_at,
-        allowance_seconds=terms.allowance_seconds if terms else 0,
-        rollover_cap_seconds=terms.rollover_cap_seconds if terms else 0,
-    )
-
-
-def _state(row: SubscriptionRow, now: datetime) -> State:
+def _state(row: SubscriptionRow, span: Span, now: datetime) -> State:
     if row.month is None:
         return "not_started"
-    return "cancelled" if row.ends_at is not None and row.ends_at <= now else "active"
+    return "cancelled" if span.ends_at is not None and span.ends_at <= now else "active"
 
 
 def _allowance(account: Account, now: datetime) -> Json:
     """The allowance of the month begun last; once that has ended nothing is left but what rolls over (B6)."""
     row = account.subscription
     if row.month is None:
-        return allowance(account, month_of(row.starts_at, row.zone))
+        return allowance(account, month_of(row.spans[0].starts_at, row.zone))
     shown = allowance(account, row.month)
     own = account.month(row.month)
     if own is not None and own.ends_at <= now:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from domain.event import Event
 from domain.personal import Personal
 from domain.recorded import RecordedEvent
-from domain.subscription.events import SubscriptionEvent
+from domain.subscription.events import PeriodClosed, SubscriptionEvent
 from domain.ticket.events import (
     CategoryChanged,
     CauseRuled,
@@ -21,7 +21,8 @@ from domain.ticket.events import (
 )
 from projections.account import account_of
 from projections.explanation import explanation, grants_before, tickets_of
-from tests.domain.subscription.histories import History, happened, histories, long_histories
+from projections.statement import statement
+from tests.domain.subscription.histories import History, happened, histories, long_histories, steps
 from tests.domain.subscription.sentences import allowance, denver, on_demand, pack, rollover
 from tests.projections.stories import METADATA, opened
 from tests.projections.subscription_events import (
@@ -107,6 +108,33 @@ def test_drawing_the_grants_as_explained_gives_the_draws_that_were_made(history:
             if needed:
                 expected.append(("on_demand", None, needed))
             assert [(draw.source, draw.pack_id or draw.month, draw.seconds) for draw in posting.draws] == expected
+
+
+@given(long_histories)
+@settings(max_examples=60, deadline=None)
+def test_a_closed_month_and_its_explanations_never_change(history: History) -> None:
+    events: list[SubscriptionEvent] = []
+    frozen: dict[str, tuple[Any, Any]] = {}
+    for decided in steps(history):
+        events += decided
+        for event in decided:
+            if isinstance(event, PeriodClosed):
+                frozen[event.month] = shown_of(events, event.month)
+    for period, then in frozen.items():
+        assert shown_of(events, period) == then
+
+
+def shown_of(events: list[SubscriptionEvent], period: str) -> tuple[Any, Any]:
+    """The statement of a month, and the explanation of each of its lines."""
+    records = recorded(events)
+    account = account_of(records)
+    assert account is not None
+    lines = [explanation(records, [], period, row.entry_id) for row in account.work if row.posting(period)]
+    assert all(lines)
+    told: list[dict[str, Any]] = [statement(account, period), *(line for line in lines if line is not None)]
+    for each in told:
+        del each["as_of_position"]
+    return told[0], told[1:]
 
 
 def test_an_entry_of_its_own_month_is_explained_from_its_facts_to_its_draw() -> None:

@@ -1,12 +1,14 @@
 """The journal: balanced whatever happened, and saying what the subscription's own arithmetic says."""
 
 from collections import Counter
+from datetime import date
 from functools import reduce
 from itertools import groupby
 from typing import Any
 
 from hypothesis import given, settings
 
+from domain.plan import TermsChange
 from domain.subscription.events import Credit, SubscriptionEvent
 from domain.subscription.state import evolve
 from projections import ledger
@@ -15,7 +17,7 @@ from projections.folding import fold
 from projections.ledger import LedgerLine
 from projections.statement import statement
 from tests.domain.subscription.histories import MONTHS, History, happened, histories, long_histories
-from tests.domain.subscription.sentences import buy, denver, since_november, work
+from tests.domain.subscription.sentences import buy, cancel, denver, since_november, start, work
 from tests.domain.subscription.standing import Standing, standing_after
 from tests.projections.stories import recorded
 
@@ -164,3 +166,29 @@ def test_a_hold_is_a_memo_that_nobody_owes() -> None:
     assert balances["memo:holds"] == -balances["memo:holds_offset"] == 450_00
     assert balances["receivable"] == 150_00
     assert balances["hold"] == -90 * 60
+
+
+def test_a_subscription_that_starts_again_is_billed_in_one_month_by_both_of_its_parts() -> None:
+    agreed = TermsChange(monthly_fee_cents=99_00, allowance_seconds=1800, regular_rate_cents=200_00)
+    given = since_november().having(
+        cancel(denver(11, 10)),
+        work(denver(12, 4), "dec-4", denver(12, 3), 60),
+        work(denver(12, 13), "dec-12", denver(12, 12), 60),
+        start(denver(12, 14), starts_on=date(2026, 12, 10), terms=agreed),
+        work(denver(12, 15), "dec-5", denver(12, 5), 60),
+    )
+    account = account_of(recorded([("subscription-s-1", each) for each in given.events]))
+    assert account is not None
+    shown = statement(account, "2026-12")
+    # Before the new start by the terms of the last month, after it by the new ones with their allowance.
+    assert {entry["entry_id"]: [draw["amount_cents"] for draw in entry["draws"]] for entry in shown["entries"]} == {
+        "dec-4": [150_00],
+        "dec-5": [150_00],
+        "dec-12": [0, 100_00],
+    }
+    assert shown["fee_cents"] == 99_00
+    owed = sum(line.amount for line in lines_of(given.events) if (line.account, line.period) == RECEIVABLE_OF_DECEMBER)
+    assert owed == shown["totals"]["owed_cents"] == 99_00 + 400_00
+
+
+RECEIVABLE_OF_DECEMBER = ("receivable", "2026-12")

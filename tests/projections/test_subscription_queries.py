@@ -27,6 +27,7 @@ from tests.projections.subscription_events import (
 SIGNED = started(denver(10, 20), date(2026, 11, 1))
 BEGUN: list[SubscriptionEvent] = [SIGNED, month("2026-11")]
 NOON = denver(11, 11)
+NEW_YEAR = denver(1, 1, 0, year=2027)
 
 
 def shown(events: list[SubscriptionEvent], now: datetime = NOON) -> dict[str, Any]:
@@ -78,30 +79,48 @@ def test_nothing_of_a_month_that_ended_is_left_but_what_rolls_over_for_one_month
     end = denver(12, 1, 0)
     assert shown(events, end - timedelta(seconds=1))["allowance"]["left_seconds"] == 3600
     assert shown(events, end)["allowance"]["left_seconds"] == 600
-    gone = datetime.fromisoformat("2027-01-01T00:00:00-07:00")
+    gone = NEW_YEAR
     assert shown(events, gone - timedelta(seconds=1))["allowance"]["left_seconds"] == 600
     assert shown(events, gone)["allowance"]["left_seconds"] == 0
 
 
-def test_one_that_starts_again_is_active_on_its_new_terms_once_that_month_begins() -> None:
+def test_one_that_starts_again_is_active_from_its_start_on_its_new_terms() -> None:
     agreed = terms(monthly_fee_cents=1)
     again = started(denver(11, 20), date(2026, 12, 10), agreed, plan="bigger")
     waiting = [*BEGUN, cancelled(denver(11, 5), "2026-11"), again]
-    now = denver(12, 9)
-    assert shown(waiting, now)["state"] == "cancelled"
-    assert shown(waiting, now)["plan"] == "standard"
-    assert shown(waiting, now)["restart"].plan == "bigger"
-    found = shown([*waiting, month("2026-12", None), month("2026-12", agreed, starts_at=again.starts_at)], now)
+    before = again.starts_at - timedelta(seconds=1)
+    found = shown(waiting, before)
+    assert (found["state"], found["plan"], found["starts_on"]) == ("cancelled", "standard", date(2026, 11, 1))
+    assert (found["restart"]["plan"], found["restart"]["terms"]) == ("bigger", agreed)
+    found = shown([*waiting, month("2026-12", None), month("2026-12", agreed, starts_at=again.starts_at)], NEW_YEAR)
     assert (found["state"], found["plan"], found["terms"]) == ("active", "bigger", agreed)
     assert found["starts_on"] == date(2026, 12, 10)
     assert "restart" not in found
     assert "ends_at" not in found
 
 
-def test_a_month_without_terms_before_the_new_start_does_not_begin_it() -> None:
-    again = started(denver(11, 20), date(2026, 12, 10), plan="bigger")
+def test_a_month_without_a_subscription_before_the_new_start_does_not_begin_it() -> None:
+    again = started(denver(11, 20), date(2026, 12, 10), terms(monthly_fee_cents=1), plan="bigger")
     events = [*BEGUN, cancelled(denver(11, 5), "2026-11"), again, month("2026-12", None)]
-    assert shown(events, denver(12, 9))["state"] == "cancelled"
+    found = shown(events, denver(12, 9))
+    assert (found["state"], found["plan"], found["month"]) == ("cancelled", "standard", "2026-12")
+
+
+def test_the_one_that_follows_can_be_cancelled_and_planned_for_before_it_starts() -> None:
+    again = started(denver(11, 20), date(2026, 12, 10))
+    events = [
+        *BEGUN,
+        plan_changed(denver(11, 2), "2027-01", terms(), "of the first"),
+        cancelled(denver(11, 5), "2026-11"),
+        again,
+        plan_changed(denver(11, 21), "2027-01", terms(), "kept"),
+        plan_changed(denver(11, 21), "2027-02", terms(), "dropped"),
+        cancelled(denver(11, 22), "2027-01"),
+    ]
+    found = shown(events, denver(11, 23))
+    assert [each["plan"] for each in found["planned"]] == ["kept"]
+    assert (found["state"], found["ends_at"]) == ("active", denver(12, 1, 0))
+    assert shown(events, NEW_YEAR)["ends_at"] == denver(2, 1, 0, year=2027)
 
 
 def test_a_plan_to_come_is_told_and_takes_effect_with_its_month() -> None:
@@ -129,7 +148,7 @@ def test_for_the_same_month_the_last_change_holds() -> None:
     assert [each["terms"] for each in shown(events)["planned"]] == [second]
 
 
-def test_no_plan_is_ahead_of_a_month_after_the_last() -> None:
+def test_no_plan_is_ahead_of_a_month_after_the_last_unless_that_is_put_off() -> None:
     events = [
         *BEGUN,
         plan_changed(denver(11, 5), "2026-12", terms(), "kept"),
@@ -138,6 +157,8 @@ def test_no_plan_is_ahead_of_a_month_after_the_last() -> None:
         plan_changed(denver(11, 7), "2027-02", terms(), "never"),
     ]
     assert [each["plan"] for each in shown(events)["planned"]] == ["kept"]
+    put_off = [*events, cancelled(denver(11, 8), "2027-01")]
+    assert [each["plan"] for each in shown(put_off)["planned"]] == ["kept", "dropped"]
 
 
 def test_the_earliest_open_month_follows_the_one_closed_last() -> None:
@@ -223,9 +244,29 @@ def test_what_the_months_bring_is_enough_for_ever() -> None:
     ]
     assert "exhausted_at" not in shown(events)["forecast"]
     ending = shown([*events, cancelled(denver(11, 5), "2026-12")])["forecast"]
-    assert ending["exhausted_at"] == datetime.fromisoformat("2027-01-01T00:00:00-07:00")
+    assert ending["exhausted_at"] == NEW_YEAR
     smaller = plan_changed(denver(11, 5), "2027-01", terms(allowance_seconds=0))
     assert shown([*events, smaller])["forecast"]["exhausted_at"] == ending["exhausted_at"]
-    again = started(denver(11, 20), date(2027, 1, 1), agreed, starts_at=ending["exhausted_at"])
-    goes_on = shown([*events, cancelled(denver(11, 5), "2026-12"), again], denver(11, 21))["forecast"]
-    assert "exhausted_at" not in goes_on
+    again = started(denver(11, 20), date(2027, 1, 1), agreed, starts_at=NEW_YEAR)
+    ended = [*events, cancelled(denver(11, 5), "2026-12")]
+    assert "exhausted_at" not in shown([*ended, again], denver(11, 21))["forecast"]
+    later = started(denver(11, 20), date(2027, 1, 2), agreed, starts_at=denver(1, 2, 0, year=2027))
+    assert shown([*ended, later], denver(11, 21))["forecast"]["exhausted_at"] == NEW_YEAR
+
+
+def test_the_forecast_reckons_with_a_new_start_in_the_month_begun_last() -> None:
+    agreed = terms(allowance_seconds=360_000)
+    again = started(denver(11, 20), date(2026, 12, 10), agreed)
+    begun: list[SubscriptionEvent] = [
+        *BEGUN,
+        cancelled(denver(11, 5), "2026-11"),
+        bought(denver(11, 6)),
+        rated(denver(11, 25), "nov-25", 40, pack(45)),
+        again,
+        month("2026-12", None),
+    ]
+    assert "exhausted_at" not in shown(begun, denver(12, 2))["forecast"]
+    gone = [*begun, rated(denver(12, 1), "dec-1", 255, pack(255))]
+    now = denver(12, 2)
+    assert shown(gone, now)["forecast"]["exhausted_at"] == now
+    assert "exhausted_at" not in shown([*gone, bought(now, "p-2", 20)], now)["forecast"]
