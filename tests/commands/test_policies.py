@@ -21,7 +21,14 @@ from domain.personal import Personal
 from domain.plan import TermsChange
 from domain.recorded import Metadata, RecordedEvent
 from domain.subscription import decider as subscriptions
-from domain.subscription.commands import NoticeExhaustion, RateWork, RecordDue, SubscriptionCommand
+from domain.subscription.commands import (
+    NoticeExhaustion,
+    RateWork,
+    RecordDue,
+    ReviseWork,
+    SubscriptionCommand,
+    WorkRevision,
+)
 from domain.subscription.events import AllowanceExhausted, SubscriptionEvent
 from domain.subscription.state import Subscription
 from domain.subscription.state import evolve as evolve_subscription
@@ -75,7 +82,9 @@ def test_each_case_of_an_incident_is_to_be_told_once_whatever_was_known_first(*,
         told = {request.data["ticket"]: request.idempotency_key for request in requests}
         assert told.keys() == {"a", "b", "c"}
         assert {(request.data["ticket"], request.idempotency_key) for request in requests} == set(told.items())
-        assert all(request.keep and request.data["text"] == RESOLVED.text for request in requests)
+        assert all(
+            request.idempotency_key and request.keep and request.data["text"] == RESOLVED.text for request in requests
+        )
 
 
 def test_nobody_is_told_of_an_incident_that_goes_on() -> None:
@@ -161,8 +170,10 @@ def worked(name: str, day: int, minutes: int) -> RateWork:
     return work(NOW, name, denver(11, day), minutes)
 
 
-def noticed(commands: Sequence[SubscriptionCommand | SetBudget], *, at_once: bool) -> set[Any]:
-    account = Account(since_november(TermsChange(rollover_cap_seconds=0)).events)
+def noticed(
+    commands: Sequence[SubscriptionCommand | SetBudget], *, at_once: bool, terms: TermsChange | None = None
+) -> set[Any]:
+    account = Account(since_november(terms).events)
     for command in commands:
         account.takes(command)
         if at_once:
@@ -171,15 +182,42 @@ def noticed(commands: Sequence[SubscriptionCommand | SetBudget], *, at_once: boo
     return account.notices
 
 
-def in_every_order(*commands: SubscriptionCommand | SetBudget) -> set[frozenset[Any]]:
+def in_every_order(*commands: SubscriptionCommand | SetBudget, terms: TermsChange | None = None) -> set[frozenset[Any]]:
     """Return the different outcomes, over every order of arrival, with policies that react at once or late."""
-    return {frozenset(noticed(order, at_once=at_once)) for order in permutations(commands) for at_once in (True, False)}
+    return {
+        frozenset(noticed(order, at_once=at_once, terms=terms))
+        for order in permutations(commands)
+        for at_once in (True, False)
+    }
 
 
 def test_a_used_up_allowance_is_noticed_once_whatever_came_first() -> None:
     assert in_every_order(worked("e1", 3, 30), worked("e2", 5, 30), worked("e3", 10, 15), buy(NOW)) == {
         frozenset({"2026-11"})
     }
+
+
+def test_an_allowance_is_used_up_by_late_work_that_takes_what_had_rolled_over() -> None:
+    """December has its hour and the half one that November leaves, until work of November takes that."""
+    later = denver(12, 20)
+    november, december = work(later, "e1", denver(11, 3), 60), work(later, "e2", denver(12, 3), 60)
+    both = frozenset({"2026-11", "2026-12"})
+    assert in_every_order(november, december, terms=TermsChange(rollover_cap_seconds=1800)) == {both}
+
+
+def test_an_allowance_is_used_up_by_a_correction() -> None:
+    entry = worked("e1", 3, 45)
+    longer = WorkRevision(
+        entry_id=entry.entry_id,
+        ticket_id=entry.ticket_id,
+        case_number=entry.case_number,
+        duration_seconds=3600,
+        voided=False,
+        work_class="included",
+        purpose="maintenance",
+    )
+    assert noticed([entry], at_once=True) == set()
+    assert noticed([entry, ReviseWork(now=NOW, revisions=(longer,))], at_once=True) == {"2026-11"}
 
 
 def test_an_allowance_with_something_left_is_not_noticed() -> None:

@@ -23,7 +23,7 @@ from domain.ticket.events import (
 from projections import due
 from projections.due import DueRow
 from projections.folding import fold
-from tests.domain.subscription.histories import History, happened, histories
+from tests.domain.subscription.histories import History, happened, long_histories
 from tests.domain.subscription.sentences import buy, denver, since_november, start
 from tests.projections.stories import START, opened, recorded
 
@@ -109,7 +109,7 @@ def subscription(*events: Event) -> datetime | None:
     return row("subscription-s1", *events).record_at
 
 
-@given(histories)
+@given(long_histories)
 @settings(max_examples=50, deadline=None)
 def test_of_every_subscription_the_view_knows_when_something_is_due_next(history: History) -> None:
     state = None
