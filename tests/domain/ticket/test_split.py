@@ -15,6 +15,7 @@ from domain.ticket.events import (
     ServiceLevelBreached,
     TicketEvent,
     TicketOpened,
+    WorkVoided,
 )
 from domain.ticket.refusals import (
     RulingPending,
@@ -325,3 +326,16 @@ def test_the_reasons_tile_the_time_from_the_sources_receipt() -> None:
         ("counted", 18_000),
         ("counted", 3600),
     ]
+
+
+def test_a_void_moves_and_lasts_nothing() -> None:
+    void = WorkVoided(
+        occurred_at=NOW, ticket_id="t1", customer_id="c1", entry_id="e1", former_duration_seconds=900, reason=WORDS
+    )
+    source = told(opened(RECEIPT), work_logged(nov(23, 12))).having([void], 50)
+    parted = splitting(NOW, source, entry_ids=("e1",))
+    made = Told([]).having(parted.new, NEW + 1)
+
+    assert isinstance(parted.source[-1], TicketSplit)
+    assert parted.source[-1].moved_seconds == 0
+    assert work_facts(made.state)["e1"].voided
