@@ -1,10 +1,10 @@
-"""Which figures are wanted? `python -m benchmarks append [--json]`."""
+"""Which figures are wanted? `python -m benchmarks append | rating [--json]`."""
 
 import argparse
 
 import msgspec
 
-from benchmarks import append
+from benchmarks import append, rating
 
 
 def main() -> None:
@@ -15,13 +15,21 @@ def main() -> None:
     appends.add_argument("--threads", type=int, default=16, help="threads that append one event at a time (16)")
     appends.add_argument("--rounds", type=int, default=7, help="rounds; in each the peers take turns (7)")
     appends.add_argument("--seconds", type=float, default=2.0, help="how long a peer's turn takes (2)")
-    appends.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    ratings = benchmarks.add_parser("rating", help="a month with many work entries: its fold, and a late entry")
+    ratings.add_argument("--rounds", type=int, default=7, help="rounds; in each every size has its turn (7)")
+    for each in (appends, ratings):
+        each.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     chosen = parser.parse_args()
-    result = append.measure(threads=chosen.threads, rounds=chosen.rounds, seconds=chosen.seconds)
-    if chosen.json:
-        print(msgspec.json.encode(result).decode())
+    if chosen.benchmark == "append":
+        appended = append.measure(threads=chosen.threads, rounds=chosen.rounds, seconds=chosen.seconds)
+        _print(appended, append.table(appended), as_json=chosen.json)
     else:
-        print(append.table(result))
+        rated = rating.measure(rounds=chosen.rounds)
+        _print(rated, rating.table(rated), as_json=chosen.json)
+
+
+def _print(result: msgspec.Struct, table: str, *, as_json: bool) -> None:
+    print(msgspec.json.encode(result).decode() if as_json else table)
 
 
 if __name__ == "__main__":
