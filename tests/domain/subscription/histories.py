@@ -13,6 +13,7 @@ from random import Random
 from typing import NamedTuple, assert_never
 from zoneinfo import ZoneInfo
 
+import msgspec
 from hypothesis import strategies as st
 
 from domain.personal import Personal
@@ -349,7 +350,9 @@ terms = st.builds(
 )
 
 _durations = st.one_of(st.integers(1, 2000), st.integers(3000, 9000))
-_classes: st.SearchStrategy[WorkClass] = st.sampled_from(("included", "billable", "pending", "emergency", "waived"))
+_classes: st.SearchStrategy[WorkClass] = st.sampled_from(
+    ("included", "billable", "included", "billable", "pending", "emergency", "waived")
+)
 _included: st.SearchStrategy[WorkClass] = st.just("included")
 _first_classes = st.tuples(_included, *[_classes for _ in TICKETS[1:]])
 _tickets = st.sampled_from(TICKETS)
@@ -362,6 +365,7 @@ _entries = st.lists(st.tuples(instants, _heard, _tickets, _durations), min_size=
 _late = instants | st.integers(_SPAN // 3, _SPAN).map(lambda seconds: START + timedelta(seconds=seconds))
 _corrections = st.lists(st.tuples(_late, st.integers(0, 9), st.none() | _durations), max_size=6)
 _decisions = st.lists(st.tuples(_late, _tickets, _classes), max_size=4)
+_rulings = st.lists(st.tuples(st.integers(0, 55), _tickets, _classes), max_size=2)
 _moves = st.lists(st.tuples(_late, st.integers(0, 9), _tickets), max_size=2)
 _changes = st.lists(st.tuples(instants, _months, terms), max_size=3)
 _closes = st.sampled_from((2, 0, 1, 2)).flatmap(lambda size: st.lists(_heard, min_size=size, max_size=size))
@@ -419,8 +423,31 @@ def _month_of(at: datetime) -> str:
     return at.astimezone(ZoneInfo(ZONE)).isoformat()[:7]
 
 
+@st.composite
+def _lives_of_a_pack(draw: st.DrawFn) -> History:
+    """A pack that expires about when its month is closed, and what is said of the work that it covered."""
+    turn = _TURNS[1]
+    days = draw(st.sampled_from((1, 8, 20, None)))
+    bought_at = turn - timedelta(days=(days or 3) + draw(st.sampled_from((1, 1, 0, 2))), hours=draw(st.integers(0, 23)))
+    happenings: list[Happening] = [Bought(bought_at, "p-0", draw(st.integers(1, 2)), None), Closed(turn, MONTHS[0])]
+    work = draw(st.lists(st.tuples(st.floats(0, 1.04), _tickets, _durations), min_size=1, max_size=5))
+    for number, (part, ticket_id, seconds) in enumerate(work):
+        at = bought_at + (turn - bought_at) * part
+        happenings.append(Logged(at, f"e-{number}", ticket_id, at, seconds))
+    said = draw(st.lists(st.tuples(st.integers(0, 55), st.integers(0, 4), st.none() | _durations), max_size=5))
+    happenings += [
+        Corrected(turn + timedelta(days=2 + day), f"e-{index % len(work)}", corrected) for day, index, corrected in said
+    ]
+    rulings = draw(_rulings)
+    happenings += [Decided(turn + timedelta(days=day), ticket_id, ruled) for day, ticket_id, ruled in rulings]
+    if draw(st.booleans()):
+        happenings.append(Closed(_TURNS[2], MONTHS[1]))
+    agreed = msgspec.structs.replace(draw(terms), pack_validity_days=days)
+    return History(agreed, draw(_first_classes), tuple(sorted(happenings, key=lambda each: each.at)))
+
+
 histories = _histories(whole=False)
 """Packs, and work on cases whose class never changes, in any order of arrival."""
 
-long_histories = _histories(whole=True)
+long_histories = _histories(whole=True) | _lives_of_a_pack()
 """All that can happen: corrections, decisions, moves, closes, changes of plan and a cancellation as well."""
