@@ -1,10 +1,10 @@
-"""Which figures are wanted? `python -m benchmarks append | rating [--json]`."""
+"""Which figures are wanted? `python -m benchmarks append | rating | business-time [--json]`."""
 
 import argparse
 
 import msgspec
 
-from benchmarks import append, rating
+from benchmarks import append, business_time, rating
 
 
 def main() -> None:
@@ -17,15 +17,20 @@ def main() -> None:
     appends.add_argument("--seconds", type=float, default=2.0, help="how long a peer's turn takes (2)")
     ratings = benchmarks.add_parser("rating", help="a month with many work entries: its fold, and a late entry")
     ratings.add_argument("--rounds", type=int, default=7, help="rounds; in each every size has its turn (7)")
-    for each in (appends, ratings):
+    times = benchmarks.add_parser("business-time", help="due instants over ten years, and by the length of the span")
+    times.add_argument("--computations", type=int, default=1_000_000, help="how many due instants (1,000,000)")
+    for each in (appends, ratings, times):
         each.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     chosen = parser.parse_args()
     if chosen.benchmark == "append":
         appended = append.measure(threads=chosen.threads, rounds=chosen.rounds, seconds=chosen.seconds)
         _print(appended, append.table(appended), as_json=chosen.json)
-    else:
+    elif chosen.benchmark == "rating":
         rated = rating.measure(rounds=chosen.rounds)
         _print(rated, rating.table(rated), as_json=chosen.json)
+    else:
+        counted = business_time.measure(computations=chosen.computations)
+        _print(counted, business_time.table(counted), as_json=chosen.json)
 
 
 def _print(result: msgspec.Struct, table: str, *, as_json: bool) -> None:
