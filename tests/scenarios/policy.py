@@ -6,6 +6,7 @@
 import importlib
 import inspect
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,10 +20,11 @@ _HEAD = """\
 
 Written by `python -m tests.scenarios.policy` from the scenarios in `tests/scenarios/`; change those, not this page.
 Each scenario runs a whole desk through its HTTP interface, in a time of its own, and is part of `make test`: a
-scenario that fails, is skipped or is missing fails the suite. A rule *holds* if all of it is there, is *partial*
-where the part named comes with the customer's side of the desk.
+scenario that fails, is skipped or is missing fails the suite. A rule *holds* if all of it is there; it is *partial*
+where something comes with the customer's side of the desk. Scenarios that show more than the rule that they are named
+after stand further below, with all their rules.
 
-| rule | what the policy says | scenarios | state |
+| rule | what the policy says | scenarios named after it | state |
 |---|---|---|---|
 """
 
@@ -39,6 +41,8 @@ class Shown(NamedTuple):
 def scenarios() -> Iterator[Shown]:
     """Yield every scenario there is, in the order of the files and of their lines."""
     for path in sorted(ROOM.glob("test_*.py")):
+        if path.name == "test_policy.py":
+            continue  # it is about this page
         module = importlib.import_module(f"tests.scenarios.{path.stem}")
         for name, test in vars(module).items():
             if name.startswith("test_") and hasattr(test, "rules"):
@@ -48,14 +52,22 @@ def scenarios() -> Iterator[Shown]:
 def text() -> str:
     """Return what docs/policy.md has to say."""
     shown = list(scenarios())
-    return _HEAD + "".join(_row(rule, [each for each in shown if rule.number in each.rules]) for rule in RULES)
+    rows = [_row(rule, [each for each in shown if each.rules[0] == rule.number]) for rule in RULES]
+    rooms = [_room(module, list(each)) for module, each in groupby(shown, key=lambda each: each.module)]
+    return _HEAD + "".join(rows) + "\n## The scenarios\n" + "".join(rooms)
 
 
 def _row(rule: Rule, shown: list[Shown]) -> str:
-    """Return the rule's line; the scenarios named after it come first."""
-    named = sorted(shown, key=lambda each: each.rules[0] != rule.number)
-    cells = "<br>".join(f"[{_one_line(each.sentence)}](../tests/scenarios/{each.module})" for each in named)
-    return f"| {rule.number} | {rule.sentence} | {cells} | {_state(rule, shown)} |\n"
+    """Return the rule's line."""
+    cell = "<br>".join(f"[{_one_line(each.sentence)}](../tests/scenarios/{each.module})" for each in shown)
+    return f"| {rule.number} | {rule.sentence} | {cell} | {_state(rule, shown)} |\n"
+
+
+def _room(module: str, shown: list[Shown]) -> str:
+    """Return what a file of scenarios shows: the subject it gives itself, then each scenario with its rules."""
+    subject = inspect.getdoc(importlib.import_module(f"tests.scenarios.{Path(module).stem}")) or ""
+    lines = [f"- {_one_line(each.sentence)} ({', '.join(each.rules)})\n" for each in shown]
+    return f"\n[{module}](../tests/scenarios/{module}) {_one_line(subject)}\n\n" + "".join(lines)
 
 
 def _state(rule: Rule, shown: list[Shown]) -> str:
