@@ -1,6 +1,6 @@
 """Which deadlines of a case are still to be met or missed? The little of its clocks that lists and the timekeeper need.
 
-`domain.clocks.state` folds the same events to the whole clocks; this fold costs a tenth of that, because it takes due
+`domain.clocks.fold` makes the whole clocks of the same events; this fold costs a tenth of that, because it takes due
 instants as the events state them and forgets what has ended.
 """
 

@@ -12,7 +12,7 @@ from commands.handlers.tickets import facts, ticket_outcome
 from commands.lookups import Settings
 from commands.outcome import Outcome
 from commands.unit_of_work import Stream, UnitOfWork
-from domain.clocks import state as clock_states
+from domain.clocks import fold as clock_fold
 from domain.clocks.state import Clocks
 from domain.ticket.events import TicketEvent
 from domain.ticket.merge import MergeTicket, merge
@@ -97,5 +97,5 @@ def _clocks(placed: Placed, clocks: Clocks) -> Clocks:
     """Return the clocks with the positions of the events that moved them, which the state's do not have."""
     located: Clocks | None = None
     for position, event in placed:
-        located = clock_states.evolve(located, event, position)
+        located = clock_fold.evolve(located, event, position)
     return clocks if located is None else located

@@ -8,8 +8,9 @@ import msgspec
 
 from domain.business_time import SpanKind, whole_second
 from domain.clocks.arithmetic import elapsed_seconds
+from domain.clocks.fold import evolve
 from domain.clocks.levels import Calendars
-from domain.clocks.state import Clocks, Instance, Pause, PauseReason, evolve
+from domain.clocks.state import Clocks, Instance, Pause, PauseReason
 from domain.event import Value
 from domain.sla_policy import ClockName
 from domain.ticket.events import Segment, TicketEvent

@@ -8,8 +8,9 @@ from msgspec.structs import replace
 
 from domain.business_time import whole_second
 from domain.clocks.arithmetic import due_at
+from domain.clocks.fold import evolve
 from domain.clocks.levels import InForce, Level, ServiceLevels
-from domain.clocks.state import Clocks, Instance, evolve, instance_of
+from domain.clocks.state import Clocks, Instance, instance_of
 from domain.sla_policy import ClockName, Traits
 from domain.ticket.events import Deadline, Segment, ServiceLevelBreached, ServiceLevelsChanged, WithDeadlines
 

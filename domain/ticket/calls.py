@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from domain.clocks import record
-from domain.clocks.state import evolve
+from domain.clocks.fold import evolve
 from domain.ticket.commands import LogCall, ScheduleCall
 from domain.ticket.events import CallLogged, CallScheduled, Segment, TicketEvent
 from domain.ticket.guards import of, refuse_closed

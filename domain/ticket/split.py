@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from domain.clocks import fold as clock_fold
 from domain.clocks import record
-from domain.clocks import state as clock_states
 from domain.clocks.inheritance import inheritable, inherited_clock, inherited_pause
 from domain.clocks.state import Clocks, Instance
 from domain.personal import Personal
@@ -55,7 +55,7 @@ def split(command: SplitTicket, source: Ticket) -> Split:
     clocks = command.clocks
     for event in fallen_due:
         source = evolve(source, event)
-        clocks = clock_states.evolve(clocks, event)
+        clocks = clock_fold.evolve(clocks, event)
     opened = _opened(command, source)
     return Split([*fallen_due, _split(command, source)], [opened, _split_off(command, source, clocks, opened)])
 
@@ -147,7 +147,7 @@ def _split_off(command: SplitTicket, source: Ticket, clocks: Clocks, opened: Tic
         waiting=_waiting(source),
         segments=record.segments(running, command.now, command.levels, traits),
     )
-    return record.with_deadlines(event, clock_states.evolve(None, opened), command.levels)
+    return record.with_deadlines(event, clock_fold.evolve(None, opened), command.levels)
 
 
 def _waiting(source: Ticket) -> InheritedWaiting | None:

@@ -7,7 +7,7 @@ from typing import Any, overload
 import msgspec
 from msgspec.structs import replace
 
-from domain.clocks import state as clocks
+from domain.clocks import fold as clocks
 from domain.personal import Personal
 from domain.ticket.case import Case, Emergency, Entry, Scope, begun, decided, logged
 from domain.ticket.events import (

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from domain.clocks import state as clock_states
+from domain.clocks import fold as clock_fold
 from domain.clocks.state import Clocks
 from domain.personal import Personal
 from domain.refusal import Refusal
@@ -43,7 +43,7 @@ class Told:
         """The clocks with the positions of the events that moved them."""
         clocks: Clocks | None = None
         for position, event in self.events:
-            clocks = clock_states.evolve(clocks, event, position)
+            clocks = clock_fold.evolve(clocks, event, position)
         assert clocks is not None
         return clocks
 
