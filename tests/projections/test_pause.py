@@ -119,6 +119,8 @@ def test_reminders_are_counted_for_each_waiting() -> None:
     resumed = TicketResumed(occurred_at=at(4), **CASE)
     row = row_after(wait(1, "customer"), reminded, resumed, wait(5, "customer"))
     assert (row.reminders, row.remind_at) == (0, None)
+    assert row_after(wait(1, "customer"), reminded, wait(4, "customer", reason=Personal("still"))).reminders == 2
+    assert row_after(wait(1, "customer"), reminded, wait(4, "partner")).reminders == 0
 
 
 def test_a_case_that_is_resolved_or_merged_waits_no_more() -> None:
