@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
+from domain.business_time import whole_second
 from domain.clocks.arithmetic import elapsed_seconds
 from domain.clocks.explain import History, Reading, Stretch, reading, why
 from domain.clocks.levels import Calendars
@@ -42,7 +43,7 @@ class _Told:
         self._instance = instance
         self._pauses = clocks.pauses_of(instance.clock)
         self._calendars = calendars
-        self._now = now
+        self._now = whole_second(now)
         self._zone = zone
         self._reading: Reading = reading(instance, clocks, calendars, now)
 
@@ -124,7 +125,7 @@ class _Told:
     def _ahead(self, due: datetime) -> Iterator[Stretch]:
         """What lies between now and the due instant, as things stand."""
         for stretch in why(self._instance, self._pauses, self._calendars, due):
-            start = max(stretch.start, self._now.replace(microsecond=0))
+            start = max(stretch.start, self._now)
             if start < stretch.end:
                 seconds = round((stretch.end - start).total_seconds())
                 yield replace(stretch, start=start, seconds=seconds)

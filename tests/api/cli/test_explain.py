@@ -83,6 +83,13 @@ def test_a_target_that_passed_unrecorded_is_told_as_such() -> None:
     assert lines[1] == "was due Tue 2026-11-24 10:00:00 MST, which is not recorded as missed yet"
 
 
+def test_a_target_can_be_met_in_the_second_that_it_is_due_in() -> None:
+    at_due = nov(24, 10) + timedelta(milliseconds=999)
+    lines = told(at_due, opened(nov(23, 10)), only="first_response")
+    assert lines[1] == "due Tue 2026-11-24 10:00:00 MST"
+    assert lines[-1] == "Tue 2026-11-24 10:00:00 MST due: 9 h counted"
+
+
 def test_a_target_that_was_met_is_told_with_when_it_was_due() -> None:
     lines = told(nov(24, 12), opened(nov(23, 10)), staff_replies(nov(23, 11)), only="first_response")
     assert lines[:2] == [
