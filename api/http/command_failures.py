@@ -21,7 +21,6 @@ from commands.problems import (
     MALFORMED_JSON,
     OUTCOME_UNKNOWN,
     UNAVAILABLE,
-    UNKNOWN_COMMAND,
     ProblemType,
     type_of_refusal,
     type_of_request_error,
@@ -209,10 +208,3 @@ def problem_types_of(command: str) -> tuple[ProblemType, ...]:
     """Return every problem that a command may be answered with."""
     own = tuple(type_of(failure) for failure in (*FAILURES[command], *_OF_EVERY_COMMAND))
     return (*own, OUTCOME_UNKNOWN, *OF_EVERY_BODY, *OF_EVERY_ANSWER)
-
-
-def all_problem_types() -> tuple[ProblemType, ...]:
-    """Return every problem that the service may answer with, each code once, in order of the codes."""
-    found = [kind for command in FAILURES for kind in problem_types_of(command)]
-    found += [*http.HTTP_PROBLEM_TYPES, UNKNOWN_COMMAND]
-    return tuple(sorted({kind.code: kind for kind in found}.values(), key=lambda kind: kind.code))

@@ -9,7 +9,7 @@ from importlib.resources import files
 import msgspec
 from flask import Blueprint, Response
 
-from api.http.command_failures import all_problem_types
+from api.http.all_problems import all_problem_types
 from api.http.openapi import openapi_document
 from api.http.problem_types import NOT_FOUND
 from api.http.replies import ProblemRaised, json_reply

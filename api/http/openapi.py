@@ -15,16 +15,17 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import fields
 
 from api.http import command_failures as failures
+from api.http.all_problems import all_problem_types, problem_types_of_query
 from api.http.batch import Batch, BatchAnswer, BatchCommand, BatchCommands, ExpectedVersion
 from api.http.correlation import HEADER
-from api.http.problem_types import CLOCK_BACKWARDS, CLOCK_STILL_BEHIND, NOT_FOUND, VIEW_BEHIND
+from api.http.problem_types import CLOCK_BACKWARDS, CLOCK_STILL_BEHIND, NOT_FOUND
 from api.http.queries.catalogue import QUERIES
 from api.http.queries.query import Query
 from api.http.replies import JSON
 from api.http.requests import IDEMPOTENCY_KEY_PATTERN
 from api.http.shapes.commands import CommandAnswer
 from api.http.test_clock import TestClockSetting
-from commands.problems import INVALID_DATA, MEDIA_TYPE, Problem, ProblemType
+from commands.problems import MEDIA_TYPE, Problem, ProblemType
 from commands.wire.catalogue import COMMAND_TYPES, CommandType
 from commands.wire.examples import EXAMPLES
 from commands.wire.fields import Anything, Day, Instant
@@ -88,6 +89,7 @@ def _describe_answers(spec: APISpec) -> None:
     """Add the types of answers to the components, and the headers they carry."""
     types = [CommandAnswer, BatchAnswer, Problem, *(shape for query in QUERIES for shape in query.shapes)]
     _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    components["Problem"]["properties"]["code"]["enum"] = [kind.code for kind in all_problem_types()]
     for name, schema in components.items():
         spec.components.schema(name, schema)
     spec.components.header(
@@ -168,7 +170,6 @@ def _test_clock() -> Json:
 
 
 def _query(query: Query, parameters: list[Json]) -> Json:
-    own = tuple(failures.type_of(failure) for failure in query.failures)
     headers = {"ETag": _ANSWER_HEADERS["ETag"]} if query.tagged else {}
     return {
         "operationId": query.name,
@@ -177,7 +178,7 @@ def _query(query: Query, parameters: list[Json]) -> Json:
         "parameters": parameters,
         "responses": {
             "200": _answered("The answer.", query.shapes, headers),
-            **_problems((*own, INVALID_DATA, VIEW_BEHIND, *failures.OF_EVERY_ANSWER)),
+            **_problems(problem_types_of_query(query)),
         },
     }
 
