@@ -57,7 +57,11 @@ class PostIncidentUpdate(Value, frozen=True, kw_only=True):
 
 
 class LinkTicket(Value, frozen=True, kw_only=True):
-    """Say that the incident caused a case; the case itself records it in the same append."""
+    """Say that the incident caused a case that is not linked with it yet.
+
+    The case records it in the same append, and knows whether it has: an incident can have more cases than should be
+    folded into its state.
+    """
 
     now: datetime
     ticket_id: str
@@ -79,13 +83,12 @@ OVER = Personal("The incident is resolved.")
 
 
 class Incident(Value, frozen=True, kw_only=True):
-    """An incident. `news` is what was said of it last; `resolution` is there once it is over; `tickets` are ids."""
+    """An incident. `news` is what was said of it last; `resolution` is there once it is over."""
 
     incident_id: str
     declared: IncidentDeclared
     news: Personal
     resolution: Personal | None = None
-    tickets: frozenset[str] = frozenset()
 
 
 class IncidentNotDeclared(Refusal):
@@ -147,8 +150,6 @@ def _post(command: PostIncidentUpdate, state: Incident) -> list[IncidentEvent]:
 
 
 def _link(command: LinkTicket, state: Incident) -> list[IncidentEvent]:
-    if command.ticket_id in state.tickets:
-        return []
     _refuse_resolved(state)
     return [
         TicketLinked(
@@ -183,7 +184,7 @@ def evolve(state: Incident | None, event: IncidentEvent) -> Incident:
         case IncidentUpdatePosted():
             return replace(state, news=event.text)
         case TicketLinked():
-            return replace(state, tickets=state.tickets | {event.ticket_id})
+            return state
         case IncidentResolved():
             return replace(state, news=event.text, resolution=event.text)
         case _ as never:

@@ -17,6 +17,7 @@ from domain import incident as incidents
 from domain.incident import DeclareIncident, Incident, LinkTicket, PostIncidentUpdate, ResolveIncident
 from domain.ticket import decide as tickets
 from domain.ticket.commands import LinkIncident
+from domain.ticket.events import TicketLinkedToIncident
 
 EVOLVE_INCIDENT: Evolve[Incident] = incidents.evolve
 
@@ -45,9 +46,10 @@ def link_incident(work: UnitOfWork, settings: Settings, data: Mapping[str, Any])
     stream = incident_named(work, data["incident"])
     case = ticket.case.opened
     incident_id = stream.id.removeprefix("incident-")
-    link = LinkTicket(now=work.now, ticket_id=case.ticket_id, case_number=case.case_number)
-    stream.add(incidents.decide(link, stream.state))
     ticket_stream.add(tickets.decide(LinkIncident(**facts(work, settings), incident_id=incident_id), ticket))
+    if any(isinstance(event, TicketLinkedToIncident) for event in ticket_stream.pending):
+        link = LinkTicket(now=work.now, ticket_id=case.ticket_id, case_number=case.case_number)
+        stream.add(incidents.decide(link, stream.state))
     return ticket_outcome(ticket_stream, {"incident_id": incident_id})
 
 

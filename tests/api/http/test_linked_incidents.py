@@ -1,6 +1,6 @@
 """Cases linked with the incident that caused them, over HTTP (SUPPORT_POLICY R15)."""
 
-from tests.api.http.conftest import Api
+from tests.api.http.conftest import Api, problem_of
 from tests.api.http.test_incidents import declare
 from tests.api.http.test_queries import fits
 
@@ -19,6 +19,10 @@ def test_a_case_is_linked_with_the_incident_that_caused_it_by_one_append(api: Ap
         assert [each["incident_id"] for each in found] == [incident]
     assert api.answer("/v1/incidents", ticket="C-999999")["items"] == []
     assert api.done("link-incident", ticket=case["ticket_id"], incident=incident)["events"] == []
+    api.done("resolve-incident", incident=incident)
+    assert api.done("link-incident", ticket=case["ticket_id"], incident=incident)["events"] == []
+    other = {"ticket": api.ticket(api.customer())["ticket_id"], "incident": incident}
+    assert problem_of(api.post("link-incident", other), 422)["code"] == "incident_resolved"
     assert {"kind": "incident", "incident_id": incident} in api.answer(f"/v1/tickets/{case['ticket_id']}")["links"]
 
 
