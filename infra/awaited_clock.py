@@ -73,7 +73,7 @@ class AwaitedClock:
             done = nothing_is_due(connection, levels, now)
             grown = head_position(connection) > head
         if not done and not grown:
-            # The timekeeper may have looked before the views had seen what makes this due.
+            # Only now, for the timekeeper looks at a view: it would not see what that has not seen.
             self._clock.wake()
             sleep(LOOK_EVERY_SECONDS)
         return done and not grown

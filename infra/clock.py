@@ -44,7 +44,7 @@ class TestClock:
         return instant
 
     def set(self, instant: datetime) -> None:
-        """Set the clock of all processes, and wake who waits for it. Raises `ClockBackwards` if it would turn back."""
+        """Set the clock of all processes. Raises `ClockBackwards` if that would turn it back."""
         with self._pool.connection() as connection, connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO test_clock (now) SELECT %(instant)s WHERE %(instant)s >= clock_timestamp()"
@@ -54,7 +54,6 @@ class TestClock:
             )
             if cursor.rowcount == 0:
                 raise ClockBackwards("the desk's clock moves forward only")
-        self.wake()
 
     def wake(self) -> None:
         """Let who listens to the clock look again at what is due."""

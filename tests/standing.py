@@ -7,6 +7,7 @@ from typing import Any
 
 from api import compose
 from commands.dispatch import Request
+from commands.policies.policy import POLICIES
 from infra.config import Config
 from infra.projection.projector import Projector
 from projections.catalogue import VIEWS
@@ -52,6 +53,11 @@ class Standing:
         """Set the clock."""
         assert self._services.test_clock is not None
         self._services.test_clock.set(instant)
+
+    def everybody_has_seen_the_log(self) -> bool:
+        """Whether the views and the policies are at its end now."""
+        head = self.application.recorder.max_notification_id() or 0
+        return self._services.views.wait_for([*(view.name for view in VIEWS), POLICIES], head, 0)
 
     def send(self, command: str, **data: Any) -> Any:
         request = Request(

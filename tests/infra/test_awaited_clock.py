@@ -66,6 +66,20 @@ def test_months_breaches_and_what_policies_make_of_them_are_done_when_the_clock_
     assert len(told) == len({(each.span_starts, each.threshold_percent) for each in told})
 
 
+def test_all_of_it_shows_in_every_view_when_the_answer_comes(desk: Standing) -> None:
+    desk.at(MONDAY)
+    customer = desk.customer()
+    for number in range(8):
+        incident = f"incident {number}"
+        desk.send("declare-incident", incident_id=incident, title="Storm", text="…")
+        for ticket in [desk.ticket(customer) for _ in range(4)]:
+            desk.send("link-incident", ticket=ticket, incident=incident)
+        desk.at(MONDAY)
+        desk.send("resolve-incident", incident=incident, text="Over.")
+        desk.at(MONDAY)
+        assert desk.everybody_has_seen_the_log()
+
+
 def test_what_fell_due_while_nobody_was_there_is_done_before_the_answer(desk: Standing) -> None:
     desk.at(MONDAY)
     ticket = desk.ticket(desk.customer())

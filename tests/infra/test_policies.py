@@ -157,15 +157,34 @@ def test_an_event_that_cannot_be_read_is_parked(reacting: Reacting) -> None:
     assert reacting.progress()["parked_keys"] == 1
 
 
-def test_more_events_than_fit_into_a_batch_are_taken_in_order(
-    reacting: Reacting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(policies, "MOST_EVENTS", 2)
-    tickets = [reacting.linked() for _ in range(5)]
-    reacting.resolve()
+def test_more_events_than_fit_into_a_batch_are_all_taken(reacting: Reacting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policies, "MOST_EVENTS", 3)
+    tickets = []
+    for incident in ("one", "two", "three", "four"):
+        reacting.desk.send("declare-incident", incident_id=incident, title="Storm", text="…")
+        ticket = reacting.desk.ticket(reacting.customer)
+        reacting.desk.send("link-incident", ticket=ticket, incident=incident)
+        reacting.desk.send("resolve-incident", incident=incident, text="Over.")
+        tickets.append(ticket)
     everything(reacting.runner())
-    assert [len(reacting.announced(ticket)) for ticket in tickets] == [1] * 5
+    assert [len(reacting.announced(ticket)) for ticket in tickets] == [1] * 4
     assert reacting.progress()["lag_events"] == 0
+
+
+def test_who_is_stopped_in_the_middle_leaves_the_rest_to_the_next(reacting: Reacting) -> None:
+    tickets = [reacting.linked() for _ in range(4)]
+    reacting.resolve()
+    announce = HANDLERS["announce-incident-resolution"]
+
+    def stopping(*arguments: Any) -> Any:
+        stopped.request_stop()
+        return announce(*arguments)
+
+    stopped = reacting.runner({"announce-incident-resolution": stopping})
+    everything(stopped)
+    assert sum(len(reacting.announced(ticket)) for ticket in tickets) == 1
+    everything(reacting.runner())
+    assert [len(reacting.announced(ticket)) for ticket in tickets] == [1] * 4
 
 
 def test_a_command_that_a_rule_refuses_has_had_its_answer(reacting: Reacting) -> None:

@@ -129,5 +129,10 @@ def test_a_subscription_is_due_when_a_month_begins_and_when_hours_expire_and_not
     assert subscription(*over.events) == denver(12, 1, 0)
     ended = over.having(RecordDue(now=denver(12, 1, 0)))
     assert subscription(*ended.events) is None
+    later = running.having(
+        CancelSubscription(now=denver(11, 12), reason=Personal("…")),
+        start(denver(11, 13), starts_on=date(2026, 12, 1)),
+    )
+    assert subscription(*later.events) == denver(11, 21, 0), "the pack goes on"
     again = ended.having(start(denver(12, 5), starts_on=date(2026, 12, 10)))
     assert subscription(*again.events) == denver(12, 10, 0)
