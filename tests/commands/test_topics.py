@@ -235,6 +235,16 @@ def test_a_case_that_a_rival_merges_elsewhere_takes_the_other_along(
     assert types_of(desk, other)[-1] == "TicketMerged.v1"
 
 
+def test_of_two_merges_in_opposite_directions_one_is_made(desk: Desk, ticket: str, other: str, rival: Rival) -> None:
+    overtaken = desk.dispatcher_with(
+        {"merge-ticket": rival(HANDLERS["merge-ticket"], lambda: merge(desk, other, ticket))}
+    )
+    with pytest.raises(SameTicket):
+        merge(desk, ticket, other, via=overtaken)
+    assert types_of(desk, ticket) == ["TicketOpened.v1", "TicketAbsorbed.v1"]
+    assert types_of(desk, other) == ["TicketOpened.v1", "TicketMerged.v1"]
+
+
 # Work
 
 
