@@ -7,6 +7,8 @@ from msgspec.structs import replace
 
 from domain.subscription.events import WorkClass
 from domain.ticket.case import Entry
+from domain.ticket.commands import TicketCommand
+from domain.ticket.decide import decide
 from domain.ticket.events import (
     CategoryChanged,
     CauseRuled,
@@ -20,7 +22,17 @@ from domain.ticket.events import (
 )
 from domain.ticket.scope import WorkFacts, purpose_of, work_class, work_facts
 from domain.ticket.state import Ticket, evolve
-from tests.domain.ticket.cases import WORDS, after, nov, opened, work_logged
+from tests.domain.ticket.cases import (
+    WORDS,
+    after,
+    cause_ruled,
+    emergency_accepted,
+    emergency_declined,
+    nov,
+    opened,
+    scope_decided,
+    work_logged,
+)
 
 NOW = nov(23, 10)
 OF: dict[str, Any] = {"occurred_at": NOW, "ticket_id": "t1", "customer_id": "c1"}
@@ -104,9 +116,8 @@ def test_a_budget_counts_work_by_the_category_of_its_case(category: Any, purpose
     assert work_facts(case(BILLABLE, category=category))["e1"].purpose == purpose
 
 
-def moved_here(*events: TicketEvent) -> Ticket:
-    """A case with an entry that another one sent, classed and purposed there, after which these events came."""
-    state = case(REQUESTED)
+def with_entry_moved_here(state: Ticket) -> Ticket:
+    """The case with an entry that another one sent, classed and purposed there."""
     entry = Entry(
         entry_id="moved",
         agent="bo",
@@ -117,7 +128,12 @@ def moved_here(*events: TicketEvent) -> Ticket:
         kept_class="emergency",
         kept_purpose="enhancement",
     )
-    state = replace(state, case=replace(state.case, entries=(entry,)))
+    return replace(state, case=replace(state.case, entries=(entry,)))
+
+
+def moved_here(*events: TicketEvent) -> Ticket:
+    """A case that an entry moved to, after which these events came."""
+    state = with_entry_moved_here(case(REQUESTED))
     for event in events:
         state = evolve(state, event)
     return state
@@ -141,3 +157,27 @@ def test_an_entry_that_moved_here_keeps_its_class_without_a_decision(event: Tick
 def test_a_decision_on_the_case_holds_for_what_moved_here_too(events: tuple[TicketEvent, ...], expected: str) -> None:
     facts = work_facts(moved_here(*events))["moved"]
     assert (facts.work_class, facts.purpose) == (expected, "maintenance")
+
+
+@pytest.mark.parametrize(
+    ("events", "command", "decision"),
+    [
+        ((BILLABLE,), scope_decided(NOW), ScopeDecided),
+        ((ACCEPTED,), emergency_accepted(NOW), EmergencyAccepted),
+        ((ACCEPTED, OUT_OF_SCOPE), cause_ruled(NOW), CauseRuled),
+    ],
+)
+def test_a_decision_said_again_is_one_for_what_has_moved_here_since(
+    events: tuple[TicketEvent, ...], command: TicketCommand, decision: type[TicketEvent]
+) -> None:
+    stands = case(REQUESTED, *events)
+    assert decide(command, stands) == []
+    (event,) = decide(command, with_entry_moved_here(stands))
+    assert type(event) is decision
+    decided = evolve(with_entry_moved_here(stands), event)
+    assert work_facts(decided)["moved"].work_class == work_class(decided)
+    assert decide(command, decided) == []
+
+
+def test_a_decline_said_again_decides_nothing_of_what_has_moved_here() -> None:
+    assert decide(emergency_declined(NOW), with_entry_moved_here(case(REQUESTED, DECLINED))) == []
