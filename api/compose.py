@@ -133,6 +133,7 @@ def timekeeper(config: Config, url: str) -> Iterator[Caretaker]:
                     [clock_channel(config.schema)],
                     refresh=lambda _: keeper.wake(),
                     notified=lambda _: keeper.wake(),
+                    poll_seconds=30,  # whoever waits for it tells it again and again
                     name="test clock",
                 )
             )

@@ -105,6 +105,7 @@ def test_nobody_waits_for_the_next_look_that_would_come_anyway(
 ) -> None:
     monkeypatch.setattr(timekeeper, "IDLE_SECONDS", 3600)
     monkeypatch.setattr(policies, "IDLE_SECONDS", 3600)
+    monkeypatch.setattr(awaited_clock, "PATIENCE_SECONDS", 20)
     with ExitStack() as stack:
         desk = Standing(database, schema, stack)
         desk.work()
