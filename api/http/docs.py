@@ -4,6 +4,7 @@ The page is ours, over the files that the flask-swagger-ui wheel carries: nothin
 content security policy lets nothing else in.
 """
 
+from functools import cache
 from importlib.resources import files
 
 import msgspec
@@ -62,10 +63,16 @@ _START = """SwaggerUIBundle({
 """
 
 
+@cache
+def _document() -> bytes:
+    """Return the OpenAPI document as JSON: the code's, so the same for every application of a process."""
+    return msgspec.json.encode(openapi_document())
+
+
 def docs_blueprint() -> Blueprint:
     """Return the routes of the documentation."""
     blueprint = Blueprint("docs", __name__)
-    document = msgspec.json.encode(openapi_document())
+    document = _document()
     described = {kind.code: kind for kind in all_problem_types()}
     wheel = files("flask_swagger_ui") / "dist"
 
