@@ -18,11 +18,11 @@ def close_period(command: ClosePeriod, state: Subscription) -> list[Subscription
     period = command.period
     if period < state.spans[0].first_month:
         raise PeriodBeforeStart(f"the subscription starts on {state.spans[0].starts_on}")
-    _, ends_at = month_bounds(period, state.zone)
-    if state.book.closed_until is not None and ends_at <= state.book.closed_until:
+    closed_until = state.book.closed_until
+    if closed_until is not None and period < month_of(closed_until, state.zone):
         return []
-    if ends_at > command.now:
-        raise PeriodNotEnded(f"{period} ends at {ends_at.isoformat()}")
+    if period >= month_of(command.now, state.zone):
+        raise PeriodNotEnded(f"{period} has not ended")
     events, state = catch_up(state, command.now)
     oldest = state.book.month_at(state.book.open_from)
     if oldest.month != period:
@@ -32,7 +32,7 @@ def close_period(command: ClosePeriod, state: Subscription) -> list[Subscription
         subscription_id=state.subscription_id,
         customer_id=state.customer_id,
         month=period,
-        ended_at=ends_at,
+        ended_at=month_bounds(period, state.zone)[1],
     )
     return [*events, closed, *_carried_over(evolve(state, closed), oldest, command)]
 

@@ -137,7 +137,7 @@ class SubscriptionCancelled(Event, frozen=True, kw_only=True):
 
 
 class GrantExpired(Event, frozen=True, kw_only=True):
-    """What was left of an allowance, a rollover or a pack can no longer be drawn (B6, B10).
+    """What was left of an allowance, a rollover or a pack, if only nothing, can no longer be drawn (B6, B10).
 
     Facts that arrive later and draw on it after all say the difference in their own `expired`.
     """

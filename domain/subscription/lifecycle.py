@@ -139,9 +139,8 @@ def cancel(command: CancelSubscription, state: Subscription) -> list[Subscriptio
     As long as its last month has not ended, a cancellation can be moved to another one.
     """
     now = command.now
-    month = (command.effective_on or local_date(now, state.zone)).isoformat()[:7]
-    number = state.span_number(month)
-    span = state.spans[number]
+    month = month_of(now, state.zone) if command.effective_on is None else command.effective_on.isoformat()[:7]
+    span = state.spans[state.span_number(month)]
     if span.last_month == month:
         return []
     _, ends_at = month_bounds(month, state.zone)

@@ -85,7 +85,8 @@ def test_a_month_that_has_ended_is_closed() -> None:
 
 def test_a_month_is_not_closed_before_it_has_ended() -> None:
     EXAMPLE_1.when(close(DECEMBER - timedelta(microseconds=1), "2026-11")).then_refused(PeriodNotEnded)
-    EXAMPLE_1.when(close(DECEMBER, "2026-12")).then_refused(PeriodNotEnded)
+    for ahead in ("2026-12", "2027-01", "9999-12"):
+        EXAMPLE_1.when(close(DECEMBER, ahead)).then_refused(PeriodNotEnded)
 
 
 def test_the_oldest_open_month_is_closed_first() -> None:
@@ -94,11 +95,14 @@ def test_the_oldest_open_month_is_closed_first() -> None:
 
 
 def test_before_the_subscription_there_is_nothing_to_close() -> None:
-    EXAMPLE_1.when(close(DECEMBER, "2026-10")).then_refused(PeriodBeforeStart)
+    for before in ("2026-10", "0000-01"):
+        EXAMPLE_1.when(close(DECEMBER, before)).then_refused(PeriodBeforeStart)
 
 
 def test_a_closed_month_stays_closed() -> None:
     CLOSED.when(close(denver(12, 3), "2026-11")).then_nothing()
+    both = CLOSED.having(close(denver(1, 2, year=2027), "2026-12"))
+    both.when(close(denver(1, 2, year=2027), "2026-11")).then_nothing()
 
 
 def test_a_closed_month_takes_no_pack_for_work_in_it() -> None:

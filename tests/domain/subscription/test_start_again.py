@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from domain.plan import TermsChange, default_terms
 from domain.subscription.commands import RateWork, RecordDue, SubscriptionCommand
-from domain.subscription.events import MonthStarted, SubscriptionEvent, SubscriptionStarted, WorkRerated, WorkRevised
+from domain.subscription.events import (
+    GrantExpired,
+    MonthStarted,
+    SubscriptionEvent,
+    SubscriptionStarted,
+    WorkRerated,
+    WorkRevised,
+)
 from domain.subscription.refusals import NoSubscription, StartsTooEarly, SubscriptionExists
 from domain.subscription.state import Subscription
 from tests.domain.subscription.sentences import (
@@ -187,6 +194,17 @@ def test_a_start_in_the_past_is_taken_where_nothing_is_recorded_since() -> None:
         ("2027-01", 1, 150_00, 3600),
         ("2027-02", 1, 150_00, 3600),
     ]
+
+
+def test_work_that_a_start_in_the_past_covers_draws_on_an_allowance_that_has_expired_since() -> None:
+    given = ENDED.having(work(denver(12, 15), "e-1", denver(12, 14), 45))
+    events = given.when(start(denver(1, 6, year=2027), starts_on=date(2026, 12, 10))).events
+    expired = [each.expired for each in events if isinstance(each, GrantExpired)]
+    assert [(each.grant, each.seconds) for each in expired] == [("2026-12", 3600)]
+    rerated = events[-1]
+    assert isinstance(rerated, WorkRerated)
+    assert rerated.draws == (allowance(45, "2026-12"),)
+    assert [(each.grant, each.month, each.seconds) for each in rerated.expired] == [("2026-12", "2026-12", -2700)]
 
 
 def test_a_closed_month_gets_no_subscription_any_more() -> None:
