@@ -42,7 +42,7 @@ def statement(account: Account, period: str) -> Json:
         "fee_cents": fee_cents,
         "allowance": allowance(account, period),
         "totals": {
-            "worked_seconds": sum(posting.duration_seconds for row, posting in entries if row.first_drawn == period),
+            "worked_seconds": sum(posting.duration_seconds for row, posting in entries if row.first_month == period),
             "billed_seconds": sum(draw.seconds for draw in draws),
             "on_demand_seconds": _seconds(draws, "on_demand"),
             "on_demand_cents": on_demand_cents,

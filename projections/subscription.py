@@ -321,7 +321,7 @@ def _changed_months(event: _Changing) -> Iterable[Key]:
 
 def _changed_packs(event: _Changing) -> Iterable[Key]:
     drawn = [draw.pack_id for _, draw in _signed_draws(event)]
-    restored = [credit.pack_id for _, credit in _signed_credits(event) if credit.restored]
+    restored = [credit.pack_id for _, credit in _signed_restored(event)]
     expired = [each.grant for each in _expired(event) if each.source == "pack"]
     return {(event.subscription_id, pack): None for pack in (*drawn, *restored, *expired) if pack is not None}
 
@@ -350,11 +350,7 @@ def pack_changed(row: PackRow | None, event: _Changing, _: RecordedEvent, key: K
     if row is None:
         raise LookupError(f"pack {key!r} was never bought")
     drawn = sum(sign * draw.seconds for sign, draw in _signed_draws(event) if draw.pack_id == row.pack_id)
-    restored = sum(
-        sign * credit.seconds
-        for sign, credit in _signed_credits(event)
-        if credit.restored and credit.pack_id == row.pack_id
-    )
+    restored = sum(sign * credit.seconds for sign, credit in _signed_restored(event) if credit.pack_id == row.pack_id)
     expired = sum(each.seconds for each in _expired(event) if each.source == "pack" and each.grant == row.pack_id)
     return replace(
         row, drawn_seconds=row.drawn_seconds + drawn - restored, expired_seconds=row.expired_seconds + expired
@@ -368,10 +364,12 @@ def _signed_draws(event: _Changing) -> list[tuple[int, Draw]]:
     return [*((-1, draw) for draw in before), *((1, draw) for draw in event.draws)]
 
 
-def _signed_credits(event: _Changing) -> list[tuple[int, Credit]]:
+def _signed_restored(event: _Changing) -> list[tuple[int, Credit]]:
+    """Credits that give seconds back to their pack; what is paid out stays drawn."""
     if not isinstance(event, WorkRevised):
         return []
-    return [*((-1, each) for each in event.credits_before), *((1, each) for each in event.credits)]
+    signed = [*((-1, each) for each in event.credits_before), *((1, each) for each in event.credits)]
+    return [(sign, each) for sign, each in signed if each.restored]
 
 
 def _expired(event: _Changing) -> tuple[Expiry, ...]:

@@ -73,7 +73,7 @@ class WorkRow(Row, frozen=True, kw_only=True):
     """A work entry by the facts known now, and its postings, oldest month first.
 
     `positions` are the events that its facts come from: its rating and its last revision. Nothing is posted outside
-    the months from `first_month` to `last_month`.
+    the months from `first_month`, that of its first draw, in which it counts as worked, to `last_month`.
     """
 
     entry_id: str
@@ -96,11 +96,6 @@ class WorkRow(Row, frozen=True, kw_only=True):
     def posting(self, month: str) -> Posting | None:
         """Return what is posted in a month."""
         return next((each for each in self.postings if each.month == month), None)
-
-    @property
-    def first_drawn(self) -> str | None:
-        """The month of its first draw, in which it counts as worked."""
-        return next((each.month for each in self.postings if each.draws), None)
 
 
 work = Table(

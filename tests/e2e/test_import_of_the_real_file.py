@@ -115,10 +115,19 @@ def test_the_ledger_has_the_work_of_each_customer(desk: ImportedDesk) -> None:
 
 
 def test_the_journal_balances_entry_by_entry_in_money_and_in_seconds(desk: ImportedDesk) -> None:
-    entries = desk.rows("SELECT count(DISTINCT (position, part)), count(DISTINCT commodity) FROM ledger")
+    entries = desk.rows(
+        "SELECT count(DISTINCT (position, part)), count(DISTINCT commodity) FROM ledger WHERE kind <> 'expiry'"
+    )
     months = sum(map(len, desk.figures.months.values()))
     assert entries == [(months + sum(desk.figures.entries.values()), 2)]
     assert desk.rows("SELECT position FROM ledger GROUP BY position, part, commodity HAVING sum(amount) <> 0") == []
+
+
+def test_nothing_is_left_of_an_allowance_whose_month_has_ended(desk: ImportedDesk) -> None:
+    left = desk.rows("SELECT customer_id, account FROM ledger_balance WHERE account LIKE 'allowance:%' AND amount <> 0")
+    last = {customer_id(name): f"allowance:{max(months)}" for name, months in desk.figures.months.items()}
+    assert left
+    assert [(customer, account) for customer, account in left if last[customer] != account] == []
 
 
 def test_every_month_of_a_subscription_has_its_fee(desk: ImportedDesk) -> None:
