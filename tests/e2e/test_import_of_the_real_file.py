@@ -124,7 +124,9 @@ def test_the_journal_balances_entry_by_entry_in_money_and_in_seconds(desk: Impor
 
 
 def test_nothing_is_left_of_an_allowance_whose_month_has_ended(desk: ImportedDesk) -> None:
-    left = desk.rows("SELECT customer_id, account FROM ledger_balance WHERE account LIKE 'allowance:%' AND amount <> 0")
+    left = desk.rows(
+        "SELECT customer_id, account FROM ledger_balance WHERE starts_with(account, 'allowance:') AND amount <> 0"
+    )
     last = {customer_id(name): f"allowance:{max(months)}" for name, months in desk.figures.months.items()}
     assert left
     assert [(customer, account) for customer, account in left if last[customer] != account] == []

@@ -1,6 +1,6 @@
 """What a customer owes, has left and why, over HTTP: from the commands on cases to each figure."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -123,3 +123,39 @@ def test_a_subscription_tells_how_long_it_will_last(api: Api) -> None:
     as_of = (api.clock.now() + timedelta(days=1)).isoformat()
     later = fits("subscription", api.answer(path, as_of=as_of))["forecast"]
     assert later["window_seconds"] == forecast["window_seconds"] + 86_400
+
+
+def test_example_4_over_a_closed_month_and_a_subscription_that_is_followed_by_another(api: Api) -> None:
+    customer = api.customer()
+    ticket = api.ticket(customer)["ticket_id"]
+    path = f"/v1/customers/{customer}"
+    api.clock.forward(minutes=120)
+    log_work(api, ticket, 2_400)
+    api.clock.forward(minutes=60)
+    entry = log_work(api, ticket, 3_000)["result"]["entry_id"]
+    api.done("change-plan", customer_id=customer, plan="standard", terms={"allowance_seconds": 7_200})
+    (planned,) = fits("subscription", api.answer(f"{path}/subscription"))["planned"]
+    assert (planned["month"], planned["terms"]["allowance_seconds"]) == ("2026-12", 7_200)
+    api.clock.instant = datetime(2026, 12, 3, 17, tzinfo=UTC)
+    api.done("close-period", customer_id=customer, period="2026-11")
+    november = fits("statement", api.answer(f"{path}/statement", period="2026-11"))
+    assert (november["state"], november["totals"]["on_demand_cents"]) == ("closed", 112_50)
+    corrected = api.done("correct-work", ticket=ticket, entry_id=entry, duration_seconds=1_800, reason="Lunch")
+    december = fits("statement", api.answer(f"{path}/statement", period="2026-12"))
+    assert december["state"] == "open"
+    assert december["entries"] == []
+    (credit,) = december["credits"]
+    assert (credit["entry_id"], credit["posted_month"], credit["amount_cents"]) == (entry, "2026-11", 75_00)
+    assert credit["positions"][-1] == position_of(corrected, "WorkRevised")
+    explained = fits("explanation", api.answer(f"{path}/statement/explain", period="2026-12", entry=entry))
+    assert [each["rule"] for each in explained["credits"]] == ["B8"]
+    api.done("cancel-subscription", customer_id=customer, reason="Moved away")
+    api.done("start-subscription", customer_id=customer, plan="standard", starts_on="2027-01-10")
+    found = fits("subscription", api.answer(f"{path}/subscription"))
+    assert (found["state"], found["ends_at"], found["open_from"]) == ("active", "2027-01-01T07:00:00Z", "2026-12")
+    assert found["restart"]["starts_on"] == "2027-01-10"
+    assert found["terms"]["allowance_seconds"] == 7_200
+    balances = api.answer("/v1/ledger/balances", customer=customer, account="receivable")["items"]
+    assert [each["amount"] for each in balances] == [
+        november["totals"]["owed_cents"] + december["totals"]["owed_cents"]
+    ]
