@@ -6,7 +6,6 @@ Everything goes through the HTTP interface. Every question is asked of views tha
 import http.client
 import json
 from contextlib import closing
-from datetime import timedelta
 from itertools import count
 from types import TracebackType
 from typing import Any, Self
@@ -249,10 +248,6 @@ class Desk:
             for each in balances
             if each["commodity"] == commodity and f"{each['account']}:".startswith(f"{account}:")
         )
-
-    def later(self, local: str, **span: float) -> str:
-        """Return the local time that much real time after another."""
-        return (instant(local) + timedelta(**span)).astimezone(ZONE).strftime("%a %Y-%m-%d %H:%M:%S")
 
     def request(self, method: str, path: str, body: Any = None, headers: dict[str, str | None] | None = None) -> Answer:
         """Send a request as any client would."""

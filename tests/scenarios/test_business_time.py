@@ -99,3 +99,11 @@ def test_t8_the_desk_says_why_a_clock_stands_where_it_stands(desk: Desk) -> None
     clock = desk.clock(case, "first_response")
     assert clock["elapsed_seconds"] == 27_000
     assert ("holiday", 24 * HOUR) in [(each["kind"], each["seconds"]) for each in clock["why"]]
+
+
+@scenario("T1")
+def test_t1_clocks_count_from_whole_seconds(desk: Desk) -> None:
+    """What comes in a moment before the next second is counted from the second it came in."""
+    desk.at("Mon 2037-11-02 10:00:00.999")
+    desk.customer()
+    assert due(desk, desk.case(), "first_response") == "Tue 2037-11-03 10:00"

@@ -171,3 +171,17 @@ def test_t4_a_clock_is_in_one_of_seven_states(desk: Desk) -> None:
     # and a merged case's clocks are cancelled
     desk.does("merge-ticket", ticket=paused, into=plain)
     assert state(paused) == "cancelled"
+
+
+@scenario("T3")
+def test_t3_updates_are_owed_anew_when_an_emergency_is_reopened(desk: Desk) -> None:
+    """Resolved, an emergency owes no update; reopened, it owes the next an hour later."""
+    desk.at("Sat 2037-11-21 22:10")
+    desk.customer()
+    case = desk.emergency()
+    desk.accepts(case)
+    desk.resolves(case)
+    assert desk.clock(case, "periodic_update")["state"] == "fulfilled"
+    desk.at("Sun 2037-11-22 10:00")
+    desk.does("reopen-ticket", ticket=case, reason="It is down again.")
+    assert due(desk, case, "periodic_update") == "Sun 2037-11-22 11:00"

@@ -216,3 +216,33 @@ def test_b8_a_statement_can_be_read_as_it_stood(desk: Desk) -> None:
     as_it_stood = desk.statement("2037-11", as_of=instant("Mon 2037-11-02 17:00").isoformat())
     assert as_it_stood.drawn(work) == before.drawn(work) == "allowance 60 min, on_demand 30 min $75.00"
     assert as_it_stood.owed == before.owed
+
+
+@scenario("B8", "B7")
+def test_b8_what_is_credited_stands_before_the_open_months_first_draw(desk: Desk) -> None:
+    """Pack time that comes back covers December's first work, though the correction is told after it."""
+    case = november_of_example_1(desk)
+    desk.at("Mon 2037-11-30 17:00")
+    desk.works(case, "Mon 2037-11-30 09:00", minutes=180)
+    desk.at("Thu 2037-12-03 09:00")
+    own = desk.works(case, "Wed 2037-12-02 10:00", minutes=120)
+    desk.closes_month("2037-11")
+    assert desk.statement("2037-12").drawn(own) == "allowance 60 min, on_demand 60 min $150.00"
+    # when an hour of November is given back to the pack
+    desk.corrects(case, "nov-12", minutes=60)
+    december = desk.statement("2037-12")
+    assert december.credited("nov-12") == "pack 60 min"
+    assert december.drawn(own) == "allowance 60 min, pack 60 min"
+
+
+@scenario("B8", "B9")
+def test_b8_a_line_of_a_statement_is_explained(desk: Desk) -> None:
+    """For each draw and credit the desk says from what it follows: the facts, what was left, and the rules."""
+    case = november_of_example_1(desk)
+    told = desk.asks(f"/v1/customers/{ALPINE}/statement/explain", period="2037-11", entry="nov-5")
+    assert told["billed"]["duration_seconds"] == 50 * MINUTE
+    assert told["billed"]["billed_seconds"] == 60 * MINUTE
+    assert [(each["source"], each["left_seconds"]) for each in told["grants"]] == [("allowance", 15 * MINUTE)]
+    assert [each["source"] for each in told["draws"]] == ["allowance", "on_demand"]
+    (logged,) = desk.history(case, "WorkLogged")[1:2]
+    assert logged["position"] in [each["position"] for each in told["facts"]]

@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.scenarios.desk import ADA, ALPINE, Desk
 from tests.scenarios.scenario import scenario
-from tests.scenarios.words import local, money
+from tests.scenarios.words import MINUTE, local, money
 
 
 @scenario("R10")
@@ -204,3 +204,22 @@ def test_t6_an_emergency_accepted_half_an_hour_later_is_due_half_an_hour_after_t
     assert [(each["kind"], each["seconds"]) for each in clock["why"]] == [("closed", 30 * 60)]
     # and updates are owed every hour from the acceptance on
     assert local(desk.clock(case, "periodic_update")["due_at"]) == "Sat 2037-11-21 23:40"
+
+
+@scenario("T5", "T3", "R11")
+def test_t5_an_accepted_emergency_has_the_promises_of_one_whatever_its_urgency(desk: Desk) -> None:
+    """Round the clock: half an hour to the first response, an hour to each next, and none for the resolution."""
+    desk.at("Sat 2037-11-21 22:10")
+    desk.customer()
+    case = desk.emergency(urgency="low")
+    desk.accepts(case)
+    desk.staff_reply(case)
+    desk.at("Sat 2037-11-21 22:20")
+    desk.customer_reply(case)
+    assert desk.clock(case, "first_response")["target_seconds"] == 30 * MINUTE
+    assert local(desk.clock(case, "next_response")["due_at"]) == "Sat 2037-11-21 23:20"
+    assert "due_at" not in desk.clock(case, "resolution")
+    # when it is declined after all, it has those of any other case again
+    desk.declines(case)
+    assert local(desk.clock(case, "resolution")["due_at"]) == "Tue 2037-11-24 17:30"
+    assert local(desk.clock(case, "next_response")["due_at"]) == "Mon 2037-11-23 17:30"

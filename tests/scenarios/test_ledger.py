@@ -128,3 +128,59 @@ def test_b11_no_grant_is_overdrawn_however_many_draw_on_it_at_once(desk: Desk) -
     assert bill.allowance("used") == "60 min"
     assert desk.pack(pack)["remaining_seconds"] == 0
     assert bill.total("on_demand") == "180 min $450.00"
+
+
+@scenario("B9", "B8")
+def test_b9_a_partial_credit_gives_back_the_difference_of_two_rounded_amounts(desk: Desk) -> None:
+    """At $100.01 an hour 45 minutes are $75.01 and 30 are $50.01: a quarter less gives $25.00 back."""
+    desk.at("Mon 2037-11-02 09:00")
+    desk.customer(allowance_seconds=0, regular_rate_cents=100_01)
+    case = desk.case()
+    desk.at("Mon 2037-11-02 17:00")
+    work = desk.works(case, "Mon 2037-11-02 10:00", minutes=45)
+    assert desk.statement("2037-11").drawn(work) == "on_demand 45 min $75.01", "7,500.75 cents"
+    desk.at("Wed 2037-12-02 10:00")
+    desk.closes_month("2037-11")
+    desk.corrects(case, work, minutes=30)
+    assert desk.statement("2037-12").credited(work) == "on_demand 15 min $25.00"
+
+
+@scenario("B10", "B6")
+def test_b10_the_accounts_tell_where_all_money_and_time_went(desk: Desk) -> None:
+    """Of an hour, a pack that expires, an emergency and on-demand work, the accounts have every cent and second."""
+    desk.at("Mon 2037-11-02 09:00")
+    desk.customer(pack_validity_days=10)
+    case = desk.case()
+    desk.buys(5)
+    desk.at("Mon 2037-11-02 17:00")
+    desk.works(case, "Mon 2037-11-02 10:00", minutes=100)
+    desk.at("Sat 2037-11-21 22:10")
+    outage = desk.emergency()
+    desk.accepts(outage)
+    desk.rules(outage, "out_of_scope")
+    desk.at("Wed 2037-12-02 09:00")
+    desk.works(outage, "Sat 2037-11-21 22:30", minutes=30)
+    desk.works(case, "Mon 2037-11-30 10:00", minutes=15)
+    # then money: two fees, what of the pack was worked off and lost, on demand, and double for the emergency
+    money = {
+        "income:subscription": -300_00,
+        "income:packs": -90_00,
+        "income:breakage": -510_00,
+        "income:on_demand": -37_50,
+        "income:emergency": -150_00,
+        "deferred_packs": 0,
+        "receivable": 300_00 + 600_00 + 37_50 + 150_00,
+    }
+    assert {account: desk.balance(account, "money") for account in money} == money
+    # and minutes: an hour a month and the pack granted; worked, and 5 more billed; 255 of the pack expired
+    minutes = {
+        "granted": -(120 + 300),
+        "allowance": 60,
+        "pack": 0,
+        "worked": 145,
+        "rounding": 5,
+        "expired": 255,
+        "on_demand": -15,
+        "emergency": -30,
+    }
+    assert {account: desk.balance(account, "seconds") // 60 for account in minutes} == minutes

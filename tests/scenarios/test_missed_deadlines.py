@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.scenarios.desk import Desk
 from tests.scenarios.scenario import scenario
-from tests.scenarios.words import instant, local
+from tests.scenarios.words import HOUR, instant, local
 
 
 @scenario("T7")
@@ -87,3 +87,26 @@ def test_t7_whether_a_resolution_was_in_time_is_said_when_the_case_is_closed(des
     assert "verdict" not in desk.clock(case, "resolution")
     desk.closes(case)
     assert desk.clock(case, "resolution")["verdict"] == "met"
+
+
+@scenario("T7", "T6")
+def test_t7_a_deadline_is_missed_once_for_each_target_that_was_promised(desk: Desk) -> None:
+    """Missed by nine hours, then by the two of high urgency, each as of its own instant; back again, nothing is new."""
+    desk.at("Mon 2037-11-02 08:30")
+    desk.customer()
+    case = desk.case()
+    desk.at("Tue 2037-11-03 09:00")
+    desk.does("set-urgency", ticket=case, urgency="high")
+    desk.at("Tue 2037-11-03 09:10")
+    desk.does("set-urgency", ticket=case, urgency="normal")
+    desk.at("Tue 2037-11-03 09:20")
+    desk.does("set-urgency", ticket=case, urgency="high")
+    desk.at("Tue 2037-11-03 09:30")
+    missed = [
+        (each["target_seconds"], local(each["breached_at"]))
+        for each in desk.breaches(case)
+        if each["clock"] == "first_response"
+    ]
+    assert missed == [(9 * HOUR, "Mon 2037-11-02 17:30"), (2 * HOUR, "Tue 2037-11-03 09:00")]
+    # and the verdict is of the first
+    assert local(desk.clock(case, "first_response")["breached_at"]) == "Mon 2037-11-02 17:30"

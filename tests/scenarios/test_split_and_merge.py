@@ -234,3 +234,23 @@ def test_t9_replies_move_and_change_no_clock(desk: Desk) -> None:
     assert desk.clock(new, "next_response")["started_at"] == before["started_at"]
     (moved,) = desk.history(new, "TicketSplitOff")
     assert moved["reply_positions"] == [message]
+
+
+@scenario("T9", "T6")
+def test_t9_the_time_before_a_merge_counts_by_the_survivors_target_and_calendar(desk: Desk) -> None:
+    """On an accepted emergency an hour round the clock is owed, from when the merged ticket came in at night."""
+    desk.at("Sat 2037-11-21 22:10")
+    desk.customer()
+    survivor = desk.emergency()
+    desk.accepts(survivor)
+    desk.staff_reply(survivor)
+    # given another request about the same, in closed hours, that nobody answered
+    desk.at("Sat 2037-11-21 22:20")
+    source = desk.case("technical_error")
+    # when it is merged into the emergency a quarter of an hour later
+    desk.at("Sat 2037-11-21 22:35")
+    desk.does("merge-ticket", ticket=source, into=survivor)
+    # then that quarter has counted
+    clock = desk.clock(survivor, "next_response")
+    assert clock["elapsed_seconds"] == 15 * MINUTE
+    assert local(clock["due_at"]) == "Sat 2037-11-21 23:20"

@@ -244,3 +244,62 @@ def test_b5_packs_that_expire_sooner_are_drawn_first(desk: Desk) -> None:
     work = desk.works(case, "Wed 2037-12-02 08:00", minutes=11 * 60)
     draws = [(each["pack_id"], each["seconds"]) for each in desk.statement("2037-12").entry(work)["draws"]]
     assert draws == [(brief, 10 * HOUR), (lasting, HOUR)]
+
+
+@scenario("B2", "B6")
+def test_b2_a_subscription_ends_with_a_month_that_has_not_ended_and_later_changes_fall_away(desk: Desk) -> None:
+    """Cancelled for December: a change of plan for January never takes effect, and the past cannot be cancelled."""
+    desk.at("Mon 2037-11-02 09:00")
+    desk.does("publish-plan", plan="plus", terms=PLUS)
+    desk.customer()
+    case = desk.case("new_feature")
+    cancelling = {"customer_id": ALPINE, "reason": "They build their own."}
+    desk.refuses("cancel-subscription", "month_has_ended", **cancelling, effective_on="2037-10-31")
+    desk.does("change-plan", customer_id=ALPINE, plan="plus", effective_on="2038-01-01")
+    desk.does("cancel-subscription", **cancelling, effective_on="2037-12-31")
+    desk.at("Tue 2038-01-05 09:00")
+    work = desk.works(case, "Mon 2038-01-04 10:00", minutes=60)
+    assert [desk.statement(period).fee for period in ("2037-11", "2037-12", "2038-01")] == [
+        "$150.00",
+        "$150.00",
+        "$0.00",
+    ]
+    assert desk.statement("2038-01").drawn(work) == "on_demand 60 min $150.00", "at December's rate"
+
+
+@scenario("B6", "B2")
+def test_b6_after_its_last_month_a_subscription_has_no_allowance_but_the_rollover(desk: Desk) -> None:
+    """Cancelled in November with half an hour to roll over: December has that, and January nothing."""
+    desk.at("Mon 2037-11-02 09:00")
+    desk.customer(rollover_cap_seconds=1800)
+    case = desk.case()
+    desk.does("cancel-subscription", customer_id=ALPINE, reason="They build their own.")
+    desk.at("Tue 2038-01-05 09:00")
+    december = desk.works(case, "Tue 2037-12-01 10:00", minutes=15)
+    january = desk.works(case, "Mon 2038-01-04 10:00", minutes=15)
+    assert desk.statement("2037-12").drawn(december) == "rollover 15 min"
+    assert desk.statement("2038-01").drawn(january) == "on_demand 15 min $37.50"
+
+
+@scenario("B2")
+def test_b2_a_desk_bills_in_one_currency(desk: Desk) -> None:
+    """Terms in another currency than the desk's are refused."""
+    desk.at("Mon 2037-11-02 09:00")
+    desk.refuses("publish-plan", "wrong_currency", plan="plus", terms=PLUS | {"currency": "EUR"})
+
+
+@scenario("B2", "R14")
+def test_b2_an_emergency_costs_the_multiplier_of_the_month_it_was_worked_in(desk: Desk) -> None:
+    """On a plan with three times the rate from December on, November's emergency costs double, December's triple."""
+    desk.at("Sat 2037-11-28 22:10")
+    desk.does("publish-plan", plan="plus", terms=PLUS)
+    desk.customer()
+    desk.does("change-plan", customer_id=ALPINE, plan="plus")
+    case = desk.emergency()
+    desk.accepts(case)
+    desk.rules(case, "out_of_scope")
+    desk.at("Tue 2037-12-01 09:00")
+    november = desk.works(case, "Mon 2037-11-30 23:00", minutes=60)
+    december = desk.works(case, "Tue 2037-12-01 00:00", minutes=60)
+    assert desk.statement("2037-11").drawn(november) == "emergency 60 min $300.00"
+    assert desk.statement("2037-12").drawn(december) == "emergency 60 min $420.00"

@@ -146,3 +146,38 @@ def test_r19_basic_requests_have_two_business_days_and_complex_ones_a_week(desk:
     # and staff may find that it is more complex than it seemed
     desk.does("set-complexity", ticket=basic, complexity="complex")
     assert due(desk, basic, "resolution") == "Thu 2037-11-12 10:00"
+
+
+@scenario("T6", "T5")
+def test_t6_a_new_policy_counts_for_what_runs_by_its_own_targets(desk: Desk) -> None:
+    """Three hours into a case the desk promises six instead of eighteen: three are left, and both promises are told."""
+    desk.at("Mon 2037-11-02 08:30")
+    desk.customer()
+    case = desk.case()
+    desk.at("Mon 2037-11-02 11:30")
+    policy(desk, target("first_response", 9 * HOUR), target("resolution", 6 * HOUR))
+    desk.settles()
+    desk.at("Mon 2037-11-02 12:30")
+    clock = desk.clock(case, "resolution")
+    assert local(clock["due_at"]) == "Mon 2037-11-02 14:30"
+    assert [(each["target_seconds"], each["seconds"], each["policy_version"]) for each in clock["why"]] == [
+        (18 * HOUR, 3 * HOUR, 1),
+        (6 * HOUR, HOUR, 2),
+    ]
+
+
+@scenario("T6", "T3")
+def test_t6_while_a_case_is_resolved_nothing_falls_due(desk: Desk) -> None:
+    """Resolved an hour before its deadline, a case misses nothing for weeks; reopened, it has that hour."""
+    desk.at("Mon 2037-11-02 08:30")
+    desk.customer()
+    case = desk.case(urgency="high")
+    desk.staff_reply(case)
+    desk.at("Mon 2037-11-02 16:30")
+    desk.resolves(case)
+    desk.at("Mon 2037-11-23 10:00")
+    assert desk.breaches(case) == []
+    desk.does("reopen-ticket", ticket=case, reason="It came back.")
+    assert due(desk, case, "resolution") == "Mon 2037-11-23 11:00"
+    desk.at("Mon 2037-11-23 11:00:01")
+    assert [local(each["breached_at"]) for each in desk.breaches(case)] == ["Mon 2037-11-23 11:00"]
