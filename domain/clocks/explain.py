@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from domain.business_time import SpanKind, whole_second
 from domain.clocks.arithmetic import elapsed_seconds
@@ -13,7 +14,7 @@ from domain.clocks.levels import Calendars
 from domain.clocks.state import Clocks, Instance, Pause, PauseReason
 from domain.event import Value
 from domain.sla_policy import ClockName
-from domain.ticket.events import Segment, TicketEvent
+from domain.ticket.events import CallLogged, Segment, StaffReplied, TicketEvent
 
 ClockState = Literal["cancelled", "fulfilled", "breached", "not_started", "paused", "out_of_hours", "running"]
 Verdict = Literal["met", "breached"]
@@ -75,8 +76,16 @@ def evolve_history(history: History | None, event: TicketEvent, position: int) -
     if clocks is history.clocks:
         return history
     numbers = {each.clock: each.number for each in clocks.latest}
-    replaced = tuple(each for each in history.clocks.latest if each.number != numbers[each.clock])
+    ended = _before_new_instances(history.clocks, event, position)
+    replaced = tuple(each for each in ended.latest if each.number != numbers[each.clock])
     return History(clocks, history.former + replaced)
+
+
+def _before_new_instances(clocks: Clocks, event: TicketEvent, position: int) -> Clocks:
+    """The clocks once the event has ended what it ends: an answer can end one instance and begin the next."""
+    if isinstance(event, StaffReplied | CallLogged):
+        return evolve(clocks, replace(event, segments=(), deadlines=()), position)
+    return clocks
 
 
 def readings(history: History, calendars: Calendars, now: datetime) -> list[Reading]:

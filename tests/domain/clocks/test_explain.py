@@ -11,9 +11,12 @@ from domain.ticket.commands import TicketCommand
 from tests.domain.ticket.cases import (
     LEVELS,
     after,
+    call_logged,
     closed,
     customer_writes,
     due_recorded,
+    emergency_accepted,
+    emergency_requested,
     nov,
     opened,
     policy,
@@ -257,4 +260,38 @@ def test_former_instances_are_told_beside_the_latest() -> None:
         ("next_response", 1, "fulfilled", 3600),
         ("next_response", 2, "running", 3600),
         ("resolution", 1, "running", 5 * 3600),
+    ]
+
+
+def test_an_update_that_a_reply_gave_is_told_as_given() -> None:
+    """The same reply ends one instance of `periodic_update` and begins the next (T3)."""
+    history = (
+        opened(RECEIPT),
+        emergency_requested(RECEIPT, kind="business_hours"),
+        emergency_accepted(nov(23, 11)),
+        staff_replies(nov(23, 11, 40)),
+        due_recorded(nov(23, 12, 50)),
+        staff_replies(nov(23, 12, 55)),
+    )
+    found = [each for each in readings(history_of(*history), LEVELS.calendars, nov(23, 13)) if "update" in each.clock]
+    assert [(each.instance, each.state, each.ended_at, each.verdict, each.elapsed_seconds) for each in found] == [
+        (1, "fulfilled", nov(23, 11, 40), "met", 40 * 60),
+        (2, "fulfilled", nov(23, 12, 55), "breached", 75 * 60),
+        (3, "running", None, None, 5 * 60),
+    ]
+
+
+def test_a_response_that_a_call_gave_is_told_as_given_though_the_call_begins_the_next() -> None:
+    """A call logged late answers what had been written by its own instant, and no later message (T7)."""
+    history = (
+        opened(RECEIPT),
+        staff_replies(nov(23, 11)),
+        customer_writes(nov(23, 12)),
+        customer_writes(nov(23, 13)),
+        call_logged(nov(23, 14), at=nov(23, 12, 30)),
+    )
+    found = [each for each in readings(history_of(*history), LEVELS.calendars, nov(23, 15)) if "next" in each.clock]
+    assert [(each.instance, each.state, each.ended_at, each.verdict, each.elapsed_seconds) for each in found] == [
+        (1, "fulfilled", nov(23, 12, 30), "met", 30 * 60),
+        (2, "running", None, None, 2 * 3600),
     ]
