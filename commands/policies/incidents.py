@@ -7,22 +7,21 @@ from domain.incident import IncidentResolved, TicketLinked
 from domain.recorded import RecordedEvent
 
 
-def announce_resolution(_cause: RecordedEvent, incident: Sequence[RecordedEvent]) -> Iterator[Intent]:
-    """Ask for one announcement a linked case, once the incident is resolved, in whatever order the two became known."""
-    events = [recorded.event for recorded in incident]
-    resolution = next((event for event in events if isinstance(event, IncidentResolved)), None)
-    if resolution is None:
+def announce_resolution(cause: RecordedEvent, incident: Sequence[RecordedEvent]) -> Iterator[Intent]:
+    """Ask for one announcement a linked case. None is linked after the resolution: the incident refuses it."""
+    event = cause.event
+    if not isinstance(event, IncidentResolved):
         return
-    for event in events:
-        if isinstance(event, TicketLinked):
+    for linked in (recorded.event for recorded in incident):
+        if isinstance(linked, TicketLinked):
             yield Intent(
                 command="announce-incident-resolution",
-                subject=f"{event.incident_id} on {event.ticket_id}",
-                data={"ticket": event.ticket_id, "incident_id": event.incident_id, "text": resolution.text},
+                subject=f"{event.incident_id} on {linked.ticket_id}",
+                data={"ticket": linked.ticket_id, "incident_id": event.incident_id, "text": event.text},
                 once=True,
             )
 
 
 ANNOUNCE_RESOLUTION = Policy(
-    name="incident resolution", on=(IncidentResolved, TicketLinked), react=announce_resolution, reads_stream=True
+    name="incident resolution", on=(IncidentResolved,), react=announce_resolution, reads_stream=True
 )

@@ -15,7 +15,7 @@ from commands.policies.policy import Intent, Policy, intents_of, request_for
 from domain import budget as budgets
 from domain.budget import BudgetEvent, Budgets, BudgetThresholdReached, NoteBudgetUse, SetBudget
 from domain.event import Event
-from domain.incident import IncidentDeclared, IncidentResolved, TicketLinked
+from domain.incident import IncidentDeclared, IncidentResolved, IncidentUpdatePosted, TicketLinked
 from domain.owed import owed_by_month
 from domain.personal import Personal
 from domain.plan import TermsChange
@@ -36,6 +36,7 @@ from tests.domain.subscription.sentences import buy, denver, since_november, wor
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 STORM = IncidentDeclared(occurred_at=NOW, incident_id="storm", title="Storm", text=Personal("…"))
+UPDATE = IncidentUpdatePosted(occurred_at=NOW, incident_id="storm", text=Personal("Still dark."))
 RESOLVED = IncidentResolved(occurred_at=NOW, incident_id="storm", text=Personal("Over."))
 
 
@@ -75,8 +76,8 @@ def asked(policy: Policy, stream: Sequence[RecordedEvent], read_upto: Callable[[
 
 @pytest.mark.parametrize("late", [False, True], ids=["at once", "when everything has happened"])
 def test_each_case_of_an_incident_is_to_be_told_once_whatever_was_known_first(*, late: bool) -> None:
-    for order in permutations([linked("a"), linked("b"), linked("c"), RESOLVED]):
-        stream = recorded("incident-storm", [STORM, *order])
+    for order in permutations([linked("a"), linked("b"), linked("c"), UPDATE]):
+        stream = recorded("incident-storm", [STORM, *order, RESOLVED])
         intents = asked(ANNOUNCE_RESOLUTION, stream, lambda number: len(stream) if late else number)  # noqa: B023
         requests = [request_for(ANNOUNCE_RESOLUTION, intent, stream[-1]) for intent in intents]
         told = {request.data["ticket"]: request.idempotency_key for request in requests}

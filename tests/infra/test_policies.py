@@ -97,6 +97,16 @@ def test_each_linked_case_is_told_once_that_the_incident_is_over_and_why_it_was(
         assert told.metadata.actor == "policy incident resolution"
 
 
+def test_for_a_case_that_was_merged_the_one_that_goes_on_is_told_and_once_if_it_is_linked_itself(
+    reacting: Reacting,
+) -> None:
+    source, survivor = reacting.linked(), reacting.linked()
+    reacting.desk.send("merge-ticket", ticket=source, into=survivor)
+    reacting.resolve()
+    everything(reacting.runner())
+    assert [len(reacting.announced(ticket)) for ticket in (source, survivor)] == [0, 1]
+
+
 def test_after_a_crash_between_command_and_checkpoint_nothing_happens_twice(reacting: Reacting) -> None:
     ticket = reacting.linked()
     reacting.resolve()
@@ -149,8 +159,8 @@ def test_a_command_that_fails_is_parked_and_tried_again_while_the_others_go_on(r
 def test_an_event_that_cannot_be_read_is_parked(reacting: Reacting) -> None:
     ticket = reacting.linked()
     reacting.desk.send("declare-incident", incident_id="other", title="Other", text="…")
-    reacting.desk.send("link-incident", ticket=ticket, incident="other")
-    reacting.execute("UPDATE events SET data = '{}' WHERE type = 'TicketLinked.v1' AND stream_id = 'incident-other'")
+    reacting.desk.send("resolve-incident", incident="other", text="Over.")
+    reacting.execute("UPDATE events SET data = '{}' WHERE type = 'IncidentResolved.v1'")
     reacting.resolve()
     everything(reacting.runner())
     assert len(reacting.announced(ticket)) == 1
