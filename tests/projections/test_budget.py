@@ -13,7 +13,8 @@ from projections import budget
 from projections.account import account_of
 from projections.folding import fold
 from projections.statement import statement
-from tests.domain.subscription.histories import MONTHS, History, happened, long_histories
+from tests.domain.subscription.happenings import MONTHS
+from tests.domain.subscription.histories import History, happened, long_histories
 from tests.domain.test_owed import EMERGENCY, HOLD, LATE, NOVEMBER, ON_DEMAND, rerated, revised
 from tests.projections.stories import recorded
 

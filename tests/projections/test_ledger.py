@@ -16,7 +16,8 @@ from projections.account import account_of
 from projections.folding import fold
 from projections.ledger import LedgerLine
 from projections.statement import statement
-from tests.domain.subscription.histories import MONTHS, History, happened, histories, long_histories
+from tests.domain.subscription.happenings import MONTHS
+from tests.domain.subscription.histories import History, happened, histories, long_histories
 from tests.domain.subscription.sentences import buy, cancel, denver, since_november, start, work
 from tests.domain.subscription.standing import Standing, standing_after
 from tests.projections.stories import recorded

@@ -5,34 +5,24 @@ was known at each close, and what is known now, give the draws and credits that 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
-from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
-from domain.plan import Terms
-
-
-class RefMonth(NamedTuple):
-    """A month as the waterfall takes it: what it grants, and the rates of work that was started in it."""
-
-    name: str
-    starts_at: datetime
-    ends_at: datetime
-    allowance: int
-    cap: int
-    rate: int
-    multiplier: int
-
-
-class RefPack(NamedTuple):
-    pack_id: str
-    seconds: int
-    price: int
-    effective_at: datetime
-    expires_at: datetime | None
-    rate: int = 0
+from tests.domain.rating.reference_facts import (
+    Facts,
+    RefMonth,
+    RefPack,
+    Worked,
+    billed,
+    midnight,
+    month_after,
+    month_of,
+    pack_of,
+    stretches,
+    terms_at,
+)
 
 
 class RefEntry(NamedTuple):
@@ -65,42 +55,6 @@ class RefCredit(NamedTuple):
     seconds: int
     cents: int
     restored: bool
-
-
-class Purchase(NamedTuple):
-    pack_id: str
-    hours: int
-    bought_at: datetime
-    effective_from: datetime | None = None
-
-
-class Worked(NamedTuple):
-    """A work entry as it was last stated."""
-
-    entry_id: str
-    started_at: datetime
-    duration: int
-    work_class: str
-    voided: bool = False
-
-
-class PlanFrom(NamedTuple):
-    """Terms for the months from `month` ("2026-11") on."""
-
-    month: str
-    terms: Terms
-
-
-class Facts(NamedTuple):
-    """All that is known at an instant; `changes` of plan in the order in which they were made."""
-
-    zone: str
-    starts_on: date
-    terms: Terms
-    changes: tuple[PlanFrom, ...] = ()
-    last_month: str | None = None
-    purchases: tuple[Purchase, ...] = ()
-    entries: tuple[Worked, ...] = ()
 
 
 class Close(NamedTuple):
@@ -139,7 +93,7 @@ def settled(facts: Facts, closes: Sequence[Close] = ()) -> Bill:
 
 def _rated(facts: Facts, frozen: Bill, open_from: str) -> Bill:
     """What stands by these facts beside the draws and credits of the months before `open_from`."""
-    open_at = bounds(facts, open_from)[0]
+    open_at = next(each.starts_at for each in stretches(facts) if each.month == open_from)
     packs = [pack_of(facts, purchase) for purchase in facts.purchases]
     credited = list(frozen.credits)
     to_draw: list[RefEntry] = []
@@ -172,8 +126,7 @@ def _rated(facts: Facts, frozen: Bill, open_from: str) -> Bill:
         if to_rate:
             rating_at = max(entry.started_at, open_at)
             to_draw.append(RefEntry(entry.entry_id, entry.started_at, entry.work_class, to_rate, rating_at))
-    latest = max([open_at, *(each.rating_at or each.started_at for each in to_draw)])
-    months = [ref_month(facts, name) for name in months_until(facts, latest)]
+    months = [each.as_month() for each in stretches(facts)]
     draws = bill(months, packs, to_draw, frozen.draws, credited)
     return Bill([*frozen.draws, *draws], credited, {entry.entry_id: entry.work_class for entry in facts.entries})
 
@@ -189,7 +142,7 @@ def _credit(
     open_at: datetime,
 ) -> RefCredit:
     rate, restored = Decimal(0), False
-    terms = terms_of(facts, month_of(facts, entry.started_at))
+    terms = terms_at(facts, entry.started_at)
     if draw.source == "on_demand":
         rate = Decimal(terms.regular_rate_cents)
     elif draw.source == "emergency":
@@ -237,8 +190,7 @@ def bill(
         month = months[number]
         available: list[tuple[str, str, int]] = []
         if entry.work_class == "included":
-            if number > 0:
-                last = months[number - 1]
+            for last in (each for each in months if month_after(each.name) == month.name and each.allowance):
                 unused = left(last.allowance, "allowance", last.name)
                 available.append(("rollover", last.name, left(min(unused, last.cap), "rollover", last.name)))
             available.append(("allowance", month.name, left(month.allowance, "allowance", month.name)))
@@ -309,9 +261,9 @@ def breakage(packs: list[RefPack], stands: Bill, now: datetime) -> Counter[str]:
 def owed(facts: Facts, stands: Bill, now: datetime) -> Counter[str]:
     """Fee + packs + on demand + emergency - credits, by month, for the months that began by `now`."""
     total: Counter[str] = Counter()
-    for month in months_until(facts, now):
-        if facts.last_month is None or month <= facts.last_month:
-            total[month] += terms_of(facts, month).monthly_fee_cents
+    for each in stretches(facts):
+        if each.subscribed and each.starts_at <= now:
+            total[each.month] += each.terms.monthly_fee_cents
     for purchase in facts.purchases:
         total[month_of(facts, purchase.bought_at)] += pack_of(facts, purchase).price
     for draw in stands.draws:
@@ -324,76 +276,3 @@ def owed(facts: Facts, stands: Bill, now: datetime) -> Counter[str]:
 
 def rounded(cents: Decimal) -> int:
     return int(cents.quantize(Decimal(1), ROUND_HALF_UP))
-
-
-# Terms, months, packs, billed time: B2, B3, B6.
-
-
-def terms_of(facts: Facts, month: str) -> Terms:
-    """The terms in force in a month: after a cancellation's last month, those of that month."""
-    month = month if facts.last_month is None else min(month, facts.last_month)
-    terms, since = facts.terms, ""
-    for change in facts.changes:
-        if since <= change.month <= month:  # a later change for the same month takes the place of the earlier
-            terms, since = change.terms, change.month
-    return terms
-
-
-def ref_month(facts: Facts, name: str) -> RefMonth:
-    terms = terms_of(facts, name)
-    ended = facts.last_month is not None and name > facts.last_month
-    return RefMonth(
-        name,
-        *bounds(facts, name),
-        0 if ended else terms.allowance_seconds,
-        0 if ended else terms.rollover_cap_seconds,
-        terms.regular_rate_cents,
-        terms.emergency_multiplier,
-    )
-
-
-def pack_of(facts: Facts, purchase: Purchase) -> RefPack:
-    """A pack by the terms of the day of its purchase; validity counts whole local days after the effective one."""
-    terms = terms_of(facts, month_of(facts, purchase.bought_at))
-    effective_at = purchase.effective_from or purchase.bought_at
-    expires_at = None
-    if terms.pack_validity_days is not None:
-        last_day = effective_at.astimezone(ZoneInfo(facts.zone)).date() + timedelta(days=terms.pack_validity_days)
-        expires_at = midnight(facts, last_day + timedelta(days=1))
-    price = purchase.hours * terms.pack_rate_cents
-    return RefPack(purchase.pack_id, purchase.hours * 3600, price, effective_at, expires_at, terms.pack_rate_cents)
-
-
-def billed(facts: Facts, entry: Worked) -> int:
-    if entry.voided:
-        return 0
-    terms = terms_of(facts, month_of(facts, entry.started_at))
-    increments = (Decimal(entry.duration) / terms.billing_increment_seconds).to_integral_value(ROUND_CEILING)
-    return max(terms.minimum_charge_seconds, int(increments) * terms.billing_increment_seconds)
-
-
-def month_of(facts: Facts, at: datetime) -> str:
-    return at.astimezone(ZoneInfo(facts.zone)).date().isoformat()[:7]
-
-
-def month_after(month: str) -> str:
-    last_day = date(int(month[:4]), int(month[5:]), 28)
-    return (last_day + timedelta(days=7)).isoformat()[:7]
-
-
-def bounds(facts: Facts, month: str) -> tuple[datetime, datetime]:
-    """When a month begins, the first one at the subscription's start, and ends."""
-    first = max(date.fromisoformat(f"{month}-01"), facts.starts_on)
-    return midnight(facts, first), midnight(facts, date.fromisoformat(f"{month_after(month)}-01"))
-
-
-def midnight(facts: Facts, day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(facts.zone)).astimezone(UTC)
-
-
-def months_until(facts: Facts, at: datetime) -> Iterator[str]:
-    """The months from the subscription's first to the one of an instant."""
-    month = facts.starts_on.isoformat()[:7]
-    while month <= month_of(facts, at):
-        yield month
-        month = month_after(month)

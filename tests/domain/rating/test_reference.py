@@ -4,20 +4,8 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from domain.plan import Terms, TermsChange, default_terms
-from tests.domain.rating.reference import (
-    Bill,
-    Close,
-    Facts,
-    PlanFrom,
-    Purchase,
-    RefCredit,
-    Worked,
-    breakage,
-    owed,
-    pack_income,
-    pack_of,
-    settled,
-)
+from tests.domain.rating.reference import Bill, Close, RefCredit, breakage, owed, pack_income, settled
+from tests.domain.rating.reference_facts import Facts, PlanFrom, Purchase, Worked, pack_of
 
 ZONE = "America/Denver"
 NOV, DEC, JAN = "2026-11", "2026-12", "2027-01"

@@ -16,7 +16,8 @@ from domain.rating.entries import Entry
 from domain.rating.months import month_bounds
 from domain.rating.waterfall import billed_seconds, redraws
 from domain.subscription.events import Draw, DrawSource, WorkClass
-from tests.domain.rating.reference import RefDraw, RefEntry, RefMonth, RefPack, bill
+from tests.domain.rating.reference import RefDraw, RefEntry, bill
+from tests.domain.rating.reference_facts import RefMonth, RefPack
 
 ZONE = "Europe/Rome"
 NAMES = ("2026-03", "2026-04", "2026-05")

@@ -12,16 +12,10 @@ from hypothesis import strategies as st
 from domain.subscription.commands import RecordDue
 from domain.subscription.decider import decide
 from domain.subscription.state import evolve
-from tests.domain.rating.reference import breakage, owed, pack_income, pack_of, settled
-from tests.domain.subscription.histories import (
-    NOW,
-    History,
-    facts_of,
-    happened,
-    in_another_order,
-    long_histories,
-    steps,
-)
+from tests.domain.rating.reference import breakage, owed, pack_income, settled
+from tests.domain.rating.reference_facts import pack_of
+from tests.domain.subscription.happenings import NOW
+from tests.domain.subscription.histories import History, facts_of, happened, in_another_order, long_histories, steps
 from tests.domain.subscription.standing import BottomLine, Standing, standing_after
 
 

@@ -8,18 +8,8 @@ from hypothesis import strategies as st
 
 from domain.plan import TermsChange, default_terms
 from domain.subscription.events import WorkClass
-from tests.domain.subscription.histories import (
-    MONTHS,
-    START,
-    TICKETS,
-    Closed,
-    Corrected,
-    Decided,
-    Happening,
-    History,
-    Logged,
-    happened,
-)
+from tests.domain.subscription.happenings import MONTHS, START, TICKETS, Closed, Corrected, Decided, Happening, Logged
+from tests.domain.subscription.histories import History, happened
 from tests.domain.subscription.standing import Standing, standing_after
 
 SECONDS_OF_SEPTEMBER = 30 * 86_400

@@ -22,7 +22,8 @@ from domain.subscription.events import (
     WorkRevised,
 )
 from domain.subscription.state import Subscription
-from tests.domain.subscription.histories import NOW, History, happened, long_histories
+from tests.domain.subscription.happenings import NOW
+from tests.domain.subscription.histories import History, happened, long_histories
 from tests.domain.subscription.sentences import buy, close, correct, denver, since_november, work
 from tests.domain.subscription.standing import standing_after
 

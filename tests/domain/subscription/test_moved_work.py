@@ -6,16 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.subscription.events import WorkRevised
-from tests.domain.subscription.histories import (
-    TICKETS,
-    Happening,
-    History,
-    Logged,
-    Looked,
-    Moved,
-    happened,
-    long_histories,
-)
+from tests.domain.subscription.happenings import TICKETS, Happening, Logged, Looked, Moved
+from tests.domain.subscription.histories import History, happened, long_histories
 from tests.domain.subscription.standing import standing_after
 
 
