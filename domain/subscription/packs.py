@@ -8,9 +8,9 @@ from domain.rating.waterfall import redraws
 from domain.subscription.commands import BuyHours
 from domain.subscription.due import catch_up
 from domain.subscription.events import HourPackPurchased, SubscriptionEvent
+from domain.subscription.recording import told
 from domain.subscription.refusals import EffectiveInFuture, EffectiveTooEarly, HoursNotInSteps, PackExists
 from domain.subscription.state import Subscription, evolve, fold
-from domain.subscription.work import told
 
 
 def buy_hours(command: BuyHours, state: Subscription) -> list[SubscriptionEvent]:
