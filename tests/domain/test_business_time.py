@@ -38,6 +38,12 @@ def test_a_vector_of_another_product_holds(vector: dict[str, Any]) -> None:
         assert calendar.elapsed(utc(vector["start"]), utc(vector["end"])) == vector["expect_s"]
 
 
+def test_every_vector_says_where_it_comes_from_and_has_an_id_of_its_own() -> None:
+    vectors = VECTORS["vectors"]
+    assert len({each["id"] for each in vectors}) == len(vectors) == 71
+    assert [each["id"] for each in vectors if not each["source"]] == []
+
+
 OFFICE = BusinessTime(tz="UTC", hours={"mon-fri": "09:00-17:00"})
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -319,6 +325,42 @@ def test_elapsed_to_the_due_instant_is_the_target(start: datetime, target: int) 
 def test_elapsed_adds_up(three: list[datetime]) -> None:
     a, b, c = sorted(three)
     assert LONG.elapsed(a, b) + LONG.elapsed(b, c) == LONG.elapsed(a, c)
+
+
+@settings(deadline=None)
+@given(instants, st.integers(1, 10**7), st.integers(1, 10**7))
+def test_due_adds_up(start: datetime, one: int, other: int) -> None:
+    assert LONG.due(LONG.due(start, one), other) == LONG.due(start, one + other)
+
+
+@settings(deadline=None)
+@given(instants, instants)
+def test_what_has_elapsed_was_due_by_then_and_no_open_time_lies_between(a: datetime, b: datetime) -> None:
+    start, end = sorted((a, b))
+    elapsed = LONG.elapsed(start, end)
+    if elapsed:
+        due = LONG.due(start, elapsed)
+        assert due <= end
+        assert LONG.elapsed(due, end) == 0
+
+
+@settings(deadline=None)
+@given(instants, st.integers(0, 10**7), st.sampled_from(["US/Mountain", "Navajo", "America/Shiprock"]))
+def test_another_name_of_the_same_zone_changes_nothing(start: datetime, target: int, label: str) -> None:
+    hours = {"mon-fri": "08:30-17:30", "sun": "01:15-02:45"}
+    named, renamed = (BusinessTime(tz=tz, hours=hours) for tz in ("America/Denver", label))
+    assert named.due(start, target) == renamed.due(start, target)
+    assert named.spans(start, start + timedelta(days=300)) == renamed.spans(start, start + timedelta(days=300))
+
+
+@settings(deadline=None)
+@given(instants, st.integers(0, 10**7))
+def test_hours_of_a_zone_without_clock_changes_are_those_of_utc_at_another_time_of_day(
+    start: datetime, target: int
+) -> None:
+    there = BusinessTime(tz="Asia/Kolkata", hours={"mon-fri": "09:00-17:00"})
+    here = BusinessTime(tz="UTC", hours={"mon-fri": "03:30-11:30"})
+    assert there.due(start, target) == here.due(start, target)
 
 
 @settings(deadline=None)
