@@ -199,7 +199,7 @@ class WorkRerated(Event, frozen=True, kw_only=True):
     """An entry draws otherwise than before, because an earlier fact arrived after it (B7).
 
     `before` is what stood until now, so that whoever posts it needs no memory; `caused_by` is the entry or pack
-    whose arrival changed it, recorded in the same append.
+    whose arrival changed it, recorded in the same append, or the subscription itself where that has started again.
     """
 
     subscription_id: str

@@ -4,6 +4,9 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+from hypothesis import given as with_any
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from domain.plan import TermsChange
 from domain.subscription.commands import RecordDue, ReviseWork, WorkRevision
@@ -15,6 +18,7 @@ from domain.subscription.events import (
     PeriodClosed,
     Recognition,
     SubscriptionEvent,
+    WorkClass,
     WorkRated,
     WorkRerated,
     WorkRevised,
@@ -41,6 +45,7 @@ from tests.domain.subscription.sentences import (
     since_november,
     work,
 )
+from tests.domain.subscription.standing import standing_after
 
 DECEMBER = denver(12, 1, 0)
 EXAMPLE_1 = since_november().having(
@@ -309,3 +314,30 @@ def test_a_decision_on_a_case_settles_all_of_its_frozen_entries() -> None:
 def test_no_month_is_closed_twice_and_the_next_begins_with_its_own_events() -> None:
     events = EXAMPLE_1.when(close(denver(12, 2), "2026-11")).events
     assert [type(each) for each in events][-2:] == [MonthStarted, PeriodClosed]
+
+
+_FACTS = st.tuples(st.integers(1, 300), st.booleans(), st.sampled_from(("billable", "emergency", "waived", "billable")))
+
+
+@settings(max_examples=200, deadline=None)
+@with_any(st.lists(st.tuples(st.integers(1, 29), _FACTS, st.lists(_FACTS, max_size=3)), min_size=1, max_size=6))
+def test_closing_and_correcting_equals_correcting_what_is_open(
+    worked: list[tuple[int, tuple[int, bool, WorkClass], list[tuple[int, bool, WorkClass]]]],
+) -> None:
+    """Without grants, at a rate of a cent a second, what is owed in all is the same; the closed month stands."""
+    begun = since_november(TermsChange(allowance_seconds=0, regular_rate_cents=36_00))
+    logged = [
+        work(denver(12, 1, 12), f"e-{number}", denver(11, day), minutes, work_class)
+        for number, (day, (minutes, _, work_class), _) in enumerate(worked)
+    ]
+    corrections = [
+        correct(denver(12, 3), f"e-{number}", minutes, work_class, voided=voided)
+        for number, (_, _, changes) in enumerate(worked)
+        for minutes, voided, work_class in changes
+    ]
+    while_open = standing_after(begun.having(*logged, *corrections).events)
+    before = standing_after(begun.having(*logged, close(denver(12, 2), "2026-11")).events)
+    closed = standing_after(begun.having(*logged, close(denver(12, 2), "2026-11"), *corrections).events)
+    assert closed.owed().total() == while_open.owed().total()
+    assert closed.owed()["2026-11"] == before.owed()["2026-11"]
+    assert +closed.net_seconds() == +while_open.net_seconds()
