@@ -1,14 +1,13 @@
 """`caselog close-months`: the months that have ended are closed, for all customers."""
 
-import re
-
 import click
 from tqdm import tqdm
 
 from api import compose
+from api.cli.month import Month
 from commands.dispatch import Dispatcher
 from commands.handlers.catalogue import HANDLERS
-from domain.rating.months import month_bounds
+from domain.rating.months import month_of
 from infra.config import Config
 from infra.logging import configure_logging
 from infra.month_close import CloseReport, close_months
@@ -17,20 +16,6 @@ NOT_ALL = 1
 """Exit code where some month could not be closed."""
 
 SHOWN = 20
-
-_month = re.compile(r"[12][0-9]{3}-(0[1-9]|1[0-2])")
-
-
-class Month(click.ParamType[str]):
-    """A calendar month, such as 2026-11."""
-
-    name = "month"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the month; fails where the text is none."""
-        if _month.fullmatch(str(value)) is None:
-            self.fail(f"{value!r} is no month, such as 2026-11", param, ctx)
-        return str(value)
 
 
 @click.command("close-months")
@@ -48,7 +33,7 @@ def close_months_command(through: str | None) -> None:
         desk = compose.prepare(config, url)
         with compose.application(config, url) as application, compose.connection_pool(config, url, size=2) as pool:
             clock = compose.clock(config, pool)
-            if through is not None and month_bounds(through, desk.zone)[1] > clock.now():
+            if through is not None and through >= month_of(clock.now(), desk.zone):
                 raise click.UsageError(f"{through} has not ended in {desk.zone}")
             with tqdm(desc="closing", unit=" customers", disable=None) as bar:
 

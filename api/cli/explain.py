@@ -1,6 +1,5 @@
 """`caselog explain`: why a clock is due then, and why work is billed so (SUPPORT_POLICY T8, B5-B9)."""
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import get_args
@@ -12,10 +11,10 @@ from api import compose
 from api.cli.clock_words import clocks_in_words
 from api.cli.instant import Instant
 from api.cli.line_words import line_in_words
+from api.cli.month import Month
 from api.cli.standing import events_of, standing
 from commands.errors import UnknownCustomer, UnknownStatementLine, UnknownSubscription, UnknownTicket
 from commands.lookups import Settings
-from commands.wire.fields import PERIOD_PATTERN
 from domain.clocks.explain import History, evolve_history
 from domain.recorded import RecordedEvent
 from domain.sla_policy import ClockName
@@ -59,18 +58,6 @@ def due(case: str, only: ClockName | None, as_of: datetime | None) -> None:
     click.echo(standing(recorded, zone))
     lines = list(clocks_in_words(history, levels.calendars, now, zone, only))
     click.echo("\n".join(lines).rstrip() or f"it has no {only} so far")
-
-
-class Month(click.ParamType[str]):
-    """A calendar month, as in 2026-11."""
-
-    name = "period"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the month; fails where the text is none."""
-        if re.fullmatch(PERIOD_PATTERN, str(value)) is None:
-            self.fail(f"{value!r} is no month, such as 2026-11", param, ctx)
-        return str(value)
 
 
 @explain.command()
