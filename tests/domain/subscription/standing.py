@@ -112,6 +112,7 @@ class Standing:
 
     def _expire(self, expired: Iterable[Expiry]) -> None:
         for each in expired:
+            assert each.month not in self.closed
             self.expired[each.source, each.grant] += each.seconds
             if each.source == "pack":
                 self.broken[each.grant] += each.amount_cents

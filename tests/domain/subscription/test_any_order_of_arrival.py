@@ -35,7 +35,7 @@ def test_the_bill_is_what_the_rules_say_read_naively(history: History) -> None:
 
 
 @pytest.mark.soak
-@settings(max_examples=20_000, deadline=None)
+@settings(max_examples=6_000, deadline=None)
 @given(long_histories)
 def test_the_bill_is_what_the_rules_say_thousands_of_times(history: History) -> None:
     assert standing_after(happened(history)).bottom_line() == read_naively(history)
@@ -68,6 +68,7 @@ def test_no_grant_is_overdrawn_and_no_income_is_beyond_the_price_at_any_version_
         standing.put(event)
         used = standing.used()
         assert all(seconds <= standing.granted[grant] for grant, seconds in used.items()), event
+        assert all(used[grant] + seconds <= standing.granted[grant] for grant, seconds in standing.expired.items())
         for pack_id, price in standing.prices.items():
             earned = sum(cents for (pack, _), cents in standing.income.items() if pack == pack_id)
             assert 0 <= earned <= price
