@@ -216,8 +216,16 @@ def _terms_changed(draw: st.DrawFn) -> Iterable[Happening]:
         return changes
     at, index = cancelled
     last_month = max(MONTHS[index], _month_of(at))
-    before = [each for each in changes if each.at < at or each.month <= last_month]
-    return [*before, Cancelled(at, last_month), *_started_again(draw, at, MONTHS.index(last_month) + 1)]
+    again = list(_started_again(draw, at, MONTHS.index(last_month) + 1))
+    if again:
+        before = [each for each in changes if each.at < at or each.month <= last_month]
+        return [*before, Cancelled(at, last_month), *again]
+    cancellations = [Cancelled(at, last_month)]
+    for moved_at, to in draw(st.lists(st.tuples(instants, _months), max_size=1)):
+        if at <= moved_at and _month_of(moved_at) <= last_month:
+            last_month = max(MONTHS[to], _month_of(moved_at))
+            cancellations.append(Cancelled(moved_at, last_month))
+    return [*(each for each in changes if _month_of(each.at) <= last_month), *cancellations]
 
 
 def _started_again(draw: st.DrawFn, cancelled_at: datetime, index: int) -> Iterable[Happening]:
