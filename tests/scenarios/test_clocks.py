@@ -185,3 +185,24 @@ def test_t3_updates_are_owed_anew_when_an_emergency_is_reopened(desk: Desk) -> N
     desk.at("Sun 2037-11-22 10:00")
     desk.does("reopen-ticket", ticket=case, reason="It is down again.")
     assert due(desk, case, "periodic_update") == "Sun 2037-11-22 11:00"
+
+
+@scenario("T3", "T7", "R7")
+def test_t3_a_call_answers_what_was_written_before_it_and_nothing_later(desk: Desk) -> None:
+    """A call of eleven, told at noon, answers the message of ten; that of half past eleven is still to be answered."""
+    desk.at("Mon 2037-11-02 09:00")
+    desk.customer()
+    case = desk.case()
+    desk.staff_reply(case)
+    responded = desk.clock(case, "first_response")
+    desk.at("Mon 2037-11-02 10:00")
+    desk.customer_reply(case)
+    desk.at("Mon 2037-11-02 11:30")
+    desk.customer_reply(case)
+    desk.at("Mon 2037-11-02 12:00")
+    desk.does("log-call", ticket=case, at=instant("Mon 2037-11-02 11:00").isoformat(), **{"with": "Ada Guest"})
+    clock = desk.clock(case, "next_response")
+    assert (clock["instance"], local(clock["started_at"])) == (2, "Mon 2037-11-02 11:30")
+    assert local(clock["due_at"]) == "Tue 2037-11-03 11:30"
+    # and a clock that was fulfilled is not moved by it
+    assert desk.clock(case, "first_response") == responded

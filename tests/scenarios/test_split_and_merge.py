@@ -42,13 +42,17 @@ def test_r3_two_tickets_about_the_same_are_merged_and_the_survivor_goes_on_for_b
     desk.works(source, "Mon 2037-11-02 11:00", minutes=15)
     assert [each["body"] for each in desk.history(survivor, "CustomerReplied")] == ["It is on the mobile site."]
     assert desk.ticket(survivor)["worked_seconds"] == 15 * MINUTE
+    # also once the survivor has been merged into a third
+    third = desk.case()
+    desk.does("merge-ticket", ticket=survivor, into=third)
     desk.resolves(source)
-    assert desk.ticket(survivor)["status"] == "resolved"
+    assert desk.ticket(third)["status"] == "resolved"
+    assert desk.ticket(third)["worked_seconds"] == 15 * MINUTE
     # and a resolved or closed survivor takes none
     another = desk.case()
-    desk.refuses("merge-ticket", "ticket_resolved", ticket=another, into=survivor)
-    desk.closes(survivor)
-    desk.refuses("merge-ticket", "ticket_closed", ticket=another, into=survivor)
+    desk.refuses("merge-ticket", "ticket_resolved", ticket=another, into=third)
+    desk.closes(third)
+    desk.refuses("merge-ticket", "ticket_closed", ticket=another, into=third)
 
 
 @scenario("R3", "B4")

@@ -303,3 +303,19 @@ def test_b2_an_emergency_costs_the_multiplier_of_the_month_it_was_worked_in(desk
     december = desk.works(case, "Tue 2037-12-01 00:00", minutes=60)
     assert desk.statement("2037-11").drawn(november) == "emergency 60 min $300.00"
     assert desk.statement("2037-12").drawn(december) == "emergency 60 min $420.00"
+
+
+@scenario("B6", "B7")
+def test_b6_late_work_takes_from_the_rollover_what_it_takes_from_the_month(desk: Desk) -> None:
+    """November's work told in December leaves less to roll over once less than the cap is left."""
+    desk.at("Mon 2037-11-02 09:00")
+    desk.customer(rollover_cap_seconds=1800)
+    case = desk.case()
+    desk.at("Thu 2037-12-03 09:00")
+    december = desk.works(case, "Wed 2037-12-02 10:00", minutes=45)
+    # when a quarter of November's hour is used after all, 45 minutes are left of it: half an hour still rolls over
+    desk.works(case, "Mon 2037-11-30 10:00", minutes=15)
+    assert desk.statement("2037-12").drawn(december) == "rollover 30 min, allowance 15 min"
+    # when another half hour is, 15 minutes are left
+    desk.works(case, "Mon 2037-11-30 11:00", minutes=30)
+    assert desk.statement("2037-12").drawn(december) == "rollover 15 min, allowance 30 min"
