@@ -96,6 +96,8 @@ class _Told:
             pass
         elif read.verdict == "met":
             yield f"met: due {self._at(read.due_at)}"
+        elif read.state == "cancelled":
+            yield f"was due {self._at(read.due_at)}; cancelled, so it is not judged"
         elif read.ended_at is not None:
             yield f"was due {self._at(read.due_at)}; judged once the case is closed"
         elif read.due_at < self._now:

@@ -19,6 +19,9 @@ from tests.domain.ticket.cases import (
     closed,
     customer_writes,
     due_recorded,
+    emergency_accepted,
+    emergency_declined,
+    emergency_requested,
     nov,
     opened,
     policy,
@@ -103,6 +106,14 @@ def test_a_resolution_is_judged_once_the_case_is_closed() -> None:
     life = (opened(nov(23, 10)), resolved(nov(23, 11)))
     assert told(nov(23, 12), *life)[1] == "was due Wed 2026-11-25 10:00:00 MST; judged once the case is closed"
     assert told(nov(23, 12), *life, closed(nov(23, 12)))[1] == "met: due Wed 2026-11-25 10:00:00 MST"
+
+
+def test_a_cancelled_clock_is_not_judged() -> None:
+    life: list[TicketCommand] = [opened(nov(23, 9)), emergency_requested(nov(23, 9)), emergency_accepted(nov(23, 10))]
+    assert told(nov(23, 12), *life, emergency_declined(nov(23, 10, 30)), only="periodic_update")[:2] == [
+        "periodic_update 1: cancelled Mon 2026-11-23 10:30:00 MST",
+        "was due Mon 2026-11-23 11:00:00 MST; cancelled, so it is not judged",
+    ]
 
 
 def test_a_paused_clock_has_nothing_ahead() -> None:
