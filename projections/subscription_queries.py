@@ -91,7 +91,7 @@ def forecast(account: Account, now: datetime) -> Json:
     if own is None:
         return {}
     window = window_of(now, row.spans[0].starts_at)
-    recent = [each for each in account.work if not each.voided and now - window < each.started_at <= now]
+    recent = [each for each in account.work if now - window < each.started_at <= now]
     use = Use(
         included_seconds=sum(each.billed_seconds for each in recent if each.work_class == "included"),
         billable_seconds=sum(each.billed_seconds for each in recent if each.work_class == "billable"),

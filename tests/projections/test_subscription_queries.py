@@ -266,7 +266,8 @@ def test_the_forecast_reckons_with_a_new_start_in_the_month_begun_last() -> None
         month("2026-12", None),
     ]
     assert "exhausted_at" not in shown(begun, denver(12, 2))["forecast"]
+    # Five hours in four weeks: two hours more last until the 13th, by when the allowance of the new start is there.
     gone = [*begun, rated(denver(12, 1), "dec-1", 255, pack(255))]
     now = denver(12, 2)
     assert shown(gone, now)["forecast"]["exhausted_at"] == now
-    assert "exhausted_at" not in shown([*gone, bought(now, "p-2", 20)], now)["forecast"]
+    assert "exhausted_at" not in shown([*gone, bought(now, "p-2", 2)], now)["forecast"]
