@@ -1,6 +1,7 @@
 """What does a customer owe for a month, and why? Composed from the rows of the view `subscription`."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -8,12 +9,12 @@ import msgspec
 from domain.rating.months import month_before
 from projections.account import Account
 from projections.reading import Json, without_nulls
-from projections.subscription import PackRow
+from projections.subscription import MonthRow, PackRow
 from projections.work_entry import DrawnFrom, GivenBack, Posting, WorkRow
 
 
-def statement(account: Account, period: str) -> Json:
-    """The `statement` of the HTTP contract for a month ("2026-11").
+def statement(account: Account, period: str, now: datetime | None = None) -> Json:
+    """The `statement` of the HTTP contract for a month ("2026-11"), as it is at an instant.
 
     Beside the contract's fields it has `positions`, the events that began the month and closed it.
     """
@@ -40,7 +41,7 @@ def statement(account: Account, period: str) -> Json:
         "purchases": [_purchase(row) for row in purchases],
         "credits": [credit_shape(row, credit) for row, credit in credits_],
         "fee_cents": fee_cents,
-        "allowance": allowance(account, period),
+        "allowance": allowance(account, period, now),
         "totals": {
             "worked_seconds": sum(posting.duration_seconds for row, posting in entries if row.first_month == period),
             "billed_seconds": sum(draw.seconds for draw in draws),
@@ -58,13 +59,16 @@ def statement(account: Account, period: str) -> Json:
     }
 
 
-def allowance(account: Account, month: str) -> Json:
+def allowance(account: Account, month: str, now: datetime | None = None) -> Json:
     """What a month granted, what came over from the one before (B6), and what of both is drawn.
 
-    Before it has begun nothing has come over: what the month before leaves is known at its end.
+    Before it has begun nothing has come over: what the month before leaves is known at its end. That a month began
+    after a cancelled subscription's last is recorded only when something happens in it; `now` says it until then.
     """
     own = account.month(month)
-    before = account.month(month_before(month)) if own else None
+    before = account.month(month_before(month))
+    if before and own is None and not _ended_with(account, before, now):
+        before = None
     granted = own.allowance_seconds if own else 0
     rollover = before.rollover_seconds if before else 0
     used = (own.allowance_drawn if own else 0) + (before.rollover_drawn if before else 0)
@@ -74,6 +78,12 @@ def allowance(account: Account, month: str) -> Json:
         "used_seconds": used,
         "left_seconds": granted + rollover - used,
     }
+
+
+def _ended_with(account: Account, month: MonthRow, now: datetime | None) -> bool:
+    """Whether the subscription was cancelled as of a month's end, and that has passed."""
+    last_months = {span.last_month for span in account.subscription.spans}
+    return month.month in last_months and now is not None and month.ends_at <= now
 
 
 def _in_order(posted: tuple[WorkRow, Posting]) -> tuple[Any, ...]:

@@ -274,6 +274,12 @@ def test_b6_after_its_last_month_a_subscription_has_no_allowance_but_the_rollove
     desk.customer(rollover_cap_seconds=1800)
     case = desk.case()
     desk.does("cancel-subscription", customer_id=ALPINE, reason="They build their own.")
+    desk.at("Mon 2037-11-30 23:59")
+    assert desk.statement("2037-12").allowance("left") == "0 min"
+    desk.at("Tue 2037-12-01 00:00")
+    assert desk.statement("2037-12").allowance("left") == "30 min"
+    desk.at("Fri 2038-01-01 00:00")
+    assert desk.statement("2038-01").allowance("left") == "0 min"
     desk.at("Tue 2038-01-05 09:00")
     december = desk.works(case, "Tue 2037-12-01 10:00", minutes=15)
     january = desk.works(case, "Mon 2038-01-04 10:00", minutes=15)

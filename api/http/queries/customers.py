@@ -63,11 +63,11 @@ def _subscription(asked: Asked) -> Any:
 def _statement(asked: Asked) -> Any:
     period = asked.parameters["period"]
     if "as_of" in asked.parameters:
-        return statement(_account_as_of(asked), period)
+        return statement(_account_as_of(asked), period, asked.parameters["as_of"])
     account = account_for_statement(asked.connection, asked.path["customer"], period)
     if account is None:
         raise _nothing_subscribed(asked)
-    return statement(account, period)
+    return statement(account, period, asked.services.clock.now())
 
 
 def _explanation(asked: Asked) -> Any:
