@@ -50,7 +50,7 @@ def _said(
             stands_on = event.ticket_id
             yield record, f"it moved to case {event.case_number} and keeps its class until that gets a decision"
         elif isinstance(event, WorkRerated) and record.position in named:
-            yield record, f"it draws otherwise since {event.caused_by} arrived"
+            yield record, f"it draws otherwise since {event.caused_by} arrived or changed"
         elif (says := _of_entry(event, entry_id)) or (says := _of_case(event, stands_on)):
             yield record, says
 

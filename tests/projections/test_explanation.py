@@ -202,7 +202,7 @@ def test_of_the_ratings_anew_those_are_told_that_the_draws_follow_from() -> None
     second = rerated(denver(11, 9), NOV_5, on_demand(60, 150_00), caused_by="nov-1", before=first.draws)
     found = begun().add("subscription-s-1", first, second).explain()
     assert positions(found) == [3, 4, 7]
-    assert found["facts"][-1]["says"] == "it draws otherwise since nov-1 arrived"
+    assert found["facts"][-1]["says"] == "it draws otherwise since nov-1 arrived or changed"
 
 
 def test_a_decision_on_the_case_counts_while_the_entry_stands_on_it() -> None:
