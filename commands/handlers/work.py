@@ -16,7 +16,7 @@ from commands.unit_of_work import Stream, UnitOfWork
 from domain.event import Event
 from domain.subscription import decider as subscriptions
 from domain.subscription.commands import RateWork
-from domain.subscription.events import Draw, PendingWorkCarriedOver, WorkRated, WorkRerated, WorkRevised
+from domain.subscription.events import Credit, Draw, PendingWorkCarriedOver, WorkRated, WorkRerated, WorkRevised
 from domain.subscription.refusals import EntryRatedOtherwise
 from domain.subscription.state import Subscription
 from domain.ticket import decide as tickets
@@ -30,7 +30,7 @@ from domain.ticket.state import Ticket
 def log_work(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
     """Record work done (SUPPORT_POLICY B1) and what it draws (B5).
 
-    Result: `entry_id` and `draws`. Refused: `work_in_future`, `entry_exists`, `no_subscription`.
+    Result: `entry_id`, `draws` and `credits` (none yet). Refused: `work_in_future`, `entry_exists`, `no_subscription`.
     """
     ticket_stream, ticket = ticket_named(work, data["ticket"])
     entry_id = _entry_id(work, ticket_stream, data.get("entry_id"))
@@ -67,11 +67,14 @@ def log_work(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> O
     except EntryRatedOtherwise as refusal:
         # The subscription was read a moment after the ticket, and knows the entry of a rival already.
         raise EntryExists(f"entry {entry_id} was logged with other facts") from refusal
-    return ticket_outcome(ticket_stream, {"entry_id": entry_id, "draws": _draws_made(subscription.pending, entry_id)})
+    made = {"entry_id": entry_id, "draws": _draws_made(subscription.pending, entry_id), "credits": []}
+    return ticket_outcome(ticket_stream, made)
 
 
 def correct_work(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
-    """Say how long an entry really took (B1), and settle the difference (B7, B8). Result: `entry_id`, `draws`.
+    """Say how long an entry really took (B1), and settle the difference (B7, B8).
+
+    Result: `entry_id`, its `draws`, and `credits`, what is given back of those of closed months.
 
     Refused: `unknown_entry`, `entry_void`, `work_in_future`.
     """
@@ -85,7 +88,7 @@ def correct_work(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) 
 
 
 def void_work(work: UnitOfWork, settings: Settings, data: Mapping[str, Any]) -> Outcome:
-    """Say that an entry should not have been logged (B1), and give back what it drew. Result: `entry_id`, `draws`.
+    """Say that an entry should not have been logged (B1), and give back what it drew. Result as of `correct_work`.
 
     Refused: `unknown_entry`.
     """
@@ -114,38 +117,56 @@ def _entry_id(work: UnitOfWork, stream: Stream[Ticket], asked: str | None) -> st
 def _entry_outcome(
     work: UnitOfWork, stream: Stream[Ticket], subscription: Stream[Subscription], entry_id: str
 ) -> Outcome:
-    return ticket_outcome(stream, {"entry_id": entry_id, "draws": _draws_standing(work, subscription, entry_id)})
+    return ticket_outcome(stream, {"entry_id": entry_id, **_standing(work, subscription, entry_id)})
 
 
 def _draws_made(events: Sequence[Any], entry_id: str) -> list[dict[str, Any]]:
     """Return what an entry draws that these events rate."""
     for event in reversed(events):
         if isinstance(event, WorkRated) and event.entry_id == entry_id:
-            return [_draw(draw, [PositionOf(event)]) for draw in event.draws]
+            return [_part(draw, [PositionOf(event)]) for draw in event.draws]
     return []
 
 
-def _draws_standing(work: UnitOfWork, subscription: Stream[Subscription], entry_id: str) -> list[dict[str, Any]]:
-    """Return what an entry draws, by the log and by what was just decided, oldest posting month first.
+def _standing(work: UnitOfWork, subscription: Stream[Subscription], entry_id: str) -> dict[str, Any]:
+    """Return an entry's `draws` and `credits`, by the log and by what was just decided, oldest posting month first.
 
     A draw that a later event left as it was keeps its positions; another follows from the rating and from that event.
+    A credit follows from the draw that it takes back, and from the event that gave it.
     """
-    by_month: dict[str, dict[Draw, list[Any]]] = {}
+    draws: dict[str, dict[Draw, list[Any]]] = {}
+    credits_: dict[str, dict[Credit, list[Any]]] = {}
     rated: Any = None
     for event, position in _with_places(work, subscription):
         match event:
             case WorkRated(entry_id=entry) if entry == entry_id:
                 rated = position
-                by_month[event.month] = {draw: [rated] for draw in event.draws}
+                draws[event.month] = {draw: [rated] for draw in event.draws}
             case WorkRerated(entry_id=entry) | WorkRevised(entry_id=entry) if entry == entry_id:
-                stood = by_month.get(event.month, {})
-                by_month[event.month] = {draw: stood.get(draw, [rated, position]) for draw in event.draws}
+                stood = draws.get(event.month, {})
+                draws[event.month] = {draw: stood.get(draw, [rated, position]) for draw in event.draws}
+                if isinstance(event, WorkRevised):
+                    given = credits_.get(event.month, {})
+                    credits_[event.month] = {
+                        each: given.get(each) or [*_taken_back(draws, each), position] for each in event.credits
+                    }
             case PendingWorkCarriedOver(entry_id=entry) if entry == entry_id:
-                by_month.pop(event.from_month, None)
-                by_month[event.month] = {draw: [rated, position] for draw in event.draws}
+                draws.pop(event.from_month, None)
+                draws[event.month] = {draw: [rated, position] for draw in event.draws}
             case _:
                 pass
-    return [_draw(draw, places) for _, draws in sorted(by_month.items()) for draw, places in draws.items()]
+    return {"draws": _by_month(draws), "credits": _by_month(credits_)}
+
+
+def _taken_back(draws: Mapping[str, Mapping[Draw, list[Any]]], credit: Credit) -> list[Any]:
+    """Return the positions of the draw that a credit takes back."""
+    taken = (credit.source, credit.pack_id, credit.month)
+    frozen = draws.get(credit.posted_month, {})
+    return next((at for draw, at in frozen.items() if (draw.source, draw.pack_id, draw.month) == taken), [])
+
+
+def _by_month(parts: Mapping[str, Mapping[Draw, list[Any]] | Mapping[Credit, list[Any]]]) -> list[dict[str, Any]]:
+    return [_part(part, places) for _, posted in sorted(parts.items()) for part, places in posted.items()]
 
 
 def _with_places(work: UnitOfWork, stream: Stream[Any]) -> Iterator[tuple[Event, Any]]:
@@ -156,6 +177,6 @@ def _with_places(work: UnitOfWork, stream: Stream[Any]) -> Iterator[tuple[Event,
         yield event, PositionOf(event)
 
 
-def _draw(draw: Draw, positions: Sequence[PositionOf | int | None]) -> dict[str, Any]:
-    found = {name: value for name, value in msgspec.structs.asdict(draw).items() if value is not None}
+def _part(part: Draw | Credit, positions: Sequence[PositionOf | int | None]) -> dict[str, Any]:
+    found = {name: value for name, value in msgspec.structs.asdict(part).items() if value is not None}
     return {**found, "positions": list(positions)}

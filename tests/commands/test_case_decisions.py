@@ -133,6 +133,30 @@ def test_work_is_put_right_and_made_void_after_the_case_is_closed(desk: Desk, cu
         desk.send("void-work", ticket=ticket, entry_id="w-9", **WHY)
 
 
+def test_what_is_given_back_of_a_closed_month_is_told_beside_the_draws_that_stand(
+    desk: Desk, customer: str, ticket: str
+) -> None:
+    rated = log_work(desk, ticket, 90)["events"][-1]["position"]
+    desk.clock.forward(days=40)
+    desk.send("close-period", customer_id=customer, period="2026-11")
+    answer = body_of(desk.send("correct-work", ticket=ticket, entry_id="w-1", duration_seconds=4500, **WHY))
+    revised = answer["events"][-1]["position"]
+    assert [(draw["source"], draw["seconds"], draw["positions"]) for draw in answer["result"]["draws"]] == [
+        ("allowance", 3600, [rated]),
+        ("on_demand", 1800, [rated]),
+    ]
+    (credit,) = answer["result"]["credits"]
+    assert (credit["source"], credit["seconds"], credit["amount_cents"]) == ("on_demand", 900, 37_50)
+    assert credit["positions"] == [rated, revised]
+    gone = body_of(desk.send("void-work", ticket=ticket, entry_id="w-1", **WHY))
+    assert [(credit["source"], credit["seconds"]) for credit in gone["result"]["credits"]] == [
+        ("on_demand", 1800),
+        ("allowance", 3600),
+    ]
+    again = desk.send("void-work", ticket=ticket, entry_id="w-1", **WHY)
+    assert body_of(again)["result"] == gone["result"]
+
+
 def test_work_that_a_rival_logs_under_way_is_of_the_class_that_was_decided(
     desk: Desk, customer: str, ticket: str, rival: Rival
 ) -> None:
