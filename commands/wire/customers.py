@@ -71,11 +71,12 @@ class OfSubscription(WireSchema):
     subscription_id = Identifier(metadata={"description": "Either this or `customer_id`."})
     customer_id = Identifier(metadata={"description": "Either this or `subscription_id`."})
 
-    @validates_schema
-    def _one_of_them(self, data: dict[str, Any], **_: Any) -> None:
-        if "subscription_id" in data and "customer_id" in data:
+    @validates_schema(skip_on_field_errors=False, pass_original=True)
+    def _one_of_them(self, _data: dict[str, Any], sent: Any, **_: Any) -> None:
+        named = {"subscription_id", "customer_id"}.intersection(sent) if isinstance(sent, dict) else None
+        if named is not None and len(named) > 1:
             raise ValidationError({"subscription_id": ["must not be given together with customer_id"]})
-        if "subscription_id" not in data and "customer_id" not in data:
+        if named is not None and not named:
             raise ValidationError({"customer_id": ["is required, or else subscription_id"]})
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from commands.wire.catalogue import COMMAND_TYPES
+from commands.wire.customers import OfSubscription
 from commands.wire.examples import EXAMPLES
 from commands.wire.schema import InvalidData
 
@@ -34,6 +35,8 @@ def test_the_example_of_a_command_loads_whole(command: str) -> None:
 def test_all_required_fields_that_are_missing_are_named_at_once_together_with_an_unknown_one(command: str) -> None:
     schema = COMMAND_TYPES[command].schema
     required = {f"/{name}" for name, field in schema.fields.items() if field.required}
+    if isinstance(schema, OfSubscription):
+        required.add("/customer_id")  # or else the subscription's
     errors = errors_of(command, {"unheard/of~": 1})
     assert set(errors) == required | {"/unheard~1of~0"}
 
@@ -230,3 +233,5 @@ def test_a_subscription_is_named_by_its_id_or_by_its_customer_and_not_by_both(co
     assert COMMAND_TYPES[command].load(named | {"customer_id": "c-1"})["customer_id"] == "c-1"
     assert set(errors_of(command, named)) == {"/customer_id"}
     assert set(errors_of(command, named | {"customer_id": "c-1", "subscription_id": "s-1"})) == {"/subscription_id"}
+    assert "/customer_id" in errors_of(command, {"effective_on": "tomorrow"})  # beside all else that is wrong
+    assert errors_of(command, named | {"customer_id": 5}) == {"/customer_id": "must be a string"}
