@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from domain.business_time import SpanKind, whole_second
-from domain.clocks.arithmetic import elapsed_seconds
+from domain.clocks.arithmetic import due_at, elapsed_seconds
 from domain.clocks.fold import evolve
 from domain.clocks.levels import Calendars
 from domain.clocks.state import Clocks, Instance, Pause, PauseReason
@@ -118,11 +118,19 @@ def reading(instance: Instance, clocks: Clocks, calendars: Calendars, now: datet
         policy_version=segment.policy_version,
         elapsed_seconds=elapsed,
         remaining_seconds=None if segment.target_seconds is None else segment.target_seconds - elapsed,
-        due_at=instance.due_at,
+        due_at=_due(instance, pauses, calendars),
         verdict=verdict(instance, final=clocks.final),
         breached_at=instance.breaches[0].breached_at if instance.breaches else None,
         why=tuple(why(instance, pauses, calendars, until)),
     )
+
+
+def _due(instance: Instance, pauses: Sequence[Pause], calendars: Calendars) -> datetime | None:
+    """What the events say; where the target was missed before the segment, and so is not missed again (T7), its start.
+
+    Events tell no due instant of such a segment, because nobody has to wait for it (T6).
+    """
+    return due_at(instance, pauses, calendars) if instance.due_at is None and instance.missed else instance.due_at
 
 
 def verdict(instance: Instance, *, final: bool) -> Verdict | None:

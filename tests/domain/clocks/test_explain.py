@@ -186,6 +186,14 @@ def test_an_instance_with_a_breach_stays_breached() -> None:
     assert read("resolution", nov(30, 12), *history, reopened(nov(30, 11))).verdict == "breached"
 
 
+def test_a_target_missed_before_is_due_at_the_start_of_the_segment() -> None:
+    life = (opened(RECEIPT), resolved(nov(25, 12)), reopened(nov(25, 13)))
+    reading = read("resolution", nov(25, 14), *life)
+    assert (reading.state, reading.breached_at, reading.due_at) == ("breached", nov(25, 10), nov(25, 13))
+    again = read("resolution", nov(25, 16), *life, resolved(nov(25, 15)))
+    assert (again.state, again.verdict, again.due_at) == ("fulfilled", "breached", nov(25, 13))
+
+
 def test_without_a_target_there_is_no_verdict() -> None:
     history = (opened(RECEIPT, category="enhancement"), resolved(nov(23, 11)), closed(nov(23, 12)))
     reading = read("resolution", nov(30, 12), *history)
