@@ -1,73 +1,12 @@
-"""Closing a month: it stands for ever, and what turns out later is settled in the earliest open month."""
+"""Closing a month: when it can be closed, what it takes along, and that it stands for ever."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.scenarios.desk import ALPINE, Desk
+from tests.scenarios.examples import november_of_example_1
 from tests.scenarios.scenario import scenario
 from tests.scenarios.words import MINUTE, instant
-
-
-def november_of_example_1(desk: Desk, **terms: Any) -> str:
-    """Let the work of example 1 be done and return the case: 45 min, 60 min, five hours bought, 120 min."""
-    desk.at("Mon 2037-11-02 09:00")
-    desk.customer(**terms)
-    case = desk.case()
-    desk.at("Tue 2037-11-03 12:00")
-    desk.works(case, "Tue 2037-11-03 10:00", minutes=40, entry="nov-3")
-    desk.at("Thu 2037-11-05 12:00")
-    desk.works(case, "Thu 2037-11-05 10:00", minutes=50, entry="nov-5")
-    desk.at("Tue 2037-11-10 12:00")
-    desk.buys(5)
-    desk.at("Thu 2037-11-12 15:00")
-    desk.works(case, "Thu 2037-11-12 10:00", minutes=120, entry="nov-12")
-    return case
-
-
-@scenario("B8")
-def test_b8_a_correction_after_the_close_is_credited_in_the_open_month(desk: Desk) -> None:
-    """Example 4 of the policy: Nov 5 corrected from 50 to 30 minutes after the close gives $75.00 back in December."""
-    # given November closed with $112.50 on demand
-    case = november_of_example_1(desk)
-    desk.at("Wed 2037-12-02 10:00")
-    desk.closes_month("2037-11")
-    closed = desk.statement("2037-11")
-    assert closed.state == "closed"
-    assert closed.drawn("nov-5") == "allowance 15 min, on_demand 45 min $112.50"
-    # when Nov 5 is corrected
-    desk.corrects(case, "nov-5", minutes=30)
-    # then 30 minutes fewer are credited from on demand, in December, linked to the entry
-    december = desk.statement("2037-12")
-    assert december.credited("nov-5") == "on_demand 30 min $75.00"
-    assert december.total("credits") == "$75.00"
-    assert december.owed == "$75.00", "the fee less the credit"
-    # and November stands
-    november = desk.statement("2037-11")
-    assert november.drawn("nov-5") == closed.drawn("nov-5")
-    assert november.owed == closed.owed
-
-
-@scenario("B8")
-def test_b8_closing_and_correcting_equals_the_difference(desk: Desk) -> None:
-    """Whether an entry was right from the start or is corrected after the close, what is owed in all is the same."""
-    desk.at("Thu 2037-11-05 12:00")
-    cases = {}
-    for customer_id, minutes in (("alpine", 50), ("beach", 30)):
-        desk.customer(customer_id)
-        case = desk.case("new_feature", customer_id=customer_id)
-        desk.works(case, "Thu 2037-11-05 10:00", minutes=minutes, entry=f"{customer_id}-5")
-        cases[customer_id] = case
-    desk.at("Wed 2037-12-02 10:00")
-    for customer_id in ("alpine", "beach"):
-        desk.closes_month("2037-11", customer_id=customer_id)
-    desk.corrects(cases["alpine"], "alpine-5", minutes=30)
-    owed = [
-        sum(
-            desk.statement(period, customer_id=customer_id).body["totals"]["owed_cents"]
-            for period in ("2037-11", "2037-12")
-        )
-        for customer_id in ("alpine", "beach")
-    ]
-    assert owed == [375_00, 375_00]
 
 
 @scenario("B8")
@@ -102,83 +41,6 @@ def test_b8_work_that_arrives_after_the_close_is_rated_at_the_start_of_the_open_
     assert december.drawn(late) == "allowance 60 min"
     assert december.drawn(own) == "on_demand 60 min $150.00"
     assert desk.statement("2037-11").entries == []
-
-
-@scenario("B8")
-def test_b8_more_time_than_was_frozen_is_rated_in_the_open_month(desk: Desk) -> None:
-    """Nov 5 corrected from 50 to 90 minutes: the half hour more draws in December, November's hour stays."""
-    case = november_of_example_1(desk)
-    desk.at("Wed 2037-12-02 10:00")
-    desk.closes_month("2037-11")
-    desk.corrects(case, "nov-5", minutes=90)
-    december = desk.statement("2037-12")
-    assert december.drawn("nov-5") == "allowance 30 min"
-    assert december.credited("nov-5") == ""
-    assert desk.statement("2037-11").drawn("nov-5") == "allowance 15 min, on_demand 45 min $112.50"
-
-
-@scenario("B8")
-def test_b8_the_allowance_of_a_closed_month_is_not_restored_but_pack_time_is(desk: Desk) -> None:
-    """Made void after the close: allowance is gone, on demand comes back in money, pack time to its pack."""
-    case = november_of_example_1(desk)
-    desk.at("Wed 2037-12-02 10:00")
-    desk.closes_month("2037-11")
-    (pack,) = desk.subscription()["packs"]
-    assert pack["remaining_seconds"] == 180 * MINUTE
-    # when all of November is made void
-    for entry in ("nov-3", "nov-5", "nov-12"):
-        desk.does("void-work", ticket=case, entry_id=entry, reason="It was another customer.")
-    december = desk.statement("2037-12")
-    assert december.credited("nov-3") == "allowance 45 min"
-    assert december.credited("nov-5") == "on_demand 45 min $112.50, allowance 15 min"
-    assert december.credited("nov-12") == "pack 120 min"
-    assert december.owed == "$37.50", "the fee less the credit"
-    # then the pack has its time again, and December's allowance is not more than it was
-    assert desk.pack(pack["pack_id"])["remaining_seconds"] == 300 * MINUTE
-    assert december.allowance("left") == "60 min"
-
-
-@scenario("B8", "B6", "B9")
-def test_b8_time_of_a_pack_that_has_expired_comes_back_in_money(desk: Desk) -> None:
-    """A pack of Nov 10 that lasts 20 days has ended when December begins: an hour too much is worth $120.00."""
-    case = november_of_example_1(desk, pack_validity_days=20)
-    desk.at("Wed 2037-12-02 10:00")
-    desk.closes_month("2037-11")
-    desk.corrects(case, "nov-12", minutes=60)
-    december = desk.statement("2037-12")
-    assert december.credited("nov-12") == "pack 60 min $120.00"
-    assert december.owed == "$30.00"
-
-
-@scenario("B8", "B6")
-def test_b8_time_of_a_pack_that_lasts_a_day_longer_goes_back_to_it(desk: Desk) -> None:
-    """A pack of Nov 10 that lasts 21 days is still there on December 1: the hour goes back to it, and no money."""
-    case = november_of_example_1(desk, pack_validity_days=21)
-    desk.at("Tue 2037-12-01 10:00")
-    desk.closes_month("2037-11")
-    desk.corrects(case, "nov-12", minutes=60)
-    december = desk.statement("2037-12")
-    assert december.credited("nov-12") == "pack 60 min"
-    assert december.owed == "$150.00"
-    (pack,) = desk.subscription()["packs"]
-    assert pack["remaining_seconds"] == 240 * MINUTE
-
-
-@scenario("B8", "B4")
-def test_b8_another_class_credits_all_and_rates_anew(desk: Desk) -> None:
-    """Deemed billable after the close: what was drawn is credited, and the time is rated in December as billable."""
-    desk.at("Mon 2037-11-02 09:00")
-    desk.customer()
-    case = desk.case()
-    desk.at("Mon 2037-11-02 17:00")
-    work = desk.works(case, "Mon 2037-11-02 10:00", minutes=90)
-    desk.at("Wed 2037-12-02 10:00")
-    desk.closes_month("2037-11")
-    desk.does("decide-scope", ticket=case, scope="billable", reason="Engineering had to do it.")
-    december = desk.statement("2037-12")
-    assert december.credited(work) == "on_demand 30 min $75.00, allowance 60 min"
-    assert december.drawn(work) == "on_demand 90 min $225.00"
-    assert december.owed == "$300.00", "the fee, less 75, plus 225"
 
 
 @scenario("B8", "R14")
@@ -218,23 +80,6 @@ def test_b8_a_statement_can_be_read_as_it_stood(desk: Desk) -> None:
     assert as_it_stood.owed == before.owed
 
 
-@scenario("B8", "B7")
-def test_b8_what_is_credited_stands_before_the_open_months_first_draw(desk: Desk) -> None:
-    """Pack time that comes back covers December's first work, though the correction is told after it."""
-    case = november_of_example_1(desk)
-    desk.at("Mon 2037-11-30 17:00")
-    desk.works(case, "Mon 2037-11-30 09:00", minutes=180)
-    desk.at("Thu 2037-12-03 09:00")
-    own = desk.works(case, "Wed 2037-12-02 10:00", minutes=120)
-    desk.closes_month("2037-11")
-    assert desk.statement("2037-12").drawn(own) == "allowance 60 min, on_demand 60 min $150.00"
-    # when an hour of November is given back to the pack
-    desk.corrects(case, "nov-12", minutes=60)
-    december = desk.statement("2037-12")
-    assert december.credited("nov-12") == "pack 60 min"
-    assert december.drawn(own) == "allowance 60 min, pack 60 min"
-
-
 @scenario("B8", "B9")
 def test_b8_a_line_of_a_statement_is_explained(desk: Desk) -> None:
     """For each draw and credit the desk says from what it follows: the facts, what was left, and the rules."""
@@ -246,3 +91,24 @@ def test_b8_a_line_of_a_statement_is_explained(desk: Desk) -> None:
     assert [each["source"] for each in told["draws"]] == ["allowance", "on_demand"]
     (logged,) = desk.history(case, "WorkLogged")[1:2]
     assert logged["position"] in [each["position"] for each in told["facts"]]
+
+
+@scenario("B8", "B11")
+def test_b8_work_that_arrives_while_a_month_is_closed_is_in_one_month_or_the_other(desk: Desk) -> None:
+    """Twelve entries are told while November is closed: each is billed once, in November or in December."""
+    desk.at("Mon 2037-11-02 09:00")
+    desk.customer(allowance_seconds=0)
+    case = desk.case()
+    desk.at("Wed 2037-12-02 10:00")
+    started = instant("Mon 2037-11-02 10:00").isoformat()
+    work = {"ticket": case, "activity": "support", "started_at": started, "duration_seconds": 900}
+    sent: list[tuple[str, dict[str, Any]]] = [("log-work", {**work, "agent": f"a{number}"}) for number in range(12)]
+    sent.insert(6, ("close-period", {"customer_id": ALPINE, "period": "2037-11"}))
+    with ThreadPoolExecutor(max_workers=6) as people:
+        answers = list(people.map(lambda command: desk.sends_apart(command[0], **command[1]), sent))
+    assert {answer.status for answer in answers} <= {200, 201}
+    november, december = desk.statement("2037-11"), desk.statement("2037-12")
+    assert november.state == "closed"
+    assert len({*november.entries, *december.entries}) == len(november.entries) + len(december.entries) == 12
+    owed = sum(bill.body["totals"]["owed_cents"] for bill in (november, december))
+    assert owed == desk.balance("receivable", "money") == 2 * 150_00 + 12 * 37_50

@@ -184,3 +184,29 @@ def test_b10_the_accounts_tell_where_all_money_and_time_went(desk: Desk) -> None
         "emergency": -30,
     }
     assert {account: desk.balance(account, "seconds") // 60 for account in minutes} == minutes
+
+
+@scenario("B10", "B6")
+def test_b10_a_late_draw_on_a_pack_that_has_expired_takes_back_what_its_end_had_earned(desk: Desk) -> None:
+    """Four of five hours were lost on the 20th; an hour of the 15th told on the 25th leaves three lost."""
+    desk.at("Mon 2037-11-02 09:00")
+    desk.customer(allowance_seconds=0, pack_validity_days=10)
+    case = desk.case()
+    desk.at("Tue 2037-11-10 12:00")
+    desk.buys(5)
+    desk.at("Thu 2037-11-12 17:00")
+    desk.works(case, "Thu 2037-11-12 10:00", minutes=60)
+    desk.at("Wed 2037-11-25 12:00")
+
+    def lost() -> tuple[int, int]:
+        return desk.balance("expired", "seconds") // 3600, -desk.balance("income:breakage", "money")
+
+    assert lost() == (4, 480_00)
+    # when the late hour is told
+    late = desk.works(case, "Sun 2037-11-15 10:00", minutes=60)
+    assert desk.statement("2037-11").drawn(late) == "pack 60 min"
+    assert lost() == (3, 360_00)
+    # and made void again
+    desk.does("void-work", ticket=case, entry_id=late, reason="It was another customer.")
+    assert lost() == (4, 480_00)
+    assert desk.balance("deferred_packs", "money") == 0

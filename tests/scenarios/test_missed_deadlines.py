@@ -110,3 +110,22 @@ def test_t7_a_deadline_is_missed_once_for_each_target_that_was_promised(desk: De
     assert missed == [(9 * HOUR, "Mon 2037-11-02 17:30"), (2 * HOUR, "Tue 2037-11-03 09:00")]
     # and the verdict is of the first
     assert local(desk.clock(case, "first_response")["breached_at"]) == "Mon 2037-11-02 17:30"
+
+
+@scenario("T7", "T3")
+def test_t7_a_case_that_is_reopened_can_still_miss_what_it_had_met(desk: Desk) -> None:
+    """Closed in time, a resolution is met; taken up again, its time goes on, and its deadline can be missed."""
+    desk.at("Mon 2037-11-02 10:00")
+    desk.customer()
+    case = desk.case()
+    desk.at("Mon 2037-11-02 12:00")
+    desk.resolves(case)
+    desk.closes(case)
+    assert desk.clock(case, "resolution")["verdict"] == "met"
+    # when staff reopen it two days later, 16 business hours are left
+    desk.at("Wed 2037-11-04 12:00")
+    desk.does("reopen-ticket", ticket=case, reason="It came back.")
+    assert "verdict" not in desk.clock(case, "resolution")
+    desk.at("Fri 2037-11-06 10:00:01")
+    assert [local(each["breached_at"]) for each in desk.breaches(case)] == ["Fri 2037-11-06 10:00"]
+    assert desk.clock(case, "resolution")["verdict"] == "breached"

@@ -258,3 +258,26 @@ def test_t9_the_time_before_a_merge_counts_by_the_survivors_target_and_calendar(
     clock = desk.clock(survivor, "next_response")
     assert clock["elapsed_seconds"] == 15 * MINUTE
     assert local(clock["due_at"]) == "Sat 2037-11-21 23:20"
+
+
+@scenario("T9", "B4")
+def test_t9_moved_work_keeps_its_class_until_a_decision_that_comes_after_the_move(desk: Desk) -> None:
+    """A survivor that was deemed billable before takes an included entry as it is; a category changes nothing of it."""
+    desk.at("Mon 2037-11-02 09:00")
+    desk.customer()
+    source, survivor = desk.case(), desk.case()
+    desk.at("Mon 2037-11-02 17:00")
+    moved = desk.works(source, "Mon 2037-11-02 10:00", minutes=30)
+    desk.does("decide-scope", ticket=survivor, scope="billable", reason="Engineering does it.")
+    desk.does("merge-ticket", ticket=source, into=survivor)
+    desk.does("set-category", ticket=survivor, category="design_change")
+    later = desk.works(survivor, "Mon 2037-11-02 11:00", minutes=30)
+    bill = desk.statement("2037-11")
+    assert bill.drawn(moved) == "allowance 30 min"
+    assert bill.drawn(later) == "on_demand 30 min $75.00"
+    # corrected, it is still what it was
+    desk.corrects(survivor, moved, minutes=45)
+    assert desk.statement("2037-11").drawn(moved) == "allowance 45 min"
+    # and the same decision, taken again, is of all
+    desk.does("decide-scope", ticket=survivor, scope="billable", reason="All of it.")
+    assert desk.statement("2037-11").drawn(moved) == "on_demand 45 min $112.50"
