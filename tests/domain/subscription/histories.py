@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import reduce
 from random import Random
 from typing import NamedTuple
@@ -277,19 +277,27 @@ def _lives_of_a_pack(draw: st.DrawFn) -> History:
 def _second_lives(draw: st.DrawFn) -> History:
     """A subscription that ends with its first month, another that starts within the next, and work all the time."""
     turn = TURNS[1]
-    heard_at = turn + timedelta(days=draw(st.integers(-3, 20)))
-    starts_on = max(heard_at, turn).astimezone(ZoneInfo(ZONE)).date() + timedelta(days=draw(st.integers(0, 5)))
+    heard_at = turn + timedelta(days=draw(st.sampled_from((20, 12, -2, 3))), hours=1)
+    starts_on = date(
+        2026, 10, draw(st.sampled_from((10, 1, 2, 25)))
+    )  # which may be past when it is heard of, with work since
     happenings: list[Happening] = [
         Cancelled(START + timedelta(days=20), MONTHS[0]),
-        Restarted(max(heard_at, turn - timedelta(days=2)), starts_on, draw(terms)),
+        Restarted(heard_at, starts_on, draw(terms)),
     ]
     for number, (hours, heard, ticket_id, seconds) in enumerate(
-        draw(st.lists(st.tuples(st.integers(0, 62 * 24), _heard, _tickets, _durations), min_size=2, max_size=8))
+        draw(
+            st.lists(
+                st.tuples(st.integers(29 * 24, 50 * 24) | st.integers(0, 62 * 24), _heard, _tickets, _durations),
+                min_size=2,
+                max_size=8,
+            )
+        )
     ):
         started_at = START + timedelta(hours=hours)
         happenings.append(Logged(max(started_at, heard or started_at), f"e-{number}", ticket_id, started_at, seconds))
     if draw(st.booleans()):
-        happenings.append(Bought(START + timedelta(days=draw(st.integers(0, 50))), "p-0", 1, None))
+        happenings.append(Bought(START + timedelta(days=draw(st.integers(0, 29))), "p-0", 1, None))
     closed_at = turn
     for index in range(draw(st.integers(0, 2))):
         closed_at = max(closed_at, TURNS[index + 1] + timedelta(days=draw(st.integers(0, 9))))
