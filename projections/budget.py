@@ -211,7 +211,7 @@ def _shown(budgets: Budgets, month: str) -> Iterator[tuple[str, BudgetSet, Span]
             yield "in_force", budget, span_of(budget, month)
         for later in sorted({first_month(each) for each in budgets.agreed if each.scope == scope}):
             follower = budgets.in_force(scope, later)
-            if later > month and follower is not None:
+            if later > month and follower is not None and first_month(follower) == later:
                 yield "upcoming", follower, span_of(follower, later)
 
 

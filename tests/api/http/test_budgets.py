@@ -150,3 +150,11 @@ def test_work_counts_by_what_its_case_is_about_now_in_open_and_in_closed_months(
     assert used(api, customer, "2026-12") == {"maintenance": 150_00 - 150_00, "enhancement": 0}
     totals = api.answer(f"/v1/customers/{customer}/statement", period="2026-12")["totals"]
     assert (totals["credits_cents"], totals["owed_cents"]) == (150_00, 0)
+
+
+def test_a_later_budget_that_an_earlier_month_took_over_since_is_not_upcoming(api: Api) -> None:
+    customer = api.customer()
+    set_budget(api, customer, 900_00, starts_on="2027-01-01")
+    set_budget(api, customer, 500_00, starts_on="2026-11-01")
+    (only,) = budgets(api, customer)
+    assert (only["state"], only["amount_cents"]) == ("in_force", 500_00)
