@@ -4,11 +4,14 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from marshmallow.validate import Range
 
 from commands.wire.catalogue import COMMAND_TYPES
 from commands.wire.customers import OfSubscription
 from commands.wire.examples import EXAMPLES
 from commands.wire.schema import InvalidData
+from commands.wire.settings import TermsData
+from domain.plan import Terms, check_terms
 
 
 def errors_of(command: str, data: Any) -> dict[str, str]:
@@ -235,3 +238,11 @@ def test_a_subscription_is_named_by_its_id_or_by_its_customer_and_not_by_both(co
     assert set(errors_of(command, named | {"customer_id": "c-1", "subscription_id": "s-1"})) == {"/subscription_id"}
     assert "/customer_id" in errors_of(command, {"effective_on": "tomorrow"})  # beside all else that is wrong
     assert errors_of(command, named | {"customer_id": 5}) == {"/customer_id": "must be a string"}
+
+
+def test_the_greatest_terms_that_are_taken_are_terms_of_a_plan() -> None:
+    bounds = {name: field.validate for name, field in TermsData().fields.items()}
+    greatest = {name: bound.max for name, bound in bounds.items() if isinstance(bound, Range)}
+    assert len(greatest) == len(Terms.__struct_fields__) - 1
+    loaded = COMMAND_TYPES["publish-plan"].load({"plan": "p", "terms": {"currency": "USD", **greatest}})
+    check_terms(Terms(**loaded["terms"]), "USD")
