@@ -131,28 +131,32 @@ def _draws_made(events: Sequence[Any], entry_id: str) -> list[dict[str, Any]]:
 def _standing(work: UnitOfWork, subscription: Stream[Subscription], entry_id: str) -> dict[str, Any]:
     """Return an entry's `draws` and `credits`, by the log and by what was just decided, oldest posting month first.
 
-    A draw that a later event left as it was keeps its positions; another follows from the rating and from that event.
-    A credit follows from the draw that it takes back, and from the event that gave it.
+    A draw that a later event left as it was keeps its positions; another follows from the facts (the rating and the
+    last revision) and from that event, as in the view of work entries. A credit follows from the draw that it takes
+    back, and from the event that gave it.
     """
     draws: dict[str, dict[Draw, list[Any]]] = {}
     credits_: dict[str, dict[Credit, list[Any]]] = {}
-    rated: Any = None
+    facts_at: list[Any] = []
     for event, position in _with_places(work, subscription):
         match event:
             case WorkRated(entry_id=entry) if entry == entry_id:
-                rated = position
-                draws[event.month] = {draw: [rated] for draw in event.draws}
+                facts_at = [position]
+                draws[event.month] = dict.fromkeys(event.draws, facts_at)
             case WorkRerated(entry_id=entry) | WorkRevised(entry_id=entry) if entry == entry_id:
                 stood = draws.get(event.month, {})
-                draws[event.month] = {draw: stood.get(draw, [rated, position]) for draw in event.draws}
+                behind = facts_at[:1] if isinstance(event, WorkRevised) else facts_at
+                made_at = [*behind, position]
+                draws[event.month] = {draw: stood.get(draw, made_at) for draw in event.draws}
                 if isinstance(event, WorkRevised):
+                    facts_at = made_at
                     given = credits_.get(event.month, {})
                     credits_[event.month] = {
                         each: given.get(each) or [*_taken_back(draws, each), position] for each in event.credits
                     }
             case PendingWorkCarriedOver(entry_id=entry) if entry == entry_id:
                 draws.pop(event.from_month, None)
-                draws[event.month] = {draw: [rated, position] for draw in event.draws}
+                draws[event.month] = {draw: [*facts_at, position] for draw in event.draws}
             case _:
                 pass
     return {"draws": _by_month(draws), "credits": _by_month(credits_)}

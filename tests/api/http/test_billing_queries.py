@@ -54,6 +54,27 @@ def test_a_draw_names_the_rating_and_the_latest_revision(api: Api, billed: Any) 
     assert statement["totals"]["worked_seconds"] == 1_800
 
 
+def test_an_answer_names_the_same_positions_as_the_statement(api: Api) -> None:
+    """Rated, corrected, and then rated anew because an earlier entry arrived."""
+    customer = api.customer()
+    ticket = api.ticket(customer)["ticket_id"]
+    api.clock.forward(minutes=120)
+    entry = log_work(api, ticket, 3_000)["result"]["entry_id"]
+    api.clock.forward(minutes=10)
+    api.done("correct-work", ticket=ticket, entry_id=entry, duration_seconds=3_600, reason="And the report")
+    started_at = api.clock.now() - timedelta(minutes=110)
+    early = {"agent": "jo", "started_at": started_at.isoformat(), "duration_seconds": 900, "activity": "analysis"}
+    api.done("log-work", ticket=ticket, **early)
+    repeated = api.done("correct-work", ticket=ticket, entry_id=entry, duration_seconds=3_600, reason="And the report")
+    assert repeated["events"] == []
+    statement = api.answer(f"/v1/customers/{customer}/statement", period="2026-11")
+    (line,) = [each for each in statement["entries"] if each["entry_id"] == entry]
+    assert [draw["source"] for draw in line["draws"]] == ["allowance", "on_demand"]
+    assert [len(draw["positions"]) for draw in line["draws"]] == [3, 3]
+    told = [(each["source"], each["seconds"], each["positions"]) for each in repeated["result"]["draws"]]
+    assert told == [(each["source"], each["seconds"], each["positions"]) for each in line["draws"]]
+
+
 def test_as_of_an_earlier_instant_nothing_of_what_was_said_since_is_known(api: Api, billed: Any) -> None:
     path = f"/v1/customers/{billed['customer']}/statement"
     then = fits("statement", api.answer(path, period="2026-11", as_of=billed["at_first"]))
