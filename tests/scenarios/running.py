@@ -30,7 +30,7 @@ class RunningDesk:
     def start(self) -> None:
         """Start everything."""
         compose.prepare(self._config, self._url)
-        projector = Projector(self._url, self._config.schema, VIEWS, poll_seconds=0.05)
+        projector = Projector(self._url, self._config.schema, VIEWS)
         projector.start()
         self._parts.callback(projector.stop)
         services = self._parts.enter_context(compose.api_services(self._config, self._url))
