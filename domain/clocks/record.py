@@ -45,12 +45,9 @@ def begun(clocks: Clocks, clock: ClockName, started_at: datetime, in_force: InFo
     return segment(clock, 1 if latest is None else latest.number + 1, started_at, in_force.level(clock, traits))
 
 
-def moved(clocks: Clocks, at: datetime, levels: ServiceLevels, traits: Traits) -> tuple[Segment, ...]:
-    """New segments of the running clocks that count by another target or calendar from `at` on (T6).
-
-    A clock that counts as before goes on in its segment: another would change neither what has elapsed nor what is due.
-    """
-    return segments(_moved(clocks, at, levels, traits), at, levels, traits)
+def changed(clocks: Clocks, at: datetime, levels: ServiceLevels, before: Traits, after: Traits) -> tuple[Segment, ...]:
+    """New segments of the running clocks where a case's traits change, whatever that does to their targets (T6)."""
+    return () if before == after else segments(clocks.running, at, levels, after)
 
 
 def with_deadlines(event: E, clocks: Clocks | None, levels: ServiceLevels) -> E:

@@ -93,7 +93,7 @@ def decide_emergency(command: DecideEmergency, state: Ticket) -> list[TicketEven
 
 def _accepted(command: DecideEmergency, state: Ticket) -> EmergencyAccepted:
     clocks, traits = state.case.clocks, replace(state.case.traits, emergency=True)
-    segments = record.moved(clocks, command.now, command.levels, traits)
+    segments = record.changed(clocks, command.now, command.levels, state.case.traits, traits)
     if not (state.case.is_emergency or isinstance(state, Resolved | Closed)):
         in_force = command.levels.at(command.now)
         segments = (*segments, record.begun(clocks, "periodic_update", command.now, in_force, traits))
@@ -105,7 +105,7 @@ def _declined(command: DecideEmergency, state: Ticket) -> EmergencyDeclined:
     clocks, traits = state.case.clocks, replace(state.case.traits, emergency=False)
     segments: tuple[Segment, ...] = tuple(
         each
-        for each in record.moved(clocks, command.now, command.levels, traits)
+        for each in record.changed(clocks, command.now, command.levels, state.case.traits, traits)
         if each.clock != "periodic_update"  # it is cancelled
     )
     event = EmergencyDeclined(**of(command, state), reason=command.reason, segments=segments)

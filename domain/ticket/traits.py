@@ -15,7 +15,7 @@ def set_urgency(command: SetUrgency, state: Ticket) -> list[TicketEvent]:
     refuse_closed(state)
     if state.case.urgency == command.urgency:
         return []
-    segments = _moved(command, state, replace(state.case.traits, urgency=command.urgency))
+    segments = _segments(command, state, replace(state.case.traits, urgency=command.urgency))
     event = UrgencyChanged(**of(command, state), urgency=command.urgency, segments=segments)
     return [record.with_deadlines(event, state.case.clocks, command.levels)]
 
@@ -25,7 +25,7 @@ def set_complexity(command: SetComplexity, state: Ticket) -> list[TicketEvent]:
     refuse_closed(state)
     if state.case.complexity == command.complexity:
         return []
-    segments = _moved(command, state, replace(state.case.traits, complexity=command.complexity))
+    segments = _segments(command, state, replace(state.case.traits, complexity=command.complexity))
     event = ComplexityChanged(**of(command, state), complexity=command.complexity, segments=segments)
     return [record.with_deadlines(event, state.case.clocks, command.levels)]
 
@@ -35,11 +35,11 @@ def set_category(command: SetCategory, state: Ticket) -> list[TicketEvent]:
     refuse_closed(state)
     if state.case.category == command.category:
         return []
-    segments = _moved(command, state, replace(state.case.traits, category=command.category))
+    segments = _segments(command, state, replace(state.case.traits, category=command.category))
     event = CategoryChanged(**of(command, state), category=command.category, segments=segments)
     return [record.with_deadlines(event, state.case.clocks, command.levels)]
 
 
-def _moved(command: Command, state: Ticket, traits: Traits) -> tuple[Segment, ...]:
+def _segments(command: Command, state: Ticket, traits: Traits) -> tuple[Segment, ...]:
     """While a case is resolved none of its clocks runs; reopening takes its traits as they are then (T6)."""
-    return record.moved(state.case.clocks, command.now, command.levels, traits)
+    return record.changed(state.case.clocks, command.now, command.levels, state.case.traits, traits)

@@ -312,4 +312,5 @@ def test_an_acceptance_on_a_resolved_ticket_counts_from_its_reopening() -> None:
 
 def test_an_accepted_emergency_does_not_count_by_urgency() -> None:
     (event,) = after(*ACCEPTED).when(urgency_set(nov(28, 22, 50))).events
-    assert event.segments == ()  # type: ignore[attr-defined]
+    assert [each.target_seconds for each in event.segments] == [1800, None, 3600]  # type: ignore[attr-defined]
+    assert dues(*ACCEPTED, urgency_set(nov(28, 22, 50))) == dues(*ACCEPTED)

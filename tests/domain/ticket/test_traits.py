@@ -117,11 +117,15 @@ def test_back_again_is_another_change() -> None:
     assert [each.target_seconds for each in event.segments] == [32_400, 64_800]
 
 
-def test_a_change_that_leaves_the_targets_as_they_were_starts_no_segment() -> None:
+def test_a_change_that_leaves_the_targets_as_they_were_starts_a_segment_and_moves_no_deadline() -> None:
     for command in (urgency_set(NOW, "low"), category_set(NOW, "other")):
         event = only(after(*OPEN).when(command).events)
         assert isinstance(event, UrgencyChanged | CategoryChanged)
-        assert (event.segments, event.deadlines) == ((), ())
+        assert [(each.clock, each.started_at) for each in event.segments] == [
+            ("first_response", NOW),
+            ("resolution", NOW),
+        ]
+        assert dues(*OPEN, command) == dues(*OPEN)
 
 
 def test_a_target_that_is_used_up_already_is_due_at_the_change() -> None:
