@@ -111,6 +111,7 @@ class Dispatcher:
         work = UnitOfWork(self._application, now=now, cause=cause, if_match=request.if_match)
         try:
             outcome = self._handlers[request.command](work, self._settings, request.data)
+            work.expect(outcome.stream)  # where the handler named no other, the one that the answer names
         except Exception:
             # Whatever came of it, it must not have come of settings that another process has replaced.
             work.confirm()

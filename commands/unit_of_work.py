@@ -63,7 +63,7 @@ class UnitOfWork:
     """Collects what one command reads and decides, and appends it in one piece.
 
     `now` is the instant of the decision (UTC). `if_match` is the version that the request expects of the stream it
-    names; `expect` checks it.
+    names; `expect` checks it, once.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class UnitOfWork:
         self.cause = cause
         self._application = application
         self._if_match = if_match
+        self._expected = False
         self._streams: dict[str, Stream[Any]] = {}
         self._left: dict[str, Loaded[Any]] = {}
         self._customer_of: dict[str, str | None] = {}
@@ -113,7 +114,10 @@ class UnitOfWork:
         self._customer_of[stream.id] = customer_id
 
     def expect(self, stream: Stream[Any]) -> None:
-        """Hold the stream that the request names against its `If-Match`. Raises `VersionMismatch`."""
+        """Hold the stream that the request names against its `If-Match`, the first time. Raises `VersionMismatch`."""
+        if self._expected:
+            return
+        self._expected = True
         if self._if_match is not None and stream.loaded_version != self._if_match:
             raise VersionMismatch(
                 f"{stream.id} is at version {stream.loaded_version}, the request expects {self._if_match}"

@@ -102,6 +102,12 @@ def test_the_entity_tag_of_a_ticket_is_the_version_to_change_it_by(api: Api) -> 
     assert answer.status_code == 200
 
 
+@pytest.mark.parametrize("command", ["set-budget", "publish-plan", "register-customer", "open-ticket"])
+def test_a_version_is_held_against_whatever_the_command_is_about(api: Api, command: str) -> None:
+    data = EXAMPLES[command] | {"customer_id": api.customer()} if command != "publish-plan" else EXAMPLES[command]
+    assert problem_of(api.post(command, data, If_Match='"999"'), 412)["code"] == "version_mismatch"
+
+
 def test_correlation_and_trace_are_kept_with_every_event_and_the_correlation_comes_back(api: Api) -> None:
     answer = api.post("register-customer", register("traced"), X_Correlation_Id="order-77", traceparent=TRACE)
     assert answer.headers["X-Correlation-Id"] == "order-77"
