@@ -12,7 +12,6 @@ from domain.money import share_cents
 from domain.plan import Terms
 from domain.rating.entries import Entries, Entry
 from domain.rating.months import month_before
-from domain.subscription.events import Draw
 
 GrantSource = Literal["rollover", "allowance", "pack"]
 Grant = tuple[GrantSource, str]
@@ -187,12 +186,8 @@ class Book(Value, frozen=True, kw_only=True):
         """Return the book with one more entry, which draws nothing yet."""
         return replace(self, entries=self.entries.put(entry))
 
-    def with_draws(self, entry: Entry, draws: tuple[Draw, ...]) -> "Book":
-        """Return the book with `draws` in the place of those that `entry` has; it need not hold the entry yet."""
-        return self.with_entry(entry, entry.drawing(draws))
-
     def with_entry(self, before: Entry | None, after: Entry) -> "Book":
-        """Return the book with an entry in the place of what it was until now."""
+        """Return the book with an entry in the place of what it was until now; it need not hold the entry yet."""
         book = replace(self, entries=self.entries.put(after))
         taken = self.taken(before, after)
         return book.drawing(taken, after.rating_at) if taken else book

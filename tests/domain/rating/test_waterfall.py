@@ -69,7 +69,7 @@ def book(months: list[Month], packs: list[Pack], entries: list[Entry]) -> Book:
 
 def rated(facts: Book) -> Book:
     for each, draws in redraws(facts, (START,)):
-        facts = facts.with_draws(each, draws)
+        facts = facts.with_entry(each, each.drawing(draws))
     return facts
 
 
@@ -255,6 +255,6 @@ def test_rating_from_the_place_of_a_late_entry_is_rating_all_of_them(
     for each in arrived:
         grown = others.with_unrated(each)
         for redrawn, draws in redraws(grown, each.key):
-            grown = grown.with_draws(redrawn, draws)
+            grown = grown.with_entry(redrawn, redrawn.drawing(draws))
         assert grown == rated(book(list(months), packs, entries))
         assert redraws(grown, (START,)) == []
