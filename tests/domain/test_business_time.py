@@ -215,8 +215,8 @@ def minute_of(place: tuple[str, date], local: datetime) -> int:
     return first[local + gap]
 
 
-minutes_of_day = st.integers(0, 1440)
-day_spans = st.lists(st.tuples(minutes_of_day, minutes_of_day).filter(lambda s: s[0] < s[1]), max_size=3)
+day_span = st.tuples(st.integers(0, 1439), st.integers(1, 1440)).map(lambda s: (s[0], min(1440, s[0] + s[1])))
+day_spans = st.lists(day_span, max_size=3)
 offsets = st.integers(-3, 3)
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from api.cli import main
+from tests.api.cli.conftest import Cli
 from tests.desk import Desk, body_of
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "business_time.json"
@@ -24,6 +25,7 @@ class Ended(NamedTuple):
 Run = Callable[..., Ended]
 
 
+# In this process, where no desk is asked: a command that asks one sets up the log for the life of its process.
 @pytest.fixture
 def calendar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     def run(*arguments: object) -> Ended:
@@ -223,9 +225,7 @@ def test_a_schedule_that_the_file_does_not_have_is_named_with_those_it_has(calen
     assert "PARSUN821" in ended.err
 
 
-def test_the_published_calendar_in_force_is_counted_by(
-    calendar: Run, database: str, schema: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_published_calendar_in_force_is_counted_by(cli: Cli, database: str, schema: str) -> None:
     desk = Desk(database, schema)
     setting: dict[str, Any] = {
         "tz": "Europe/Rome",
@@ -236,12 +236,10 @@ def test_the_published_calendar_in_force_is_counted_by(
     }
     body_of(desk.send("publish-calendar", calendar="short", **setting))
     desk.application.close()
-    monkeypatch.setenv("CASELOG_DATABASE_URL", database)
-    monkeypatch.setenv("CASELOG_SCHEMA", schema)
-    asked = ("due", "--from", "2026-12-07T12:00:00+01:00", "--seconds", "1800")
-    assert calendar(*asked, "--calendar", "short").out == "Tue 2026-12-08 10:30:00 CET\n2026-12-08T09:30:00Z\n"
-    assert calendar(*asked).out == "Mon 2026-12-07 09:00:00 MST\n2026-12-07T16:00:00Z\n"
-    assert calendar(*asked, "--calendar", "24x7").out == "Mon 2026-12-07 11:30:00 UTC\n2026-12-07T11:30:00Z\n"
-    unknown = calendar(*asked, "--calendar", "long")
-    assert unknown.code == 2
-    assert "'long'" in unknown.err
+    asked = ("calendar", "due", "--from", "2026-12-07T12:00:00+01:00", "--seconds", "1800")
+    assert cli(*asked, "--calendar", "short").stdout == "Tue 2026-12-08 10:30:00 CET\n2026-12-08T09:30:00Z\n"
+    assert cli(*asked).stdout == "Mon 2026-12-07 09:00:00 MST\n2026-12-07T16:00:00Z\n"
+    assert cli(*asked, "--calendar", "24x7").stdout == "Mon 2026-12-07 11:30:00 UTC\n2026-12-07T11:30:00Z\n"
+    unknown = cli(*asked, "--calendar", "long")
+    assert unknown.returncode == 2
+    assert "'long'" in unknown.stderr
