@@ -10,7 +10,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 from domain.event import Value
 from domain.incident import IncidentDeclared, IncidentResolved, IncidentUpdatePosted, TicketLinked
 from domain.recorded import RecordedEvent
-from projections.reading import MOST_ITEMS, Json, Page, cut, decode_cursor, position_of, select, without_nulls
+from projections.reading import MOST_ITEMS, Json, Page, cut, decode_cursor, filtered, position_of, select, without_nulls
 from projections.view import Index, Row, Table, View
 
 IncidentState = Literal["open", "resolved"]
@@ -153,8 +153,8 @@ def find(connection: Connection, incident_id: str) -> Json | None:
 def page(connection: Connection, filters: IncidentFilters, *, cursor: str | None = None, limit: int = 50) -> Page:
     """Return incidents, the one declared last first. Raises `InvalidCursor`."""
     position = position_of(connection, VIEW.name)
-    values: dict[str, object] = {**msgspec.structs.asdict(filters), "limit": limit + 1}
-    conditions = [_CONDITIONS[name] for name, value in values.items() if value is not None and name in _CONDITIONS]
+    values, conditions = filtered(filters, _CONDITIONS)
+    values["limit"] = limit + 1
     if cursor is not None:
         values["declared_at"], values["incident_id"] = decode_cursor(cursor, tuple[datetime, str])
         conditions.append("(declared_at, incident_id) < (%(declared_at)s, %(incident_id)s)")

@@ -9,7 +9,7 @@ import msgspec
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from projections.ledger import VIEW, CauseRow, LedgerLine
-from projections.reading import Json, Page, decode_cursor, encode_cursor, position_of, select, without_nulls
+from projections.reading import Json, Page, decode_cursor, encode_cursor, filtered, position_of, select, without_nulls
 
 
 class LedgerFilters(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,8 +108,7 @@ def balances(connection: Connection, filters: LedgerFilters) -> Page:
 
 
 def _filtered(connection: Connection, filters: LedgerFilters) -> tuple[dict[str, Any], list[str]]:
-    values = msgspec.structs.asdict(filters)
-    conditions = [_CONDITIONS[name] for name, value in values.items() if value is not None and name in _CONDITIONS]
+    values, conditions = filtered(filters, _CONDITIONS)
     caused_by = filters.caused_by
     if caused_by is not None:
         values["caused_by"] = [caused_by]

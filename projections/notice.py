@@ -18,7 +18,7 @@ from domain.budget import BudgetScope, BudgetThresholdReached, Threshold
 from domain.recorded import RecordedEvent
 from domain.subscription.events import AllowanceExhausted
 from domain.ticket.events import CustomerReminded, IncidentResolutionAnnounced
-from projections.reading import Json, Page, cut, decode_cursor, position_of, select, without_nulls
+from projections.reading import Json, Page, cut, decode_cursor, filtered, position_of, select, without_nulls
 from projections.view import Index, Journal, Row, View
 
 NoticeKind = Literal["allowance_exhausted", "budget_threshold", "customer_reminded", "incident_resolved"]
@@ -125,8 +125,8 @@ def shape(row: NoticeRow) -> Json:
 def page(connection: Connection, filters: NoticeFilters, *, cursor: str | None = None, limit: int = 50) -> Page:
     """Return notices, the newest first. Raises `InvalidCursor`."""
     position = position_of(connection, VIEW.name)
-    values: dict[str, object] = {**msgspec.structs.asdict(filters), "limit": limit + 1}
-    conditions = [_CONDITIONS[name] for name, value in values.items() if value is not None and name in _CONDITIONS]
+    values, conditions = filtered(filters, _CONDITIONS)
+    values["limit"] = limit + 1
     if cursor is not None:
         (values["before"],) = decode_cursor(cursor, tuple[int])
         conditions.append("position < %(before)s")

@@ -28,7 +28,7 @@ from domain.ticket.events import (
     WaitingStarted,
 )
 from domain.ticket.split_merge_events import TicketAbsorbed, TicketMerged, TicketSplitOff
-from projections.reading import Json, Page, cut, decode_cursor, position_of, select, without_nulls
+from projections.reading import Json, Page, cut, decode_cursor, filtered, position_of, select, without_nulls
 from projections.view import Index, Row, Table, View
 
 
@@ -203,8 +203,8 @@ def page(
 ) -> Page:
     """Return cases that wait, the one that has waited longest first. Raises `InvalidCursor`."""
     position = position_of(connection, VIEW.name)
-    values: dict[str, object] = {**msgspec.structs.asdict(filters), "limit": limit + 1}
-    conditions = [_CONDITIONS[name] for name, value in values.items() if value is not None and name in _CONDITIONS]
+    values, conditions = filtered(filters, _CONDITIONS)
+    values["limit"] = limit + 1
     if cursor is not None:
         values["since"], values["ticket_id"] = decode_cursor(cursor, tuple[datetime, str])
         conditions.append("(since, ticket_id) > (%(since)s, %(ticket_id)s)")

@@ -35,7 +35,7 @@ from domain.ticket.events import (
 )
 from domain.ticket.split_merge_events import TicketAbsorbed, TicketMerged, TicketSplitOff
 from projections.pending import Pending, begun, follow, next_due
-from projections.reading import Json, Page, cut, decode_cursor, position_of, select, without_nulls
+from projections.reading import Json, Page, cut, decode_cursor, filtered, position_of, select, without_nulls
 from projections.ticket import (
     Emergency,
     Requester,
@@ -289,8 +289,8 @@ def shape(row: QueueRow) -> Json:
 def page(connection: Connection, filters: QueueFilters, *, cursor: str | None = None, limit: int = 50) -> Page:
     """Return open cases in the order they are to be handled. Raises `InvalidCursor`."""
     position = position_of(connection, VIEW.name)
-    values: dict[str, object] = {**msgspec.structs.asdict(filters), "limit": limit + 1}
-    conditions = [_CONDITIONS[name] for name, value in values.items() if value is not None and name in _CONDITIONS]
+    values, conditions = filtered(filters, _CONDITIONS)
+    values["limit"] = limit + 1
     if cursor is not None:
         place = decode_cursor(cursor, tuple[int, datetime, int, str])
         values |= dict(zip(("rank", "received_at", "length", "case_number"), place, strict=True))

@@ -63,6 +63,15 @@ def select(
         return [decode(text) for (text,) in cursor]
 
 
+def filtered(filters: msgspec.Struct, conditions: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """Return the values of filters by their names, and the conditions in SQL on those that are given.
+
+    `conditions` has that of each filter by its name; what is done with a filter that has none is its list's own affair.
+    """
+    values = msgspec.structs.asdict(filters)
+    return values, [conditions[name] for name, value in values.items() if value is not None and name in conditions]
+
+
 def cut(
     rows: Sequence[R], limit: int, place: Callable[[R], tuple[object, ...]], shape: Callable[[R], Json], position: int
 ) -> Page:

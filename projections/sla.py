@@ -32,7 +32,7 @@ from domain.ticket.events import (
 )
 from domain.ticket.split_merge_events import TicketAbsorbed, TicketMerged, TicketSplitOff
 from projections import setting
-from projections.reading import Json, Page, cut, decode_cursor, position_of, select, without_nulls
+from projections.reading import Json, Page, cut, decode_cursor, filtered, position_of, select, without_nulls
 from projections.view import Index, Key, Row, Table, View
 
 
@@ -218,8 +218,8 @@ class SlaFilters(msgspec.Struct, frozen=True, kw_only=True):
 def missed(connection: Connection, filters: SlaFilters, *, cursor: str | None = None, limit: int = 50) -> Page:
     """Return breaches, the latest first; `before` is compared with when each happened. Raises `InvalidCursor`."""
     position = position_of(connection, VIEW.name)
-    values: dict[str, object] = {**msgspec.structs.asdict(filters), "limit": limit + 1}
-    conditions = [_BREACH_CONDITIONS[name] for name in _BREACH_CONDITIONS if values[name] is not None]
+    values, conditions = filtered(filters, _BREACH_CONDITIONS)
+    values["limit"] = limit + 1
     if cursor is not None:
         values["breached_at"], values["position"] = decode_cursor(cursor, tuple[datetime, int])
         conditions.append("(breached_at, position) < (%(breached_at)s, %(position)s)")
@@ -243,8 +243,8 @@ _BREACH_CONDITIONS: dict[str, str] = {
 def due_soon(connection: Connection, filters: SlaFilters, *, cursor: str | None = None, limit: int = 50) -> Page:
     """Return running cases by their next deadline; `before` is compared with that. Raises `InvalidCursor`."""
     position = position_of(connection, VIEW.name)
-    values: dict[str, object] = {**msgspec.structs.asdict(filters), "limit": limit + 1}
-    conditions = [_DUE_CONDITIONS[name] for name in _DUE_CONDITIONS if values[name] is not None]
+    values, conditions = filtered(filters, _DUE_CONDITIONS)
+    values["limit"] = limit + 1
     if cursor is not None:
         values["due_at"], values["ticket_id"] = decode_cursor(cursor, tuple[datetime, str])
         conditions.append("(next_due_at, ticket_id) > (%(due_at)s, %(ticket_id)s)")

@@ -6,7 +6,7 @@ import msgspec
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from domain.ticket.events import Category, Urgency
-from projections.reading import Page, cut, decode_cursor, position_of, select
+from projections.reading import Page, cut, decode_cursor, filtered, position_of, select
 from projections.ticket import VIEW, TicketRow, TicketStatus, shape
 
 
@@ -54,8 +54,8 @@ _CONDITIONS: dict[str, str] = {
 def search(connection: Connection, filters: TicketFilters, *, cursor: str | None = None, limit: int = 50) -> Page:
     """Return cases, those received last first. Raises `InvalidCursor`."""
     position = position_of(connection, VIEW.name)
-    values: dict[str, object] = {**msgspec.structs.asdict(filters), "limit": limit + 1}
-    conditions = [_CONDITIONS[name] for name, value in values.items() if value is not None and name in _CONDITIONS]
+    values, conditions = filtered(filters, _CONDITIONS)
+    values["limit"] = limit + 1
     if filters.text is not None:
         values["text"] = f"%{_literally(filters.text)}%"
     if cursor is not None:

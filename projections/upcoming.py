@@ -10,7 +10,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 
 from projections import queue
 from projections.queue import QueueRow
-from projections.reading import Page, cut, decode_cursor, position_of, select
+from projections.reading import Page, cut, decode_cursor, filtered, position_of, select
 
 
 class UpcomingFilters(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,8 +29,8 @@ def page(
 ) -> Page:
     """Return open cases for `today` (of the desk's zone) and later, soonest first. Raises `InvalidCursor`."""
     position = position_of(connection, queue.VIEW.name)
-    values: dict[str, object] = {**msgspec.structs.asdict(filters), "today": today, "limit": limit + 1}
-    conditions = [_CONDITIONS[name] for name, value in values.items() if value is not None and name in _CONDITIONS]
+    values, conditions = filtered(filters, _CONDITIONS)
+    values |= {"today": today, "limit": limit + 1}
     if cursor is not None:
         place = decode_cursor(cursor, tuple[date, datetime, int, str])
         values |= dict(zip(("requested_for", "received_at", "length", "case_number"), place, strict=True))
