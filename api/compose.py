@@ -107,8 +107,9 @@ def timekeeper(config: Config, url: str) -> Iterator[Caretaker]:
         pool = stack.enter_context(connection_pool(config, url, size=4))
         positions = stack.enter_context(view_positions(config, url))
         desk_clock = clock(config, pool)
+        dispatcher = Dispatcher(app, desk_clock, HANDLERS)
         keeper = Timekeeper(
-            dispatcher=Dispatcher(app, desk_clock, HANDLERS),
+            dispatcher=dispatcher,
             settings=Settings(app),
             clock=desk_clock,
             pool=pool,
@@ -121,7 +122,7 @@ def timekeeper(config: Config, url: str) -> Iterator[Caretaker]:
             config.schema,
             ALL_POLICIES,
             application=app,
-            dispatcher=Dispatcher(app, desk_clock, HANDLERS),
+            dispatcher=dispatcher,
             pool=pool,
         )
         listeners = []
