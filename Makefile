@@ -12,7 +12,7 @@ help:
 	@echo 'make run     a desk on http://127.0.0.1:$${CASELOG_PORT:-8000}, its data in $${CASELOG_DATA:-./.caselog}; Ctrl-C stops it'
 	@echo 'make test    linters, types, layers and every test, against a PostgreSQL of its own'
 	@echo 'make check   the same without the tests        make format  tidy the source'
-	@echo 'make soak    the tests that take minutes       make bench   figures of log, rating and clocks'
+	@echo 'make soak    the tests that take minutes       make bench   figures, into docs/benchmarks.md'
 	@echo 'make lock    renew the lock files from pyproject.toml'
 
 run: .venv/installed
@@ -35,9 +35,7 @@ soak: .venv/installed-dev
 	$(PYTHON_IN_VENV) -m pytest -m soak
 
 bench: .venv/installed-dev
-	$(PYTHON_IN_VENV) -m benchmarks append
-	$(PYTHON_IN_VENV) -m benchmarks rating
-	$(PYTHON_IN_VENV) -m benchmarks business-time
+	$(PYTHON_IN_VENV) -m benchmarks all --write docs/benchmarks.md
 
 # The stamps are newer than the lock once all of it is installed; then pip is not even started, so no network is needed.
 # The build backend is in the lock as well: the editable install asks for nothing.

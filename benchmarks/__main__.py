@@ -1,41 +1,60 @@
-"""Which figures are wanted? `python -m benchmarks append | rating | business-time [--json]`."""
+"""Which figures are wanted? `python -m benchmarks NAME`, or `all`."""
 
 import argparse
+import sys
+import traceback
+from pathlib import Path
 
-import msgspec
+from benchmarks.catalogue import BENCHMARKS, Benchmark
+from benchmarks.machine import this_machine
+from benchmarks.report import Report, as_json, as_markdown, as_text
 
-from benchmarks import append, business_time, rating
 
-
-def main() -> None:
-    """Measure what the command line names and print it."""
+def main() -> int:
+    """Measure what the command line names and print it. Returns 1 where a benchmark could not be run to its end."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    benchmarks = parser.add_subparsers(dest="benchmark", required=True)
-    appends = benchmarks.add_parser("append", help="appends a second: the library's recorder, ours, and pgbench")
-    appends.add_argument("--threads", type=int, default=16, help="threads that append one event at a time (16)")
-    appends.add_argument("--rounds", type=int, default=7, help="rounds; in each the peers take turns (7)")
-    appends.add_argument("--seconds", type=float, default=2.0, help="how long a peer's turn takes (2)")
-    ratings = benchmarks.add_parser("rating", help="a month with many work entries: its fold, and a late entry")
-    ratings.add_argument("--rounds", type=int, default=7, help="rounds; in each every size has its turn (7)")
-    times = benchmarks.add_parser("business-time", help="due instants over ten years, and by the length of the span")
-    times.add_argument("--computations", type=int, default=1_000_000, help="how many due instants (1,000,000)")
-    for each in (appends, ratings, times):
-        each.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    commands = parser.add_subparsers(dest="benchmark", required=True)
+    for benchmark in BENCHMARKS:
+        command = commands.add_parser(benchmark.name, help=benchmark.summary)
+        benchmark.add_options(command)
+        command.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    every = commands.add_parser("all", help="all of them, with their defaults")
+    every.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    every.add_argument("--write", type=Path, metavar="FILE", help="write a page of the documentation as well")
     chosen = parser.parse_args()
-    if chosen.benchmark == "append":
-        appended = append.measure(threads=chosen.threads, rounds=chosen.rounds, seconds=chosen.seconds)
-        _print(appended, append.table(appended), as_json=chosen.json)
-    elif chosen.benchmark == "rating":
-        rated = rating.measure(rounds=chosen.rounds)
-        _print(rated, rating.table(rated), as_json=chosen.json)
-    else:
-        counted = business_time.measure(computations=chosen.computations)
-        _print(counted, business_time.table(counted), as_json=chosen.json)
+    if chosen.benchmark == "all":
+        return _all(as_object=chosen.json, page=chosen.write)
+    report = next(each for each in BENCHMARKS if each.name == chosen.benchmark).measure(chosen)
+    print(as_json([report], this_machine()).decode() if chosen.json else as_text(report))
+    return 0
 
 
-def _print(result: msgspec.Struct, table: str, *, as_json: bool) -> None:
-    print(msgspec.json.encode(result).decode() if as_json else table)
+def _all(*, as_object: bool, page: Path | None) -> int:
+    reports: list[Report] = []
+    for benchmark in BENCHMARKS:
+        print(f"== {benchmark.name}", file=sys.stderr)
+        report = _with_defaults(benchmark)
+        if report is not None:
+            reports.append(report)
+            if not as_object:
+                print(as_text(report), end="\n\n", flush=True)
+    if as_object:
+        print(as_json(reports, this_machine()).decode())
+    if page is not None:
+        page.write_text(as_markdown(reports, this_machine()))
+    return 0 if len(reports) == len(BENCHMARKS) else 1
+
+
+def _with_defaults(benchmark: Benchmark) -> Report | None:
+    """Run a benchmark; one that fails says why, and the others go on."""
+    options = argparse.ArgumentParser()
+    benchmark.add_options(options)
+    try:
+        return benchmark.measure(options.parse_args([]))
+    except Exception:  # noqa: BLE001 - whatever it is, it is shown, and the exit code tells
+        traceback.print_exc()
+        return None
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -3,17 +3,18 @@
 Times are the processor's, as nothing waits here: other programs on the machine do not lengthen them.
 """
 
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from itertools import pairwise
 from random import Random
-from statistics import median
 from time import thread_time
 
 import msgspec
 
-from benchmarks.machine import additions_per_second
+from benchmarks.machine import Calibrator
+from benchmarks.report import Figure, Report, Target
 from domain.plan import Plan, PlanPublished, TermsChange, default_terms
 from domain.rating.months import month_bounds
 from domain.subscription.commands import BuyHours, ClosePeriod, RateWork, ReviseWork, StartSubscription, WorkRevision
@@ -26,38 +27,10 @@ WANTED_MS = 50.0
 """For a late entry before `WANTED_ENTRIES` others."""
 WANTED_ENTRIES = 10_000
 
-_HEAD = "  entries      fold  late, first  events  late, middle    last   settled  events"
+LATE_FIRST = "an entry before all"
 _ZONE = "America/Denver"
 _MONTH = "2026-10"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Figures(msgspec.Struct, frozen=True):
-    """Of a month with so many entries: medians of the rounds in milliseconds, and the events that a late entry makes.
-
-    `late_first_ms` is an entry before all others, `late_middle_ms` one in their middle, `last_ms` one after them,
-    `settled_ms` a correction of an entry of a month that was closed, before as many in the open one.
-    """
-
-    entries: int
-    fold_ms: float
-    late_first_ms: float
-    late_first_events: int
-    late_middle_ms: float
-    last_ms: float
-    settled_ms: float
-    settled_events: int
-
-
-class Result(msgspec.Struct, frozen=True):
-    """All of a run. `growth` is the time of a late entry, from each size to the next, over that of n log n."""
-
-    rounds: int
-    sizes: list[Figures]
-    growth: list[float]
-    additions_per_second: list[float]
-    wanted_ms: float = WANTED_MS
-    wanted_entries: int = WANTED_ENTRIES
 
 
 class _Story(msgspec.Struct, frozen=True):
@@ -69,43 +42,55 @@ class _Story(msgspec.Struct, frozen=True):
     settles: Subscription
 
 
-def measure(*, rounds: int) -> Result:
+def add_options(parser: ArgumentParser) -> None:
+    """Add what can be chosen on the command line."""
+    parser.add_argument("--rounds", type=int, default=7, help="rounds; in each every size has its turn (7)")
+
+
+def measure(options: Namespace) -> Report:
     """Run the rounds; in each, every size has its turn, after a loop that tells how fast the machine is just now."""
     stories = [_story(size) for size in SIZES]
     times: dict[tuple[int, str], list[float]] = {}
-    additions = []
-    for _ in range(rounds):
-        additions.append(additions_per_second(thread_time))
+    calibrator = Calibrator(clock=thread_time)
+    for number in range(options.rounds + 1):
+        calibrator.measure()
         for story in stories:
             for name, action in _actions(story).items():
                 started = thread_time()
                 action()
-                times.setdefault((story.entries, name), []).append((thread_time() - started) * 1000)
-    figures = [_figures(story, times) for story in stories]
-    return Result(rounds, figures, _growth(figures), additions)
-
-
-def table(result: Result) -> str:
-    """Return a run as text for people."""
-    lines = [
-        f"A month with so many work entries, an allowance and ten packs; medians of {result.rounds} rounds, in ms",
-        "",
-        _HEAD,
-    ]
-    lines += [
-        f"{each.entries:>9,}{each.fold_ms:>10.1f}{each.late_first_ms:>13.2f}{each.late_first_events:>8,}"
-        f"{each.late_middle_ms:>14.2f}{each.last_ms:>8.2f}{each.settled_ms:>10.2f}{each.settled_events:>8,}"
-        for each in result.sizes
-    ]
-    late = next(each.late_first_ms for each in result.sizes if each.entries == result.wanted_entries)
-    additions = result.additions_per_second
-    lines += [
-        "",
-        f"An entry before {result.wanted_entries:,} others: {late:.1f} ms, wanted: under {result.wanted_ms:g} ms.",
-        f"Its growth from size to size over that of n log n: {', '.join(f'{each:.2f}' for each in result.growth)}.",
-        f"The machine: {median(additions):,.0f} additions/s in Python ({min(additions):,.0f} to {max(additions):,.0f})",
-    ]
-    return "\n".join(lines)
+                if number:  # the first round warms up
+                    times.setdefault((story.entries, name), []).append((thread_time() - started) * 1000)
+    figures = {
+        key: Figure(name=f"{entries:,} entries: {name}", unit="ms", rounds=rounds)
+        for key, rounds in times.items()
+        for entries, name in (key,)
+    }
+    late = [figures[size, LATE_FIRST].median for size in SIZES]
+    return Report(
+        benchmark="rating",
+        question="How long does a month with so many work entries take, with an allowance and ten packs?",
+        settings={"seed": "the number of entries", "rounds": str(options.rounds), "clock": "of the processor"},
+        figures=list(figures.values()),
+        targets=[
+            Target(
+                name=f"an entry before {WANTED_ENTRIES:,} others",
+                value=late[SIZES.index(WANTED_ENTRIES)],
+                unit="ms",
+                bound="at most",
+                wanted=WANTED_MS,
+            )
+        ],
+        notes=[
+            "A late entry's growth from size to size over that of n log n: "
+            + ", ".join(f"{each:.2f}" for each in _growth(late))
+            + ".",
+            "Events that it makes: "
+            + ", ".join(f"{story.entries:,}: {_events_of_late(story):,}" for story in stories)
+            + ".",
+            "Settled: a correction of an entry of a month that was closed, before as many in the open one.",
+        ],
+        calibration=calibrator.calibration,
+    )
 
 
 def _actions(story: _Story) -> dict[str, Callable[[], object]]:
@@ -117,37 +102,24 @@ def _actions(story: _Story) -> dict[str, Callable[[], object]]:
 
     return {
         "fold": lambda: reduce(evolve, story.events, None),
-        "late_first": late(starts_at),
-        "late_middle": late(middle),
-        "last": late(ends_at - timedelta(hours=1)),
+        LATE_FIRST: late(starts_at),
+        "an entry in their middle": late(middle),
+        "an entry after all": late(ends_at - timedelta(hours=1)),
         "settled": lambda: decide(_correction(ends_at), story.settles),
     }
 
 
-def _figures(story: _Story, times: dict[tuple[int, str], list[float]]) -> Figures:
-    def middle(name: str) -> float:
-        return median(times[story.entries, name])
-
+def _events_of_late(story: _Story) -> int:
     starts_at, ends_at = month_bounds(_MONTH, _ZONE)
-    return Figures(
-        entries=story.entries,
-        fold_ms=middle("fold"),
-        late_first_ms=middle("late_first"),
-        late_first_events=len(decide(_work("late", starts_at, 2400, now=ends_at), story.state)),
-        late_middle_ms=middle("late_middle"),
-        last_ms=middle("last"),
-        settled_ms=middle("settled"),
-        settled_events=len(decide(_correction(ends_at), story.settles)),
-    )
+    return len(decide(_work("late", starts_at, 2400, now=ends_at), story.state))
 
 
-def _growth(figures: list[Figures]) -> list[float]:
-    def n_log_n(figure: Figures) -> float:
-        return figure.entries * figure.entries.bit_length()
-
+def _growth(late_ms: list[float]) -> list[float]:
+    """Return the time of a late entry, from each size to the next, over that of n log n."""
+    n_log_n = [size * size.bit_length() for size in SIZES]
     return [
-        (after.late_first_ms / before.late_first_ms) / (n_log_n(after) / n_log_n(before))
-        for before, after in pairwise(figures)
+        (after / before) / (n_after / n_before)
+        for (before, after), (n_before, n_after) in zip(pairwise(late_ms), pairwise(n_log_n), strict=True)
     ]
 
 

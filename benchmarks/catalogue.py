@@ -1,0 +1,34 @@
+"""All benchmarks, in the order in which `make bench` runs them."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+
+import msgspec
+
+from benchmarks import append, business_time, rating
+from benchmarks.report import Report
+
+
+class Benchmark(msgspec.Struct, frozen=True):
+    """A benchmark by its name: the question it answers, its options, and how it is run."""
+
+    name: str
+    summary: str
+    add_options: Callable[[ArgumentParser], None]
+    measure: Callable[[Namespace], Report]
+
+
+BENCHMARKS = (
+    Benchmark(
+        "append", "appends a second: the library's recorder, ours, and pgbench", append.add_options, append.measure
+    ),
+    Benchmark(
+        "rating", "a month with many work entries: its fold, and a late entry", rating.add_options, rating.measure
+    ),
+    Benchmark(
+        "business-time",
+        "due instants over ten years, and by the length of the span",
+        business_time.add_options,
+        business_time.measure,
+    ),
+)
