@@ -29,6 +29,21 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
 _decode_metadata = msgspec.json.Decoder(Metadata).decode
 
 
+class _Correlation(msgspec.Struct, gc=False):
+    correlation_id: str | None = None
+
+
+_decode_correlation = msgspec.json.Decoder(_Correlation).decode
+
+
+def correlation_id_of(metadata_json: bytes) -> str | None:
+    """Return the correlation id that an event's metadata names, whatever else may be wrong with it."""
+    try:
+        return _decode_correlation(metadata_json).correlation_id
+    except msgspec.MsgspecError:
+        return None
+
+
 class RecordedEvent:
     """One event of one stream: the `eventsourcing` library's domain event, around one of ours.
 

@@ -1,11 +1,12 @@
 """What do events make of rows? The fold of a batch, with the rows it needs given to it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
 
 from domain.recorded import RecordedEvent
+from projections.parking import ParkedKey, Parking
 from projections.view import Journal, Key, Row, Step, Table, View
 
 Work: TypeAlias = list[tuple[Key, Step, RecordedEvent]]
@@ -23,56 +24,91 @@ class HandlerFailed(Exception):
         self.at = at
 
 
-def work_for(table: Table[Any], records: Iterable[RecordedEvent]) -> tuple[Work, set[Key]]:
-    """Return what a table has to do for a batch, in order, and the keys whose rows that needs."""
+def work_for(
+    table: Table[Any], records: Iterable[RecordedEvent], parking: Parking | None = None
+) -> tuple[Work, set[Key]]:
+    """Return what a table has to do for a batch, in order, and the keys whose rows that needs.
+
+    What belongs to a parked stream goes there instead, and so does an event whose keys cannot be told. Without
+    `parking` that raises `HandlerFailed`.
+    """
     work: Work = []
     needed: set[Key] = set()
     begun: set[Key] = set()
     steps = table.steps
+    parked: Collection[ParkedKey] = () if parking is None else parking.of(table.name)
     for record in records:
         step = steps.get(type(record.event))
         if step is None:
             continue
+        if parked and parking is not None and record.originator_id in parked:
+            parking.queue(table.name, record.originator_id, record)
+            continue
         try:
-            for key in step.keys(record.event):
-                work.append((key, step, record))
-                if key in begun:
-                    continue
-                if step.begins and key not in needed:
-                    begun.add(key)
-                else:
-                    needed.add(key)
+            keys = tuple(step.keys(record.event))
         except Exception as error:
-            raise HandlerFailed(table.name, record) from error
+            if parking is None:
+                raise HandlerFailed(table.name, record) from error
+            parking.park(table.name, record.originator_id, record, error)
+            continue
+        for key in keys:
+            work.append((key, step, record))
+            if key in begun:
+                continue
+            if step.begins and key not in needed:
+                begun.add(key)
+            else:
+                needed.add(key)
     return work, needed
 
 
-def fold_work(table: Table[Any], work: Work, rows: Mapping[Key, Row | None]) -> dict[Key, Row | None]:
+def fold_work(
+    table: Table[Any], work: Work, rows: Mapping[Key, Row | None], parking: Parking | None = None
+) -> dict[Key, Row | None]:
     """Return the rows that work leaves, by key; `None` where it deletes one. `rows` holds those before it.
 
-    Raises `HandlerFailed`.
+    A handler that fails parks its key: the row stays as it was before that event, and what comes after it queues.
+    Without `parking` it raises `HandlerFailed`.
     """
     after: dict[Key, Row | None] = {}
+    parked: Collection[ParkedKey] = () if parking is None else parking.of(table.name)
     for key, step, record in work:
+        if parked and parking is not None and key in parked:
+            parking.queue(table.name, key, record)
+            continue
         row = after[key] if key in after else rows.get(key)
         try:
             after[key] = step.fold(row, record.event, record, key)
         except Exception as error:
-            raise HandlerFailed(table.name, record) from error
+            if parking is None:
+                raise HandlerFailed(table.name, record) from error
+            parking.park(table.name, key, record, error)
     return after
 
 
-def entries_for(journal: Journal[Any], records: Iterable[RecordedEvent]) -> list[Row]:
-    """Return the rows that a batch adds to a journal. Raises `HandlerFailed`."""
+def entries_for(journal: Journal[Any], records: Iterable[RecordedEvent], parking: Parking | None = None) -> list[Row]:
+    """Return the rows that a batch adds to a journal.
+
+    A handler that fails parks the event's stream. Without `parking` it raises `HandlerFailed`.
+    """
     added: list[Row] = []
     steps = journal.steps
+    parked: Collection[ParkedKey] = () if parking is None else parking.of(journal.name)
     for record in records:
         handler = steps.get(type(record.event))
-        if handler is not None:
-            try:
-                added.extend(handler(record.event, record))
-            except Exception as error:
+        if handler is None:
+            continue
+        if parked and parking is not None and record.originator_id in parked:
+            parking.queue(journal.name, record.originator_id, record)
+            continue
+        try:
+            rows = tuple(handler(record.event, record))
+        except Exception as error:
+            if parking is None:
                 raise HandlerFailed(journal.name, record) from error
+            parking.park(journal.name, record.originator_id, record, error)
+            continue
+        added += rows
     return added
 
 

@@ -4,7 +4,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 
 from projections.reading import Json, without_nulls
 
-_COLUMNS = ("view", "version", "position", "lag_events", "lag_seconds", "state", "error", "building", "parked_keys")
+_COLUMNS = ("view", "version", "position", "lag_events", "lag_seconds", "state", "building", "parked_keys")
 
 
 def of_views(connection: Connection) -> list[Json]:
@@ -12,15 +12,17 @@ def of_views(connection: Connection) -> list[Json]:
 
     It is the build that readers see; before the first, the one that is being built. `lag_seconds` is how long the
     oldest event that it does not show has been in the log. `building` (version, position) tells of a build beside it,
-    `error` of what stopped it. The policies are among them, for they follow the log in the same way: their
-    `parked_keys` are events whose consequences could not be carried out yet.
+    `parked_keys` counts what is set aside because a handler failed. The policies are among them, for they follow the
+    log in the same way: their `parked_keys` are events whose consequences could not be carried out yet.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT p.view, p.version, p.position, greatest(h.position - p.position, 0),"
             " coalesce(greatest(extract(epoch FROM clock_timestamp() - e.recorded_at), 0), 0)::float8,"
-            " p.state, p.error, b.building,"
-            " CASE WHEN p.view = 'policies' THEN (SELECT count(*) FROM parked_reactions) ELSE 0 END"
+            " p.state, b.building,"
+            " CASE WHEN p.view = 'policies' THEN (SELECT count(*) FROM parked_reactions)"
+            " ELSE (SELECT count(DISTINCT (part, key)) FROM parked_events"
+            " WHERE view = p.view AND build = p.build AND dropped_at IS NULL) END"
             " FROM (SELECT DISTINCT ON (view) * FROM projections ORDER BY view, live DESC, build DESC) AS p"
             " CROSS JOIN log_head AS h"
             " LEFT JOIN events AS e ON e.position = p.position + 1"

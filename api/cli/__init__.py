@@ -16,6 +16,7 @@ from api.cli.errors import exit_code_of, sentence_of
 from api.cli.explain import explain
 from api.cli.history import history
 from api.cli.importing import import_
+from api.cli.parked import parked
 from api.cli.project import project
 from api.cli.rebuild import rebuild
 from api.cli.timekeeper import timekeeper
@@ -42,6 +43,7 @@ for command in (
     import_,
     close_months_command,
     rebuild,
+    parked,
     calendar,
     config,
 ):

@@ -2,6 +2,7 @@
 
 from eventsourcing.persistence import PersistenceError
 
+from api.cli.parked import UnknownParkedKey
 from api.cli.schedules import BadFile
 from api.http.server import PortInUse
 from commands.errors import RequestError
@@ -12,7 +13,7 @@ from infra.csv_import.errors import ImportFailed
 from infra.postgres.embedded import EmbeddedServerError
 from infra.postgres.migrations import MigrationError
 from infra.postgres.pool import DatabaseUnavailable, PoolTimeout
-from infra.projection.rebuild import BuiltElsewhere, RebuildFailed
+from infra.projection.rebuild import BuiltElsewhere
 from infra.supervisor import KeepsDying
 
 USAGE = 2
@@ -21,6 +22,7 @@ UNAVAILABLE = 3
 _CODES: dict[type[Exception], int] = {
     ConfigError: USAGE,
     BadFile: USAGE,
+    UnknownParkedKey: USAGE,
     PortInUse: USAGE,
     Refusal: USAGE,
     RequestError: USAGE,
@@ -32,7 +34,6 @@ _CODES: dict[type[Exception], int] = {
     DatabaseUnavailable: UNAVAILABLE,
     PoolTimeout: UNAVAILABLE,
     PersistenceError: UNAVAILABLE,
-    RebuildFailed: UNAVAILABLE,
     KeepsDying: UNAVAILABLE,
 }
 

@@ -14,9 +14,9 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 from infra.projection.tables import Column, RowTable, columns_of
 from projections.view import Journal, Table, Total, View
 
-BuildState = Literal["building", "ready", "live", "stopped"]
+BuildState = Literal["building", "ready", "live"]
 
-_COLUMNS = "view, build, version, position, live, state"
+_COLUMNS = "view, build, version, position, live, state, epoch"
 
 
 class PositionMoved(Exception):
@@ -24,7 +24,10 @@ class PositionMoved(Exception):
 
 
 class Build(msgspec.Struct, frozen=True):
-    """One build of a view, as the bookkeeping has it."""
+    """One build of a view, as the bookkeeping has it.
+
+    `epoch` rises when somebody beside its runner has changed its rows.
+    """
 
     view: str
     build: int
@@ -32,6 +35,7 @@ class Build(msgspec.Struct, frozen=True):
     position: int
     live: bool
     state: BuildState
+    epoch: int = 0
 
 
 class BuildTables:
@@ -72,6 +76,11 @@ def unfinished_build(cursor: Cursor, view: View) -> Build | None:
     )
 
 
+def build_numbered(cursor: Cursor, view: View, build: int) -> Build | None:
+    """Return a build of a view by its number."""
+    return _one(cursor, "WHERE view = %s AND build = %s", (view.name, build))
+
+
 def may_build(cursor: Cursor, view: View) -> bool:
     """Return whether this session may build the view now; if so, no other may until `built` or its end."""
     cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(current_schema() || %s, 0))", (_building(view),))
@@ -102,24 +111,31 @@ def begin_build(cursor: Cursor, view: View) -> Build:
 def advance(cursor: Cursor, build: Build, old: int, new: int) -> None:
     """Move a build's position in the caller's transaction; its row stays locked until that ends.
 
-    Raises `PositionMoved` unless it stood at `old`, so that two runners never both apply an event, and was (or was
-    not) live as `build` says, so that the runner of a replaced build learns of the switch.
+    Raises `PositionMoved` unless it stood at `old`, so that two runners never both apply an event, was (or was not)
+    live as `build` says, so that the runner of a replaced build learns of the switch, and is in the same epoch.
     """
     cursor.execute(
         "UPDATE projections SET position = %s, updated_at = clock_timestamp()"
-        " WHERE view = %s AND build = %s AND position = %s AND live = %s",
-        (new, build.view, build.build, old, build.live),
+        " WHERE view = %s AND build = %s AND position = %s AND live = %s AND epoch = %s",
+        (new, build.view, build.build, old, build.live, build.epoch),
     )
     if cursor.rowcount != 1:
         raise PositionMoved(f"build {build.build} of view {build.view} is not at position {old}")
 
 
-def set_state(cursor: Cursor, build: Build, state: BuildState, error: str | None = None) -> None:
-    """Note a build's state, with the error that stopped it."""
+def begin_epoch(cursor: Cursor, build: Build) -> Build:
+    """Let the transaction change rows of a build beside its runner, which waits, and then finds its build moved.
+
+    Returns the build as it is now; raises `PositionMoved` if it is gone.
+    """
     cursor.execute(
-        "UPDATE projections SET state = %s, error = %s, updated_at = clock_timestamp() WHERE view = %s AND build = %s",
-        (state, error, build.view, build.build),
+        f"UPDATE projections SET epoch = epoch + 1 WHERE view = %s AND build = %s RETURNING {_COLUMNS}",
+        (build.view, build.build),
     )
+    row = cursor.fetchone()
+    if row is None:
+        raise PositionMoved(f"build {build.build} of view {build.view} is gone")
+    return Build(*row)
 
 
 def wait_for_locks(cursor: Cursor) -> None:
@@ -139,14 +155,14 @@ def switch(cursor: Cursor, view: View, build: Build) -> Build:
     cursor.execute("UPDATE projections SET live = false, state = 'ready' WHERE view = %s AND live", (view.name,))
     cursor.execute(
         "UPDATE projections SET live = true, state = 'live', error = NULL, updated_at = clock_timestamp()"
-        " WHERE view = %s AND build = %s RETURNING position",
+        f" WHERE view = %s AND build = %s RETURNING {_COLUMNS}",
         (view.name, build.build),
     )
     row = cursor.fetchone()
     if row is None:
         raise PositionMoved(f"build {build.build} of view {build.view} is gone")
     _show(cursor, BuildTables(view, build.build))
-    return Build(build.view, build.build, build.version, int(row[0]), live=True, state="live")
+    return Build(*row)
 
 
 def retired_builds(cursor: Cursor, view: View) -> list[int]:

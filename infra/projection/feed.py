@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from threading import Condition
 from time import monotonic
@@ -10,6 +10,7 @@ from time import monotonic
 import msgspec
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
 from domain.recorded import RecordedEvent
 from domain.tags import decode
@@ -18,30 +19,53 @@ MOST_EVENTS = 20_000
 """A batch's size in catch-up: larger ones gained nothing more, and twice as many events have to fit into memory."""
 
 _KEPT_BATCHES = 3
+_EVENTS = "SELECT position, stream_id, version, type, data::text, metadata::text FROM events"
 _position_of = attrgetter("position")
 
+DECODING_ERRORS = (LookupError, msgspec.ValidationError, msgspec.DecodeError)
+"""What `decode` raises for an event of a newer release, or one that was damaged."""
 
-class Undecodable(Exception):
-    """The log has an event that this code cannot decode."""
+
+class Undecodable(msgspec.Struct, frozen=True, gc=False):
+    """An event that this code cannot decode, by its place: one of a newer release, or one that was damaged."""
+
+    originator_id: str
+    position: int
+    metadata_json: bytes
+    error: Exception
 
 
 class Batch(msgspec.Struct, frozen=True):
     """The events of the log after position `after`, up to `position`, in order.
 
-    `stopped_by` is there if the event after them cannot be decoded.
+    Those that cannot be decoded are in `undecodable` instead of `records`.
     """
 
     after: int
     position: int
-    records: list[RecordedEvent]
-    stopped_by: Undecodable | None = None
+    records: Sequence[RecordedEvent]
+    undecodable: Sequence[Undecodable] = ()
 
     def since(self, position: int) -> "Batch":
         """Return the part after a position."""
         if position == self.after:
             return self
-        first = bisect_right(self.records, position, key=_position_of)
-        return Batch(position, self.position, self.records[first:], self.stopped_by)
+        first, first_undecodable = (
+            bisect_right(each, position, key=_position_of) for each in (self.records, self.undecodable)
+        )
+        return Batch(position, self.position, self.records[first:], self.undecodable[first_undecodable:])
+
+    def halves(self) -> Iterator["Batch"]:
+        """Yield the batch in two parts of about as many records."""
+        middle = self.records[len(self.records) // 2 - 1].position or 0
+        later = self.since(middle)
+        yield Batch(
+            self.after,
+            middle,
+            self.records[: len(self.records) - len(later.records)],
+            self.undecodable[: len(self.undecodable) - len(later.undecodable)],
+        )
+        yield later
 
 
 def read_batch(connection: Connection, after: int, limit: int) -> Batch:
@@ -51,24 +75,29 @@ def read_batch(connection: Connection, after: int, limit: int) -> Batch:
     library stored are passed over.
     """
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT position, stream_id, version, type, data::text, metadata::text FROM events"
-            " WHERE position > %s ORDER BY position LIMIT %s",
-            (after, limit),
-        )
-        rows = cursor.fetchall()
+        cursor.execute(f"{_EVENTS} WHERE position > %s ORDER BY position LIMIT %s", (after, limit))
+        return _batch(after, cursor.fetchall())
+
+
+def read_positions(cursor: Cursor, positions: Sequence[int]) -> Batch:
+    """Return the events at these positions, in order."""
+    cursor.execute(f"{_EVENTS} WHERE position = ANY (%s) ORDER BY position", (list(positions),))
+    return _batch(0, cursor.fetchall())
+
+
+def _batch(after: int, rows: Sequence[tuple[int, str, int, str, str | None, str | None]]) -> Batch:
     records: list[RecordedEvent] = []
-    reached = after
+    undecodable: list[Undecodable] = []
     for position, stream_id, version, tag, data, metadata in rows:
-        if data is not None:
-            try:
-                event = decode(tag, data)
-            except (LookupError, msgspec.ValidationError, msgspec.DecodeError) as error:
-                stopped_by = Undecodable(f"{tag} at position {position} ({stream_id}, version {version}): {error!r}")
-                return Batch(after, reached, records, stopped_by)
-            records.append(RecordedEvent(stream_id, version, event, (metadata or "{}").encode(), position))
-        reached = position
-    return Batch(after, reached, records)
+        if data is None:
+            continue
+        try:
+            event = decode(tag, data)
+        except DECODING_ERRORS as error:
+            undecodable.append(Undecodable(stream_id, position, (metadata or "{}").encode(), error))
+            continue
+        records.append(RecordedEvent(stream_id, version, event, (metadata or "{}").encode(), position))
+    return Batch(after, rows[-1][0] if rows else after, records, undecodable)
 
 
 class Feed:
@@ -138,7 +167,7 @@ class Feed:
         finally:
             with self._changed:
                 self._reading = False
-                if batch is not None and batch.records:
+                if batch is not None and batch.position > batch.after:
                     self._kept.append(batch)
                 if self._closed:
                     self._disconnect()

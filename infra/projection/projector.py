@@ -14,7 +14,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 from infra.leadership import Leadership
 from infra.log.tail import channel_of
 from infra.postgres.pool import DatabaseUnavailable, connect
-from infra.projection.builds import PositionMoved, built, live_build
+from infra.projection.builds import PositionMoved
 from infra.projection.feed import MOST_EVENTS, Feed
 from infra.projection.listening import Listener
 from infra.projection.positions import Announcer
@@ -22,7 +22,6 @@ from infra.projection.rebuild import (
     BETWEEN_SWITCHES_SECONDS,
     BuiltElsewhere,
     NewerVersion,
-    apply_batch,
     finish,
     log_position,
     open_build,
@@ -41,8 +40,8 @@ class Projector:
     """Brings the views of one desk forward as the log grows, until it is stopped.
 
     Of several projectors one leads; the others stand by. A view that is missing, or was built by an older version of
-    its code, is built beside what readers see now and switched when it has caught up. A view whose handler fails
-    stands still with state `stopped` and the error, and is tried again at the next start; the others go on.
+    its code, is built beside what readers see now and switched when it has caught up. A key whose handler fails is
+    parked and tried again at the next start; all else goes on.
     """
 
     def __init__(
@@ -132,6 +131,7 @@ class Keeper:
         self._announcer = announcer
         self._over = over
         self._log = log.bind(view=view.name)
+        self._tried_parked = False
 
     def run(self) -> None:
         """Keep the view until the lead is over."""
@@ -140,7 +140,9 @@ class Keeper:
             try:
                 with closing(view_connection(self._dsn, self._schema, self.view)) as connection:
                     runner = BuildRunner(connection, self.view, open_build(connection, self.view))
-                    runner.resume()
+                    if not self._tried_parked:
+                        runner.retry_parked()
+                        self._tried_parked = True
                     pause = 0.05
                     self._keep(connection, runner)
                     return
@@ -163,11 +165,8 @@ class Keeper:
         while not self._over.is_set():
             batch = self._feed.after(runner.position, _IDLE_SECONDS if runner.build.live else 0)
             if batch is not None:
-                error = apply_batch(runner, batch)
+                runner.apply(batch)
                 self._announce(runner)
-                if error is not None:
-                    self._log.error("view stopped", position=runner.position, error=error)
-                    self._wait_for_another_build(connection, runner)
             elif runner.build.live or self._behind(connection, runner):
                 continue
             elif not indexed:
@@ -182,17 +181,6 @@ class Keeper:
     def _announce(self, runner: BuildRunner) -> None:
         if runner.build.live:
             self._announcer.announce(self.view.name, runner.position)
-
-    def _wait_for_another_build(self, connection: Connection, runner: BuildRunner) -> None:
-        """Leave a stopped view alone until a rebuild has replaced it, which it may do now."""
-        if not runner.build.live:
-            with connection, connection.cursor() as cursor:
-                built(cursor, self.view)
-        while not self._over.wait(_LOOK_AGAIN_SECONDS):
-            with connection, connection.cursor() as cursor:
-                live = live_build(cursor, self.view)
-            if live is not None and live.build != runner.build.build:
-                raise PositionMoved(f"build {live.build} is live")
 
     def _behind(self, connection: Connection, runner: BuildRunner) -> bool:
         """Whether the log goes on after the build; asked of the log itself, before readers are shown anything."""

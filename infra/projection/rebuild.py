@@ -19,9 +19,8 @@ from infra.projection.builds import (
     unfinished_build,
     wait_for_locks,
 )
-from infra.projection.feed import MOST_EVENTS, Batch, read_batch
+from infra.projection.feed import MOST_EVENTS, read_batch
 from infra.projection.runner import BuildRunner, view_connection
-from projections.folding import HandlerFailed
 from projections.view import View
 
 BETWEEN_SWITCHES_SECONDS = 0.5
@@ -34,10 +33,6 @@ class BuiltElsewhere(Exception):
 
 class NewerVersion(Exception):
     """Readers see a build by a newer version of the code; an older one must not take its place unasked."""
-
-
-class RebuildFailed(Exception):
-    """An event could not be taken; readers see the build that they saw before."""
 
 
 def rebuild(
@@ -54,8 +49,8 @@ def rebuild(
 
     `progress` is called with events done and events there are. The projector may run meanwhile; it goes on with the
     new build. Interrupted (`stopping`, then `None` is returned, or by any error), the unfinished build stays and the
-    next call goes on with it, unless `resume` is false. Raises `BuiltElsewhere`, `RebuildFailed`,
-    `DatabaseUnavailable`, psycopg2's errors.
+    next call goes on with it, unless `resume` is false. Raises `BuiltElsewhere`, `DatabaseUnavailable`, and psycopg2's
+    errors.
     """
     stopping = stopping or threading.Event()
     with (
@@ -64,15 +59,12 @@ def rebuild(
     ):
         reader.autocommit = True
         runner = BuildRunner(connection, view, _build_to_run(connection, view, resume=resume))
-        runner.resume()
         indexed = False
         while not stopping.is_set():
             batch = read_batch(reader, runner.position, most_events)
-            error = apply_batch(runner, batch)
-            if error is not None:
-                raise RebuildFailed(error)
-            progress(runner.position, max(log_position(reader), runner.position))
-            if batch.records:
+            if batch.position > runner.position:
+                runner.apply(batch)
+                progress(runner.position, max(log_position(reader), runner.position))
                 continue
             if not indexed:
                 runner.create_indexes()
@@ -83,22 +75,6 @@ def rebuild(
             else:
                 stopping.wait(BETWEEN_SWITCHES_SECONDS)
     return None
-
-
-def apply_batch(runner: BuildRunner, batch: Batch) -> str | None:
-    """Apply a batch as far as it goes. Return what stopped the view before its end, noted as the state of the build."""
-    records, position = batch.records, batch.position
-    error = None if batch.stopped_by is None else str(batch.stopped_by)
-    while position > runner.position:
-        try:
-            runner.apply(records, position, stopped_by=error)
-        except HandlerFailed as failed:
-            error = f"{failed}: {failed.__cause__!r}"
-            position = (failed.at.position or 0) - 1
-            records = [record for record in records if (record.position or 0) <= position]
-    if error is not None and batch.after == runner.position:
-        runner.stop(error)
-    return error
 
 
 def open_build(connection: Connection, view: View) -> Build:

@@ -1,22 +1,32 @@
 """How is one build of a view brought forward? Batch by batch: rows and position in one transaction, or neither."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import psycopg2
+import structlog
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
-from domain.recorded import RecordedEvent
+from domain.recorded import RecordedEvent, correlation_id_of
 from infra.postgres.pool import connect
-from infra.projection.builds import Build, BuildTables, advance, lock_live, set_state, switch, wait_for_locks
-from infra.projection.feed import MOST_EVENTS, read_batch
+from infra.projection import parking
+from infra.projection.builds import Build, BuildTables, advance, begin_epoch, lock_live, switch, wait_for_locks
+from infra.projection.feed import MOST_EVENTS, Batch, Undecodable, read_batch, read_positions
 from infra.projection.tables import RowTable
-from projections.folding import entries_for, fold_work, totals_of, work_for
-from projections.view import Key, Row, Table, View
+from projections.folding import HandlerFailed, Work, entries_for, fold_work, totals_of, work_for
+from projections.parking import EVERYWHERE, ParkedKey, Parking
+from projections.view import Journal, Key, Row, Table, Total, View
 
 CACHED_ROWS = 100_000
 """Rows of a table kept in memory; with them a batch seldom has to load any."""
+
+REFUSED_DATA = (psycopg2.DataError, psycopg2.IntegrityError, UnicodeError, ValueError)
+"""What the database, or its client, says of a row that it cannot hold; ValueError: a text with NUL."""
+
+log = structlog.get_logger()
 
 
 def view_connection(dsn: str, schema: str, view: View) -> Connection:
@@ -33,7 +43,10 @@ def view_connection(dsn: str, schema: str, view: View) -> Connection:
 
 
 class BuildRunner:
-    """One build of a view over one connection. Not for use by several threads."""
+    """One build of a view over one connection. Not for use by several threads.
+
+    A handler that fails parks its key (docs/adr/0044-parked-keys.md); the view goes on without it.
+    """
 
     def __init__(self, connection: Connection, view: View, build: Build, *, cached_rows: int = CACHED_ROWS) -> None:
         self.view = view
@@ -44,24 +57,23 @@ class BuildRunner:
         self._tables = tables
         self._handles = view.handles
         self._rows = [_CachedRows(table, row_table, cached_rows) for table, row_table in tables.rows]
+        self._parking = self._parked()
 
-    def apply(self, records: Sequence[RecordedEvent], position: int, *, stopped_by: str | None = None) -> None:
-        """Apply the events after `self.position` up to `position` and move there, in one transaction.
+    def apply(self, batch: Batch) -> None:
+        """Apply the events after `self.position` and move to the batch's, in one transaction.
 
-        `stopped_by` notes in it why the view will not go further.
-        Raises `PositionMoved` if the build was not where this runner left it, `HandlerFailed` for an event that a
-        handler cannot take, or psycopg2's errors; then nothing was written.
+        Where the database refuses a row, the batch is taken in parts, down to the event that makes it, whose key is
+        parked. Raises `PositionMoved` if the build was not where this runner left it, or psycopg2's errors; then
+        nothing was written.
         """
         try:
-            with self._connection.cursor() as cursor:
-                self._write(cursor, records, self.position, position)
-                if stopped_by is not None:
-                    set_state(cursor, self.build, "stopped", stopped_by)
-            self._connection.commit()
-        except BaseException:
-            self._undo()
-            raise
-        self.position = position
+            self._commit(batch, carefully=False)
+        except REFUSED_DATA:
+            if len(batch.records) > 1:
+                for part in batch.halves():
+                    self.apply(part)
+            else:
+                self._commit(batch, carefully=True)
 
     def create_indexes(self) -> None:
         """Create the secondary indexes, which a build does without until it has nearly caught up."""
@@ -73,32 +85,59 @@ class BuildRunner:
         """Make readers see this build instead of the one they see now.
 
         That one is held where it is until then, and this one brought up to it in the same transaction: a reader who
-        has seen an event goes on seeing it. Raises as `apply`, `Undecodable`, and psycopg2's `LockNotAvailable` where
-        readers keep the view in use.
+        has seen an event goes on seeing it. Raises as `apply`, and psycopg2's `LockNotAvailable` where readers keep
+        the view in use.
         """
-        try:
-            with self._connection.cursor() as cursor:
-                wait_for_locks(cursor)
-                target = lock_live(cursor, self.view)
-                reached = self._reach(cursor, target)
-                live = switch(cursor, self.view, self.build)
-            self._connection.commit()
-        except BaseException:
-            self._undo()
-            raise
+        with self._undone_on_error(), self._connection.cursor() as cursor:
+            wait_for_locks(cursor)
+            target = lock_live(cursor, self.view)
+            reached = self._reach(cursor, target)
+            live = switch(cursor, self.view, self.build)
         self.build = live
         self.position = reached
 
-    def stop(self, error: str) -> None:
-        """Note that the view stands still at its position, and why."""
-        with self._connection, self._connection.cursor() as cursor:
-            set_state(cursor, self.build, "stopped", error)
+    def retry(self, part: str, key: ParkedKey, *, drop: Collection[int] = ()) -> bool:
+        """Apply the events that queue for a parked key, without those at the positions to `drop`, as far as it goes.
 
-    def resume(self) -> None:
-        """Note that a view that had been stopped is tried again."""
-        if self.build.state == "stopped":
-            with self._connection, self._connection.cursor() as cursor:
-                set_state(cursor, self.build, "live" if self.build.live else "building")
+        In one transaction, beside a runner of the same build that another process may have. Returns whether the key
+        is parked no more.
+        """
+        with self._undone_on_error(), self._connection.cursor() as cursor:
+            build = begin_epoch(cursor, self.build)
+            for rows in self._rows:
+                rows.forget()
+            self._parking = parking.load(cursor, build)
+            self._parking.release(part, key)
+            queued, attempts = parking.positions(cursor, build, part, key)
+            parking.drop(cursor, build, part, key, [each for each in queued if each in drop])
+            parking.clear(cursor, build, part, key)
+            batch = read_positions(cursor, [each for each in queued if each not in drop])
+            self._take_up(cursor, batch, part, key)
+            self._note_parked(cursor, build, attempts=attempts + 1)
+        self.build, self.position = build, build.position
+        return key not in self._parking.of(part)
+
+    def queued(self, part: str, key: ParkedKey) -> Sequence[int]:
+        """Return the positions of the events that queue for a parked key, in order."""
+        with self._connection, self._connection.cursor() as cursor:
+            return parking.positions(cursor, self.build, part, key)[0]
+
+    def retry_parked(self) -> None:
+        """Try again whatever is parked: its handlers may have been mended since."""
+        with self._connection, self._connection.cursor() as cursor:
+            keys = parking.parked_keys(cursor, self.build)
+        for part, key in keys:
+            if self.retry(part, key):
+                log.info("parked key taken up", view=self.view.name, part=part, key=parking.name_of(key))
+
+    def _parked(self) -> Parking:
+        with self._connection, self._connection.cursor() as cursor:
+            return parking.load(cursor, self.build)
+
+    def _commit(self, batch: Batch, *, carefully: bool) -> None:
+        with self._undone_on_error(), self._connection.cursor() as cursor:
+            self._write(cursor, batch, self.position, carefully=carefully)
+        self.position = batch.position
 
     def _reach(self, cursor: Cursor, target: int) -> int:
         """Apply the log up to a position in the transaction under way, and return where that led."""
@@ -106,40 +145,130 @@ class BuildRunner:
         while reached < target:
             batch = read_batch(self._connection, reached, min(target - reached, MOST_EVENTS))
             if batch.position == reached:
-                raise batch.stopped_by or LookupError(f"the log ends before position {target}")
-            self._write(cursor, batch.records, reached, batch.position)
+                raise LookupError(f"the log ends before position {target}")
+            self._write(cursor, batch, reached, carefully=False)
             reached = batch.position
         return reached
 
-    def _write(self, cursor: Cursor, records: Sequence[RecordedEvent], old: int, new: int) -> None:
+    def _write(self, cursor: Cursor, batch: Batch, old: int, *, carefully: bool) -> None:
         handles = self._handles
-        records = [record for record in records if type(record.event) in handles]
-        if not records:
+        records: Sequence[RecordedEvent] = [record for record in batch.records if type(record.event) in handles]
+        if batch.undecodable or self._parking.of(EVERYWHERE):
+            records = self._decodable(records, batch.undecodable)
+        if not (records or self._parking.added):
             # Should a crash undo this, the same events change nothing again: no need to wait for the disk.
             cursor.execute("SET LOCAL synchronous_commit = off")
         # First the position: a rival waits here, and finds it moved, before either has read a row.
-        advance(cursor, self.build, old, new)
-        if not records:
-            return
-        for rows in self._rows:
-            rows.bring_forward(cursor, records)
-        for journal, table, totals in self._tables.journals:
-            entries = entries_for(journal, records)
-            if entries:
-                table.append(cursor, entries)
-                for total, total_table in totals:
-                    total_table.add(cursor, totals_of(total.by, total.amount, entries))
+        advance(cursor, self.build, old, batch.position)
+        if records:
+            for rows in self._rows:
+                rows.bring_forward(cursor, records, self._parking, carefully=carefully)
+            for journal, table, totals in self._tables.journals:
+                self._append(cursor, journal, table, totals, records, carefully=carefully)
+        if self._parking.added:
+            self._note_parked(cursor, self.build)
 
-    def _undo(self) -> None:
-        """Forget all that is not committed, the cached rows included."""
-        for rows in self._rows:
-            rows.forget()
-        for _, table in self._tables.named():
-            table.forget_stage()
+    def _append(
+        self,
+        cursor: Cursor,
+        journal: Journal[Any],
+        table: RowTable,
+        totals: Sequence[tuple[Total, RowTable]],
+        records: Sequence[RecordedEvent],
+        *,
+        carefully: bool,
+    ) -> None:
+        entries = entries_for(journal, records, self._parking)
+        if not entries:
+            return
+
+        def write() -> None:
+            table.append(cursor, entries)
+            for total, total_table in totals:
+                total_table.add(cursor, totals_of(total.by, total.amount, entries))
+
+        if not carefully:
+            write()
+        elif error := _refused(cursor, write):
+            self._parking.park(journal.name, records[0].originator_id, records[0], error)
+
+    def _decodable(
+        self, records: Sequence[RecordedEvent], undecodable: Sequence[Undecodable]
+    ) -> Sequence[RecordedEvent]:
+        """Park the streams of events that cannot be decoded, and return the events of all other streams."""
+        parked = self._parking.of(EVERYWHERE)
+        taken: list[RecordedEvent] = []
+        in_order: list[RecordedEvent | Undecodable] = [*records, *undecodable]
+        for each in sorted(in_order, key=lambda each: each.position or 0):
+            if each.originator_id in parked:
+                self._parking.queue(EVERYWHERE, each.originator_id, each)
+            elif isinstance(each, Undecodable):
+                self._parking.park(EVERYWHERE, each.originator_id, each, each.error)
+            else:
+                taken.append(each)
+        return taken
+
+    def _take_up(self, cursor: Cursor, batch: Batch, part: str, key: ParkedKey) -> None:
+        """Apply events to the part, and the row, that they were parked for."""
+        handles = self._handles
+        records: Sequence[RecordedEvent] = [record for record in batch.records if type(record.event) in handles]
+        if part == EVERYWHERE:
+            records = self._decodable(records, batch.undecodable)
+        only = None if isinstance(key, str) else key
+        for record in records:  # one by one: a row that the database refuses parks the key again
+            for rows in self._rows:
+                if part in (EVERYWHERE, rows.name):
+                    rows.bring_forward(cursor, [record], self._parking, only=only, carefully=True)
+            for journal, table, totals in self._tables.journals:
+                if part in (EVERYWHERE, journal.name):
+                    self._append(cursor, journal, table, totals, [record], carefully=True)
+
+    def _note_parked(self, cursor: Cursor, build: Build, *, attempts: int = 1) -> None:
+        added, self._parking.added = self._parking.added, []
+        parking.add(cursor, build, added, attempts=attempts)
+        for each in added:
+            if each.error is not None:
+                log.error(
+                    "key parked",
+                    view=self.view.name,
+                    build=build.build,
+                    part=each.part,
+                    key=parking.name_of(each.key),
+                    position=each.at.position,
+                    stream_id=each.at.originator_id,
+                    correlation_id=correlation_id_of(each.at.metadata_json),
+                    error=each.error,
+                )
+
+    @contextmanager
+    def _undone_on_error(self) -> Iterator[None]:
+        """One transaction: committed, or forgotten with all that is in memory of it, the cached rows included."""
         try:
-            self._connection.rollback()
-        except psycopg2.Error:
-            self._connection.close()
+            yield
+            self._connection.commit()
+        except BaseException:
+            for rows in self._rows:
+                rows.forget()
+            for _, table in self._tables.named():
+                table.forget_stage()
+            try:
+                self._connection.rollback()
+                self._parking = self._parked()
+            except psycopg2.Error:
+                self._connection.close()
+            raise
+
+
+def _refused(cursor: Cursor, write: Callable[[], None]) -> Exception | None:
+    """Write, or undo just that and return why the database, or its client, refuses the data."""
+    cursor.execute("SAVEPOINT written")
+    try:
+        write()
+    except REFUSED_DATA as error:
+        cursor.execute("ROLLBACK TO SAVEPOINT written")
+        return error
+    cursor.execute("RELEASE SAVEPOINT written")
+    return None
 
 
 class _CachedRows:
@@ -151,25 +280,65 @@ class _CachedRows:
         self._limit = limit
         self._cache: dict[Key, Row | None] = {}
 
-    def bring_forward(self, cursor: Cursor, records: Sequence[RecordedEvent]) -> None:
-        work, needed = work_for(self._table, records)
+    @property
+    def name(self) -> str:
+        return self._table.name
+
+    def bring_forward(
+        self,
+        cursor: Cursor,
+        records: Sequence[RecordedEvent],
+        parking: Parking,
+        *,
+        only: Key | None = None,
+        carefully: bool = False,
+    ) -> None:
+        """Apply events to the rows that they change, or to one of them; `carefully`, the database may refuse one."""
+        work, needed = self._work(records, parking, only)
         if not work:
             return
         cache = self._cache
         self._load(cursor, [key for key in needed if key not in cache])
-        after = fold_work(self._table, work, cache)
-        # Parking a failing key would go here: its events set aside, the rows of all other keys written.
+        after = fold_work(self._table, work, cache, parking)
+        if carefully:
+            self._park_refused(cursor, after, records[0], parking)
+        else:
+            self._write(cursor, after)
+        for key, row in after.items():
+            cache.pop(key, None)  # so that the order is that of last use
+            cache[key] = row
+        for key in list(_first(cache, len(cache) - self._limit)):
+            del cache[key]
+
+    def _work(
+        self, records: Sequence[RecordedEvent], parking: Parking, only: Key | None
+    ) -> tuple[Work, Collection[Key]]:
+        if only is None:
+            return work_for(self._table, records, parking)
+        try:
+            work, _ = work_for(self._table, records)  # the events' other rows have had them, or queues of their own
+        except HandlerFailed as failed:
+            parking.park(self._table.name, only, failed.at, failed)
+            return [], ()
+        return [each for each in work if each[0] == only], (only,)
+
+    def _write(self, cursor: Cursor, after: Mapping[Key, Row | None]) -> None:
+        cache = self._cache
         written = [row for key, row in after.items() if row is not None and row is not cache.get(key)]
         deleted = [key for key, row in after.items() if row is None]
         if deleted:
             self._row_table.delete(cursor, deleted)
         if written:
             self._row_table.write(cursor, written)
-        for key, row in after.items():
-            cache.pop(key, None)  # so that the order is that of last use
-            cache[key] = row
-        for key in list(_first(cache, len(cache) - self._limit)):
-            del cache[key]
+
+    def _park_refused(
+        self, cursor: Cursor, after: dict[Key, Row | None], record: RecordedEvent, parking: Parking
+    ) -> None:
+        """Write the rows that one event leaves one by one, and park the keys of those that the database refuses."""
+        for key, row in list(after.items()):
+            if error := _refused(cursor, partial(self._write, cursor, {key: row})):
+                parking.park(self._table.name, key, record, error)
+                del after[key]
 
     def forget(self) -> None:
         self._cache.clear()

@@ -17,7 +17,6 @@ class ProjectionShape(Shape, kw_only=True):
     lag_events: int
     lag_seconds: float
     state: Literal["live", "building", "ready", "stopped"]
-    error: str | UnsetType = UNSET
     building: dict[str, int] | UnsetType = UNSET
     parked_keys: int
 

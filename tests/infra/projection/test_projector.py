@@ -8,18 +8,16 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
-from domain.recorded import RecordedEvent
-from domain.ticket.events import NoteAdded, TicketOpened
+from domain.ticket.events import TicketOpened
 from infra.log.tail import channel_of
 from infra.postgres.pool import connect
 from infra.projection.builds import Build
 from infra.projection.feed import Feed
 from infra.projection.positions import Announcer, ViewPositions, views_channel
 from infra.projection.projector import Keeper, Projector
-from infra.projection.rebuild import NewerVersion, RebuildFailed, open_build, rebuild
+from infra.projection.rebuild import NewerVersion, open_build, rebuild
 from infra.projection.runner import view_connection
 from projections import progress, queue, ticket
 from projections.ticket import TicketRow
@@ -223,59 +221,6 @@ def test_of_two_projectors_one_stands_by_and_takes_over(
         first.stop()
         wait(ticket.VIEW, append(story[half:]))
     assert rows_of(connection, ticket.VIEW) == folded(ticket.VIEW, story)
-
-
-def broken_from(position: Callable[[], int]) -> View:
-    """A view whose handler cannot take the events from a position on."""
-    table = Table("notes", TicketRow, key=("ticket_id",))
-    table.begin(TicketOpened)(ticket.opened)
-
-    @table.on(NoteAdded)
-    def noted(row: TicketRow, _: NoteAdded, at: RecordedEvent) -> TicketRow:
-        if (at.position or 0) >= position():
-            raise ValueError("cannot take this note")
-        return replace(row, version=at.originator_version)
-
-    return View("notes", version=1, tables=(table,))
-
-
-def test_a_failing_handler_stops_its_view_just_before_the_event_and_no_other(
-    database: str, schema: str, append: Append, wait: Wait, connection: Connection
-) -> None:
-    story = desk_story(60)
-    note = next(number for number, (_, event) in enumerate(story, 1) if isinstance(event, NoteAdded) and number > 50)
-    broken = broken_from(lambda: note)
-    append(story[:40])
-    with projecting(database, schema, [queue.VIEW, broken]):
-        wait(broken, 40)
-        wait(queue.VIEW, append(story[40:]))
-        wait(broken, note - 1)
-    states = {each["view"]: each for each in progress.of_views(connection)}
-    assert states["notes"]["position"] == note - 1
-    assert "cannot take this note" in states["notes"]["error"]
-    assert states["notes"]["lag_events"] == len(story) - note + 1
-    assert states["queue"]["state"] == "live"
-
-
-def test_a_rebuild_with_mended_code_takes_over_from_a_stopped_view(
-    database: str, schema: str, append: Append, wait: Wait, connection: Connection
-) -> None:
-    story = desk_story(30)
-    note = next(number for number, (_, event) in enumerate(story, 1) if isinstance(event, NoteAdded) and number > 50)
-    faulty = [note]
-    view = broken_from(lambda: faulty[0])
-    append(story[:40])
-    with projecting(database, schema, [view]):
-        wait(view, 40)
-        append(story[40:-5])
-        wait(view, note - 1)
-        with pytest.raises(RebuildFailed, match="cannot take this note"):
-            rebuild(database, schema, view)
-        faulty[0] = len(story) + 1
-        assert rebuild(database, schema, view)
-        wait(view, append(story[-5:]))
-    assert rows_of(connection, view) == folded(view, story)
-    assert [each["state"] for each in progress.of_views(connection)] == ["live"]
 
 
 def test_a_switch_waits_for_a_long_read_without_holding_up_other_readers(
