@@ -13,7 +13,7 @@ from infra.csv_import.errors import ImportFailed
 from infra.postgres.embedded import EmbeddedServerError
 from infra.postgres.migrations import MigrationError
 from infra.postgres.pool import DatabaseUnavailable, PoolTimeout
-from infra.projection.rebuild import BuiltElsewhere
+from infra.projection.rebuild import BuiltElsewhere, NewerVersion, NothingKept
 from infra.supervisor import KeepsDying
 
 USAGE = 2
@@ -29,6 +29,8 @@ _CODES: dict[type[Exception], int] = {
     ImportFailed: USAGE,
     NoDesk: USAGE,
     BuiltElsewhere: USAGE,
+    NewerVersion: USAGE,
+    NothingKept: USAGE,
     EmbeddedServerError: UNAVAILABLE,
     MigrationError: UNAVAILABLE,
     DatabaseUnavailable: UNAVAILABLE,

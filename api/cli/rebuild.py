@@ -1,33 +1,205 @@
-"""`caselog rebuild`: a view, made anew from the log."""
+"""`caselog rebuild`: a view, made anew from the log while readers use the one there is."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any, Self
 
 import click
+import msgspec
+import structlog
 from tqdm import tqdm
 
 from api import compose
 from infra.config import Config
 from infra.logging import configure_logging
+from infra.projection.comparing import Comparison, Difference
+from infra.projection.rebuild import Phase, Rebuilt, drop_unseen, switch_back
 from infra.projection.rebuild import rebuild as rebuild_view
 from projections.catalogue import VIEWS
+from projections.view import View
+
+DIFFERENT = 1
+"""Exit code of `--check` where the builds differ."""
+INTERRUPTED = 130
+
+SHOWN = 5
+"""Differences told one by one on the terminal; a report has all of them."""
+
+log = structlog.get_logger()
 
 
 @click.command()
-@click.argument("view", type=click.Choice(sorted(view.name for view in VIEWS)))
-def rebuild(view: str) -> None:
+@click.argument("views", nargs=-1, metavar="VIEW...", type=click.Choice(sorted(view.name for view in VIEWS)))
+@click.option("--all", "every", is_flag=True, help="All views, one after another.")
+@click.option("--check", is_flag=True, help="Build and compare, but do not switch; exit code 1 if they differ.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write every difference here (NDJSON).")
+@click.option("--from-scratch", is_flag=True, help="Do not go on with an unfinished build.")
+@click.option("--switch-back", is_flag=True, help="Let readers see the build again that the last switch replaced.")
+@click.option("--drop-old", is_flag=True, help="Drop what readers do not see: the former build, unfinished ones.")
+def rebuild(
+    views: tuple[str, ...],
+    every: bool,
+    check: bool,
+    report: Path | None,
+    from_scratch: bool,
+    switch_back: bool,
+    drop_old: bool,
+) -> None:
     """Build VIEW from the first event on, beside the one in use, and switch to it when it has caught up.
 
-    Readers see the old one until then. Interrupted, it leaves the old one in use; the next call goes on with it.
+    Before the switch the two are compared as of one position, and every difference is told. Readers see the old one
+    until the switch, which is one transaction; the old one is kept until --drop-old. Interrupted, it leaves the old one
+    in use, and the next call goes on where it stopped.
     """
+    if not views and not every:
+        raise click.UsageError("name a view, or --all")
+    if sum((check, switch_back, drop_old)) > 1:
+        raise click.UsageError("--check, --switch-back and --drop-old exclude one another")
     configure_logging()
     config = Config.from_environment()
-    found = next(each for each in VIEWS if each.name == view)
-    with compose.database(config, existing=True) as url:
+    chosen = [view for view in VIEWS if every or view.name in views]
+    different = False
+    with ExitStack() as stack:
+        url = stack.enter_context(compose.database(config, existing=True))
         compose.prepare(config, url)
-        with tqdm(desc=view, unit=" events", total=None, mininterval=0.2) as bar:
+        written = stack.enter_context(report.open("wb")) if report is not None else None
+        stopping = stack.enter_context(_stopping())
+        for view in chosen:
+            if drop_old:
+                _drop_old(url, config.schema, view)
+            elif switch_back:
+                _switch_back(url, config.schema, view, stopping)
+            else:
+                rebuilt = _rebuild(url, config.schema, view, written, stopping, check=check, resume=not from_scratch)
+                different = different or (rebuilt.comparison is not None and rebuilt.comparison.differences > 0)
+    if check and different:
+        raise click.exceptions.Exit(DIFFERENT)
 
-            def progress(done: int, total: int) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
 
-            build = rebuild_view(url, config.schema, found, progress=progress)
-    if build is not None:
-        click.echo(f"{view}: build {build.build} is live, at position {build.position}.")
+def _rebuild(
+    url: str,
+    schema: str,
+    view: View,
+    report: IO[bytes] | None,
+    stopping: threading.Event,
+    *,
+    check: bool,
+    resume: bool,
+) -> Rebuilt:
+    shown: list[Difference] = []
+
+    def differs(difference: Difference) -> None:
+        if report is not None:
+            report.write(msgspec.json.encode(difference) + b"\n")
+        if len(shown) < SHOWN:
+            shown.append(difference)
+
+    with Bar(view.name) as bar:
+        rebuilt = rebuild_view(
+            url, schema, view, progress=bar, differs=differs, stopping=stopping, resume=resume, switch=not check
+        )
+    if rebuilt.resumed_at is not None:
+        click.echo(f"{view.name}: went on with an unfinished build, from position {rebuilt.resumed_at}.")
+    if rebuilt.comparison is not None:
+        _tell(view, rebuilt.comparison, shown, reported=report is not None)
+    if rebuilt.build is None:
+        click.echo(
+            f"{view.name}: interrupted at position {rebuilt.position}; readers see what they saw before,"
+            " and the same command goes on from there.",
+            err=True,
+        )
+        raise click.exceptions.Exit(INTERRUPTED)
+    if check:
+        click.echo(f"{view.name}: build {rebuilt.build.build} is ready at position {rebuilt.position}, not switched.")
+    else:
+        click.echo(f"{view.name}: build {rebuilt.build.build} is live, at position {rebuilt.position}.")
+    return rebuilt
+
+
+def _tell(view: View, comparison: Comparison, shown: list[Difference], *, reported: bool) -> None:
+    rows = sum(comparison.rows.values())
+    if not comparison.differences:
+        click.echo(f"{view.name}: {rows:,} rows compared at position {comparison.position}: the same.")
+    else:
+        click.echo(
+            f"{view.name}: {comparison.differences:,} of {rows:,} rows differ at position {comparison.position}"
+            + (f", {comparison.parked:,} of them parked in one of the builds" if comparison.parked else "")
+        )
+        for table, kinds in comparison.counts.items():
+            for kind, count in kinds.items():
+                click.echo(f"  {table}: {count:,} {kind}")
+        for each in shown:
+            how = f"changed in {', '.join(each.columns)}" if each.kind == "changed" else each.kind
+            click.echo(f"  {each.table} {'/'.join(map(str, each.key))}: {how}")
+        if comparison.differences > len(shown) and not reported:
+            click.echo("  … --report FILE writes all of them")
+    for what in comparison.left_out:
+        click.echo(f"  not compared: {what}")
+
+
+def _switch_back(url: str, schema: str, view: View, stopping: threading.Event) -> None:
+    with Bar(view.name) as bar:
+        build = switch_back(url, schema, view, progress=bar, stopping=stopping)
+    if build is None:
+        raise click.exceptions.Exit(INTERRUPTED)
+    click.echo(f"{view.name}: build {build.build} is live again, at position {build.position}.")
+
+
+def _drop_old(url: str, schema: str, view: View) -> None:
+    builds, size = drop_unseen(url, schema, view)
+    what = (
+        f"{builds} build{'s' if builds > 1 else ''} dropped, {size / 2**20:.1f} MiB freed"
+        if builds
+        else "nothing to drop"
+    )
+    click.echo(f"{view.name}: {what}.")
+
+
+class Bar:
+    """Progress with the time left: a bar on a terminal, elsewhere a line of the log for each tenth."""
+
+    def __init__(self, view: str) -> None:
+        self._view = view
+        self._phase: Phase | None = None
+        self._tenth = -1
+        self._bar: tqdm[Any] = tqdm(desc=view, unit=" events", mininterval=0.2, disable=None, leave=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def __call__(self, phase: Phase, done: int, total: int) -> None:
+        """Show how much of a phase is done."""
+        if phase != self._phase:
+            self._phase, self._tenth = phase, -1
+            self._bar.unit = " events" if phase == "building" else ""
+            self._bar.set_description(f"{self._view}, {phase}")
+            self._bar.reset(total)
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+        tenth = 10 * done // total if total else 10
+        if self._bar.disable and tenth > self._tenth:
+            self._tenth = tenth
+            log.info("rebuilding", view=self._view, phase=phase, done=done, of=total)
+
+
+@contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    """Give an event that Ctrl-C and SIGTERM set, so that a rebuild ends between two batches."""
+    stopping = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

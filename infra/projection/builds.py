@@ -152,7 +152,10 @@ def lock_live(cursor: Cursor, view: View) -> int:
 
 def switch(cursor: Cursor, view: View, build: Build) -> Build:
     """Show readers this build from the end of the transaction on, and note that it is live."""
-    cursor.execute("UPDATE projections SET live = false, state = 'ready' WHERE view = %s AND live", (view.name,))
+    cursor.execute(
+        "UPDATE projections SET live = false, state = 'ready', updated_at = clock_timestamp() WHERE view = %s AND live",
+        (view.name,),
+    )
     cursor.execute(
         "UPDATE projections SET live = true, state = 'live', error = NULL, updated_at = clock_timestamp()"
         f" WHERE view = %s AND build = %s RETURNING {_COLUMNS}",
@@ -165,14 +168,33 @@ def switch(cursor: Cursor, view: View, build: Build) -> Build:
     return Build(*row)
 
 
-def retired_builds(cursor: Cursor, view: View) -> list[int]:
-    """Return the builds that readers no longer see."""
+def kept_build(cursor: Cursor, view: View) -> Build | None:
+    """Return the build that readers saw before the last switch, where it has not been dropped."""
+    return _one(
+        cursor, "WHERE view = %s AND NOT live AND state = 'ready' ORDER BY updated_at DESC LIMIT 1", (view.name,)
+    )
+
+
+def unseen_builds(cursor: Cursor, view: View) -> list[int]:
+    """Return the builds that readers do not see beside the one that they do: kept ones, and unfinished ones."""
     cursor.execute(
         "SELECT build FROM projections WHERE view = %s AND NOT live"
-        " AND build < (SELECT build FROM projections WHERE view = %s AND live)",
+        " AND EXISTS (SELECT FROM projections WHERE view = %s AND live) ORDER BY build",
         (view.name, view.name),
     )
     return [int(build) for (build,) in cursor.fetchall()]
+
+
+def size_of(cursor: Cursor, build: int) -> int:
+    """Return the bytes that a build's tables and indexes take on disk."""
+    cursor.execute(
+        "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c"
+        " WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'"
+        " AND c.relname ~ ('_b' || %s || '$')",
+        (str(build),),
+    )
+    row = cursor.fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def drop_build(cursor: Cursor, view: View, build: int) -> None:
@@ -184,7 +206,8 @@ def drop_build(cursor: Cursor, view: View, build: int) -> None:
         (str(build),),
     )
     for (name,) in cursor.fetchall():
-        cursor.execute(f"DROP TABLE {name}")
+        # With the view of SQL that shows no rows, where there has been no switch yet: `begin_build` makes it again.
+        cursor.execute(f"DROP TABLE {name} CASCADE")
 
 
 def _building(view: View) -> str:

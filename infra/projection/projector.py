@@ -11,6 +11,7 @@ import psycopg2
 import structlog
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
+from infra.feed import head_position
 from infra.leadership import Leadership
 from infra.log.tail import channel_of
 from infra.postgres.pool import DatabaseUnavailable, connect
@@ -23,8 +24,8 @@ from infra.projection.rebuild import (
     BuiltElsewhere,
     NewerVersion,
     finish,
-    log_position,
     open_build,
+    rebuild,
 )
 from infra.projection.runner import BuildRunner, view_connection
 from projections.view import View
@@ -95,7 +96,7 @@ class Projector:
             self._dsn,
             self._schema,
             [channel_of(self._schema)],
-            refresh=lambda connection: feed.advanced(log_position(connection)),
+            refresh=lambda connection: feed.advanced(head_position(connection)),
             notified=lambda payload: feed.advanced(int(payload)),
             poll_seconds=self._poll_seconds,
             name="log head",
@@ -139,13 +140,16 @@ class Keeper:
         while not self._over.is_set():
             try:
                 with closing(view_connection(self._dsn, self._schema, self.view)) as connection:
-                    runner = BuildRunner(connection, self.view, open_build(connection, self.view))
-                    if not self._tried_parked:
-                        runner.retry_parked()
-                        self._tried_parked = True
-                    pause = 0.05
-                    self._keep(connection, runner)
-                    return
+                    build = open_build(connection, self.view)
+                    if build is not None:
+                        runner = BuildRunner(connection, self.view, build)
+                        if not self._tried_parked:
+                            runner.retry_parked()
+                            self._tried_parked = True
+                        pause = 0.05
+                        self._keep(connection, runner)
+                        return
+                self._replace_older()
             except PositionMoved as moved:
                 self._log.info("another runner moved the view; its place is looked up again", reason=str(moved))
             except (BuiltElsewhere, NewerVersion) as other:
@@ -178,6 +182,21 @@ class Keeper:
             else:
                 self._over.wait(BETWEEN_SWITCHES_SECONDS)
 
+    def _replace_older(self) -> None:
+        """Build this code's version of the view, while readers see the older one, and tell how the two differ."""
+        self._log.info("view is built anew, beside the older version in use", version=self.view.version)
+        rebuilt = rebuild(self._dsn, self._schema, self.view, stopping=self._over)
+        if rebuilt.build is None:
+            return
+        self._log.info("view switched", build=rebuilt.build.build, position=rebuilt.position)
+        if rebuilt.comparison is not None and rebuilt.comparison.differences:
+            self._log.warning(
+                "the view differs from the one it replaces",
+                position=rebuilt.comparison.position,
+                rows=rebuilt.comparison.counts,
+                left_out=rebuilt.comparison.left_out,
+            )
+
     def _announce(self, runner: BuildRunner) -> None:
         if runner.build.live:
             self._announcer.announce(self.view.name, runner.position)
@@ -185,6 +204,6 @@ class Keeper:
     def _behind(self, connection: Connection, runner: BuildRunner) -> bool:
         """Whether the log goes on after the build; asked of the log itself, before readers are shown anything."""
         with connection:
-            head = log_position(connection)
+            head = head_position(connection)
         self._feed.advanced(head)
         return head > runner.position

@@ -1,24 +1,30 @@
-"""How does a view get a new build? Filled from position 0 beside the one that readers see, then switched."""
+"""How does a view get a new build? Filled from position 0 beside the one that readers see, compared, then switched."""
 
 import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
+from typing import Literal, TypeAlias
 
+import msgspec
 from psycopg2.errors import LockNotAvailable
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
+from infra.feed import head_position
 from infra.postgres.pool import connect
 from infra.projection.builds import (
     Build,
     begin_build,
     built,
     drop_build,
+    kept_build,
     live_build,
     may_build,
-    retired_builds,
+    size_of,
     unfinished_build,
+    unseen_builds,
     wait_for_locks,
 )
+from infra.projection.comparing import Comparison, Difference, compare
 from infra.projection.feed import MOST_EVENTS, read_batch
 from infra.projection.runner import BuildRunner, view_connection
 from projections.view import View
@@ -26,13 +32,36 @@ from projections.view import View
 BETWEEN_SWITCHES_SECONDS = 0.5
 """How long readers are left in peace after a switch that found the view in use."""
 
+_PATIENCE = 10
+"""How often the live build is looked at that is behind the one to compare with it."""
+
+Phase = Literal["building", "indexing", "comparing", "switching"]
+Progress: TypeAlias = Callable[[Phase, int, int], None]
+"""What a rebuild is at, how much of it is done, and how much there is: events, or tables that are compared."""
+
 
 class BuiltElsewhere(Exception):
     """Another process is building this view now."""
 
 
 class NewerVersion(Exception):
-    """Readers see a build by a newer version of the code; an older one must not take its place unasked."""
+    """Readers see a build by a newer version of the code; an older one must not take its place."""
+
+
+class NothingKept(Exception):
+    """There is no build to switch back to, or none that this code can bring up to the log."""
+
+
+class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a rebuild. Without a `build` it was interrupted, at `position`.
+
+    `comparison` is there if there was a build to compare with, `resumed_at` if an unfinished one was gone on with.
+    """
+
+    build: Build | None
+    position: int
+    resumed_at: int | None = None
+    comparison: Comparison | None = None
 
 
 def rebuild(
@@ -40,17 +69,19 @@ def rebuild(
     schema: str,
     view: View,
     *,
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    progress: Progress = lambda _phase, _done, _total: None,
+    differs: Callable[[Difference], None] = lambda _: None,
     stopping: threading.Event | None = None,
     resume: bool = True,
+    switch: bool = True,
     most_events: int = MOST_EVENTS,
-) -> Build | None:
-    """Build a view from position 0, switch readers to it in one transaction, and drop the build that it replaces.
+) -> Rebuilt:
+    """Build a view from position 0, compare it with the one that readers see, and switch them in one transaction.
 
-    `progress` is called with events done and events there are. The projector may run meanwhile; it goes on with the
-    new build. Interrupted (`stopping`, then `None` is returned, or by any error), the unfinished build stays and the
-    next call goes on with it, unless `resume` is false. Raises `BuiltElsewhere`, `DatabaseUnavailable`, and psycopg2's
-    errors.
+    The build that is replaced is kept. The projector may run meanwhile; it goes on with the new one. Interrupted
+    (`stopping`, or any error) the unfinished build stays, and the next call goes on with it, unless `resume` is false.
+    Without `switch` it is left as a build that has caught up. `differs` is told of each difference. Raises
+    `BuiltElsewhere`, `NewerVersion`, `DatabaseUnavailable`, and psycopg2's errors.
     """
     stopping = stopping or threading.Event()
     with (
@@ -58,41 +89,103 @@ def rebuild(
         closing(connect(dsn, schema, application_name=f"caselog {schema} rebuild reader")) as reader,
     ):
         reader.autocommit = True
+        live = _live_of(connection, view)
         runner = BuildRunner(connection, view, _build_to_run(connection, view, resume=resume))
-        indexed = False
+        resumed_at = runner.position or None
+        # No further than readers see, until both have been compared at one position.
+        until = None if live is None else live.position
+        _follow(runner, reader, until, progress, stopping, most_events)
+        comparison = None
+        if live is not None and not stopping.is_set() and _is_behind(reader, live, runner, stopping):
+            comparison = compare(
+                dsn,
+                schema,
+                runner,
+                live,
+                differs=differs,
+                progress=lambda done, total: progress("comparing", done, total),
+                stopping=stopping,
+            )
+        _follow(runner, reader, None, progress, stopping, most_events)
+        if not stopping.is_set():
+            progress("indexing", 0, 1)
+            runner.create_indexes()
+            if not switch:
+                return Rebuilt(
+                    build=runner.build, position=runner.position, resumed_at=resumed_at, comparison=comparison
+                )
         while not stopping.is_set():
-            batch = read_batch(reader, runner.position, most_events)
-            if batch.position > runner.position:
-                runner.apply(batch)
-                progress(runner.position, max(log_position(reader), runner.position))
-                continue
-            if not indexed:
-                runner.create_indexes()
-                indexed = True
-            elif finish(connection, runner):
-                progress(runner.position, runner.position)
+            progress("switching", 0, 1)
+            if finish(connection, runner):
+                progress("switching", 1, 1)
+                return Rebuilt(
+                    build=runner.build, position=runner.position, resumed_at=resumed_at, comparison=comparison
+                )
+            stopping.wait(BETWEEN_SWITCHES_SECONDS)
+            _follow(runner, reader, None, progress, stopping, most_events)
+    return Rebuilt(build=None, position=runner.position, resumed_at=resumed_at, comparison=comparison)
+
+
+def switch_back(dsn: str, schema: str, view: View, *, progress: Progress, stopping: threading.Event) -> Build | None:
+    """Let readers see the build again that the last switch replaced, brought up to the log first.
+
+    Returns `None` if interrupted. Raises `NothingKept` and as `rebuild`.
+    """
+    with (
+        closing(view_connection(dsn, schema, view)) as connection,
+        closing(connect(dsn, schema, application_name=f"caselog {schema} rebuild reader")) as reader,
+    ):
+        reader.autocommit = True
+        with connection, connection.cursor() as cursor:
+            if not may_build(cursor, view):
+                raise BuiltElsewhere(f"view {view.name} is being built by another process")
+            kept = kept_build(cursor, view)
+        if kept is None:
+            raise NothingKept(f"no former build of view {view.name} is kept")
+        if kept.version != view.version:
+            raise NothingKept(
+                f"the former build of view {view.name} is of version {kept.version}, which the code of that release"
+                f" can bring up to the log; this code has version {view.version}"
+            )
+        runner = BuildRunner(connection, view, kept)
+        while not stopping.is_set():
+            _follow(runner, reader, None, progress, stopping, MOST_EVENTS)
+            progress("switching", 0, 1)
+            if finish(connection, runner):
                 return runner.build
-            else:
-                stopping.wait(BETWEEN_SWITCHES_SECONDS)
+            stopping.wait(BETWEEN_SWITCHES_SECONDS)
     return None
 
 
-def open_build(connection: Connection, view: View) -> Build:
-    """Return the build that a projector has to bring forward: the live one, or one to replace an older version's.
+def drop_unseen(dsn: str, schema: str, view: View) -> tuple[int, int]:
+    """Drop the builds of a view that readers do not see; return how many they were, and the bytes they took.
 
-    Raises `BuiltElsewhere` where that is being made by another process, `NewerVersion`.
+    Raises `BuiltElsewhere`.
     """
-    with connection, connection.cursor() as cursor:
-        live = live_build(cursor, view)
-    if live is not None and live.version == view.version:
-        return live
-    if live is not None and live.version > view.version:
-        raise NewerVersion(f"view {view.name} is live in version {live.version}, this code has {view.version}")
-    return _build_to_run(connection, view, resume=True)
+    with closing(view_connection(dsn, schema, view)) as connection, connection, connection.cursor() as cursor:
+        if not may_build(cursor, view):
+            raise BuiltElsewhere(f"view {view.name} is being built by another process")
+        builds = unseen_builds(cursor, view)
+        size = sum(size_of(cursor, build) for build in builds)
+        for build in builds:
+            drop_build(cursor, view, build)
+    return len(builds), size
+
+
+def open_build(connection: Connection, view: View) -> Build | None:
+    """Return the build that a projector has to bring forward: the live one, or one to be the first.
+
+    `None` where the live one is of an older version of the code, and so to be rebuilt. Raises `BuiltElsewhere` where
+    the first is being made by another process, `NewerVersion`.
+    """
+    live = _live_of(connection, view)
+    if live is None:
+        return _build_to_run(connection, view, resume=True)
+    return live if live.version == view.version else None
 
 
 def finish(connection: Connection, runner: BuildRunner) -> bool:
-    """Switch readers to a build that has caught up, and drop those before it.
+    """Switch readers to a build that has caught up, keep the one that they saw, and drop those before it.
 
     A switch has to wait for those who read the view now, and whoever comes meanwhile waits behind it. So it waits a
     moment only; false says that it is to be tried again. Tables that are still read are dropped after a later switch.
@@ -105,17 +198,52 @@ def finish(connection: Connection, runner: BuildRunner) -> bool:
         built(cursor, runner.view)
     with suppress(LockNotAvailable), connection, connection.cursor() as cursor:
         wait_for_locks(cursor)
-        for build in retired_builds(cursor, runner.view):
-            drop_build(cursor, runner.view, build)
+        kept = kept_build(cursor, runner.view)
+        for build in unseen_builds(cursor, runner.view):
+            if kept is None or build != kept.build:
+                drop_build(cursor, runner.view, build)
     return True
 
 
-def log_position(connection: Connection) -> int:
-    """Return the position of the log's last event, 0 in an empty log."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT position FROM log_head")
-        row = cursor.fetchone()
-    return 0 if row is None else int(row[0])
+def _follow(
+    runner: BuildRunner,
+    reader: Connection,
+    until: int | None,
+    progress: Progress,
+    stopping: threading.Event,
+    most_events: int,
+) -> None:
+    """Bring a build up to a position, or to the end of the log."""
+    while not stopping.is_set():
+        limit = most_events if until is None else min(most_events, until - runner.position)
+        if limit <= 0:
+            return
+        batch = read_batch(reader, runner.position, limit)
+        if batch.position == runner.position:
+            return
+        runner.apply(batch)
+        progress("building", runner.position, max(head_position(reader), runner.position))
+
+
+def _live_of(connection: Connection, view: View) -> Build | None:
+    with connection, connection.cursor() as cursor:
+        live = live_build(cursor, view)
+    if live is not None and live.version > view.version:
+        raise NewerVersion(f"view {view.name} is live in version {live.version}, this code has {view.version}")
+    return live
+
+
+def _is_behind(reader: Connection, live: Build, runner: BuildRunner, stopping: threading.Event) -> bool:
+    """Whether a build is not ahead of the live one. One that is gone on with may be, for a moment."""
+    for _ in range(_PATIENCE):
+        with reader.cursor() as cursor:
+            cursor.execute("SELECT position FROM projections WHERE view = %s AND build = %s", (live.view, live.build))
+            row = cursor.fetchone()
+        if row is not None and row[0] >= runner.position:
+            return True
+        if stopping.wait(BETWEEN_SWITCHES_SECONDS):
+            break
+    return False
 
 
 def _build_to_run(connection: Connection, view: View, *, resume: bool) -> Build:
@@ -125,4 +253,6 @@ def _build_to_run(connection: Connection, view: View, *, resume: bool) -> Build:
         unfinished = unfinished_build(cursor, view)
         if unfinished is not None and resume:
             return unfinished
+        if unfinished is not None:
+            drop_build(cursor, view, unfinished.build)
         return begin_build(cursor, view)

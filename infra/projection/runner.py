@@ -75,6 +75,15 @@ class BuildRunner:
             else:
                 self._commit(batch, carefully=True)
 
+    def reach(self, position: int) -> None:
+        """Apply the log up to a position. Raises as `apply`."""
+        while self.position < position:
+            batch = read_batch(self._connection, self.position, min(position - self.position, MOST_EVENTS))
+            self._connection.rollback()
+            if batch.position == self.position:
+                raise LookupError(f"the log ends before position {position}")
+            self.apply(batch)
+
     def create_indexes(self) -> None:
         """Create the secondary indexes, which a build does without until it has nearly caught up."""
         with self._connection, self._connection.cursor() as cursor:
@@ -82,7 +91,7 @@ class BuildRunner:
                 table.create_indexes(cursor)
 
     def go_live(self) -> None:
-        """Make readers see this build instead of the one they see now.
+        """Make readers see this build instead of the one they see now, which is kept.
 
         That one is held where it is until then, and this one brought up to it in the same transaction: a reader who
         has seen an event goes on seeing it. Raises as `apply`, and psycopg2's `LockNotAvailable` where readers keep

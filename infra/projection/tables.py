@@ -65,7 +65,7 @@ class RowTable:
     ) -> None:
         self.name = name
         self._columns = columns
-        self._key = key
+        self.key = key
         self._indexes = indexes
         self._fillfactor = fillfactor
         self._names = ", ".join(column.name for column in columns)
@@ -103,7 +103,7 @@ class RowTable:
             for column in self._columns
         ]
         cursor.execute(
-            f"CREATE TABLE {self.name} ({', '.join(definitions)}, PRIMARY KEY ({', '.join(self._key)}))"
+            f"CREATE TABLE {self.name} ({', '.join(definitions)}, PRIMARY KEY ({', '.join(self.key)}))"
             f" WITH (fillfactor = {self._fillfactor}, autovacuum_vacuum_scale_factor = 0.05)"
         )
 

@@ -419,11 +419,11 @@ def test_a_build_parks_like_the_live_view_and_takes_its_parked_keys_with_it(
     story = desk_story(20)
     append(story)
     faulty = Faulty([places(story, NoteAdded)[0]])
-    first = rebuild(database, schema, faulty.view)
+    first = rebuild(database, schema, faulty.view).build
     assert first is not None
     assert [each.build for each in parking.parked(connection)] == [first.build]
     faulty.failing.clear()
-    second = rebuild(database, schema, faulty.view)
+    second = rebuild(database, schema, faulty.view).build
     assert second is not None
     assert contents(connection, faulty.view) == expected(faulty.view, recorded(story))
     assert [each.build for each in parking.parked(connection) if each.build == second.build] == []

@@ -4,24 +4,19 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
-from domain.ticket.events import TicketOpened
 from infra.log.tail import channel_of
 from infra.postgres.pool import connect
-from infra.projection.builds import Build
 from infra.projection.feed import Feed
 from infra.projection.positions import Announcer, ViewPositions, views_channel
 from infra.projection.projector import Keeper, Projector
-from infra.projection.rebuild import NewerVersion, open_build, rebuild
-from infra.projection.runner import view_connection
-from projections import progress, queue, ticket
-from projections.ticket import TicketRow
-from projections.view import Table, View
+from projections import queue, ticket
+from projections.view import View
 from tests.infra.projection.conftest import Append
 from tests.infra.projection.test_runner import folded, rows_of
 from tests.projections.stories import Placed, desk_story
@@ -121,58 +116,6 @@ def test_a_build_is_shown_only_when_the_log_itself_says_that_it_has_caught_up(
     assert rows_of(connection, queue.VIEW) == folded(queue.VIEW, story)
 
 
-def test_a_rebuild_equals_the_live_view_while_the_log_grows_and_the_projector_goes_on_with_it(
-    database: str, schema: str, append: Append, wait: Wait, connection: Connection
-) -> None:
-    story = desk_story(200)
-    half = len(story) // 2
-    append(story[:half])
-    with projecting(database, schema, [queue.VIEW]):
-        wait(queue.VIEW, half)
-        appended = threading.Thread(target=lambda: [append(chunk) for chunk in chunks(story[half:], 11)])
-        appended.start()
-        told: list[tuple[int, int]] = []
-        build = rebuild(
-            database, schema, queue.VIEW, progress=lambda done, total: told.append((done, total)), most_events=20
-        )
-        appended.join()
-        wait(queue.VIEW, len(story))
-    assert build is not None
-    assert told[-1][0] == told[-1][1] >= half
-    assert rows_of(connection, queue.VIEW) == folded(queue.VIEW, story)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT build, live FROM projections")
-        assert cursor.fetchall() == [(build.build, True)]
-        cursor.execute(
-            "SELECT count(*) FROM pg_class WHERE relname ~ '^queue_b' AND relkind = 'r'"
-            " AND relnamespace = current_schema()::regnamespace"
-        )
-        assert cursor.fetchone() == (1,)
-
-
-def test_an_interrupted_rebuild_changes_nothing_for_readers_and_is_gone_on_with(
-    database: str, schema: str, append: Append, connection: Connection
-) -> None:
-    story = desk_story(50)
-    append(story)
-    rebuild(database, schema, queue.VIEW)
-    stopping = threading.Event()
-    calls: list[int] = []
-
-    def stop_half_way(done: int, _: int) -> None:
-        calls.append(done)
-        if done > len(story) // 2:
-            stopping.set()
-
-    assert rebuild(database, schema, queue.VIEW, progress=stop_half_way, stopping=stopping, most_events=10) is None
-    assert rows_of(connection, queue.VIEW) == folded(queue.VIEW, story)
-    reached = calls[-1]
-    calls.clear()
-    assert rebuild(database, schema, queue.VIEW, progress=lambda done, _: calls.append(done), most_events=10)
-    assert calls[0] > reached
-    assert rows_of(connection, queue.VIEW) == folded(queue.VIEW, story)
-
-
 def test_views_go_on_after_their_connections_were_cut(
     database: str, schema: str, append: Append, wait: Wait, connection: Connection
 ) -> None:
@@ -223,48 +166,6 @@ def test_of_two_projectors_one_stands_by_and_takes_over(
     assert rows_of(connection, ticket.VIEW) == folded(ticket.VIEW, story)
 
 
-def test_a_switch_waits_for_a_long_read_without_holding_up_other_readers(
-    database: str, schema: str, append: Append, connection: Connection
-) -> None:
-    append(desk_story(20))
-    before = rebuild(database, schema, queue.VIEW)
-    with closing(connect(database, schema)) as long_reader, long_reader.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM queue")
-        caught_up = threading.Event()
-        built: list[Build | None] = []
-        rebuilding = threading.Thread(
-            target=lambda: built.append(
-                rebuild(
-                    database,
-                    schema,
-                    queue.VIEW,
-                    progress=lambda done, total: caught_up.set() if done == total else None,
-                )
-            )
-        )
-        rebuilding.start()
-        assert caught_up.wait(WAIT_SECONDS)
-        with connection.cursor() as other:
-            for _ in range(20):
-                other.execute("SET statement_timeout = '1s'; SELECT count(*) FROM queue")
-                assert not built
-        long_reader.rollback()
-        rebuilding.join(WAIT_SECONDS)
-    assert before is not None
-    assert built[0] is not None
-    assert built[0].build > before.build
-
-
-def test_an_older_version_of_the_code_leaves_a_newer_build_alone(
-    database: str, schema: str, append: Append, connection: Connection
-) -> None:
-    append(desk_story(3))
-    newer = View("queue", version=queue.VIEW.version + 1, tables=queue.VIEW.tables)
-    rebuild(database, schema, newer)
-    with closing(view_connection(database, schema, queue.VIEW)) as writing, pytest.raises(NewerVersion):
-        open_build(writing, queue.VIEW)
-
-
 RUN_FOR_EVER = """
 import sys
 from infra.projection.projector import Keeper, Projector
@@ -287,21 +188,6 @@ def test_views_are_whole_after_projectors_were_killed_in_mid_batch(
         wait(ticket.VIEW, len(story))
     assert rows_of(connection, queue.VIEW) == folded(queue.VIEW, story)
     assert rows_of(connection, ticket.VIEW) == folded(ticket.VIEW, story)
-
-
-def test_a_view_of_another_version_is_built_anew_and_switched(
-    database: str, schema: str, append: Append, wait: Wait, connection: Connection
-) -> None:
-    story = desk_story(30)
-    half = append(story[:-20])
-    with projecting(database, schema, [queue.VIEW]):
-        wait(queue.VIEW, half)
-    newer = View("queue", version=queue.VIEW.version + 1, tables=(Table("queue", TicketRow, key=("ticket_id",)),))
-    newer.tables[0].begin(TicketOpened)(ticket.opened)
-    with projecting(database, schema, [newer]):
-        wait(newer, append(story[-20:]))
-    assert progress.of_views(connection)[0]["version"] == newer.version
-    assert rows_of(connection, newer) == folded(newer, story)
 
 
 def test_waiting_ends_when_the_time_is_over(database: str, schema: str) -> None:

@@ -1,0 +1,113 @@
+"""`caselog rebuild` as an operator uses it: what it tells, its exit codes, and what an interrupt leaves."""
+
+import json
+import signal
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from infra.postgres.pool import connect
+from infra.projection.rebuild import rebuild
+from projections import queue
+from tests.api.cli.conftest import ROOT, Cli
+from tests.desk import Desk
+
+CASES = 4
+
+
+@pytest.fixture
+def live(database: str, schema: str) -> int:
+    """A desk with a few cases and a live queue; returns the log's head."""
+    desk = Desk(database, schema)
+    with closing(desk.application):
+        customer_id = desk.customer()
+        for _ in range(CASES):
+            desk.ticket(customer_id)
+    build = rebuild(database, schema, queue.VIEW).build
+    assert build is not None
+    return build.position
+
+
+def damage(database: str, schema: str) -> None:
+    with closing(connect(database, schema)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE queue_b1 SET subject = 'planted'")
+
+
+def test_it_compares_switches_and_keeps_the_old_build_until_told_to_drop_it(cli: Cli, live: int) -> None:
+    done = cli("rebuild", "queue")
+    assert (done.returncode, done.stdout) == (
+        0,
+        f"queue: 4 rows compared at position {live}: the same.\nqueue: build 2 is live, at position {live}.\n",
+    )
+    told = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [each["phase"] for each in told if each["event"] == "rebuilding"][-1] == "switching"
+    back = cli("rebuild", "queue", "--switch-back")
+    assert (back.returncode, back.stdout) == (0, f"queue: build 1 is live again, at position {live}.\n")
+    dropped = cli("rebuild", "queue", "--drop-old")
+    assert dropped.returncode == 0
+    assert dropped.stdout.startswith("queue: 1 build dropped, ")
+    assert cli("rebuild", "queue", "--drop-old").stdout == "queue: nothing to drop.\n"
+    nothing = cli("rebuild", "queue", "--switch-back")
+    assert (nothing.returncode, nothing.stderr.splitlines()[-1]) == (
+        2,
+        "caselog: no former build of view queue is kept",
+    )
+
+
+def test_differences_are_told_and_all_of_them_reported(
+    cli: Cli, live: int, database: str, schema: str, tmp_path: Path
+) -> None:
+    damage(database, schema)
+    report = tmp_path / "differences.ndjson"
+    checked = cli("rebuild", "queue", "--check", "--report", str(report))
+    assert checked.returncode == 1
+    assert f"queue: 4 of 4 rows differ at position {live}\n  queue: 4 changed\n" in checked.stdout
+    assert f"build 2 is ready at position {live}, not switched" in checked.stdout
+    written = [json.loads(line) for line in report.read_text().splitlines()]
+    assert [(each["kind"], each["columns"], each["old"]["subject"]) for each in written] == [
+        ("changed", ["subject"], "planted")
+    ] * CASES
+    switched = cli("rebuild", "queue")
+    assert switched.returncode == 0
+    assert "went on with an unfinished build" in switched.stdout
+    assert cli("rebuild", "queue").stdout.startswith("queue: 4 rows compared")
+
+
+SLOWLY = """
+import sys
+from infra.projection import rebuild
+rebuild.MOST_EVENTS = 1
+rebuild.rebuild.__kwdefaults__["most_events"] = 1
+from api.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_says_where_it_stopped_and_how_to_go_on(cli: Cli, live: int, number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOWLY, "rebuild", "queue"],
+        cwd=ROOT,
+        env=cli.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        while '"building"' not in process.stderr.readline():
+            pass
+        process.send_signal(number)
+        _, told = process.communicate()
+    assert process.returncode == 130
+    assert "queue: interrupted at position" in told
+    assert "the same command goes on from there" in told
+    assert f"at position {live}" in cli("rebuild", "queue").stdout
+
+
+def test_wrong_usage_is_explained(cli: Cli) -> None:
+    assert "name a view, or --all" in cli("rebuild").stderr
+    assert "'nothing' is not one of" in cli("rebuild", "nothing").stderr
+    assert "exclude one another" in cli("rebuild", "queue", "--check", "--drop-old").stderr
