@@ -3,16 +3,16 @@
 import os
 import re
 import subprocess
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Barrier, Thread
 from time import perf_counter
 from typing import Protocol
-from uuid import uuid4
 
 import msgspec
 import psycopg2
+import uuid_utils
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from psycopg2.extensions import parse_dsn
@@ -49,7 +49,7 @@ class Peer(Protocol):
     name: str
 
     def turn(self, threads: int, seconds: float) -> Turn:
-        """Append for some time, one event at a time in each thread."""
+        """Append for some time, one event at a time in each thread (of each process)."""
 
     def rows(self) -> int:
         """Return how many events are stored."""
@@ -61,7 +61,7 @@ class Peer(Protocol):
 class LibraryRecorder:
     """The recorder that comes with the eventsourcing library, over psycopg's binary build, in its safe default."""
 
-    name = "library (psycopg binary)"
+    name = "library"
 
     def __init__(self, dsn: str, schema: str, threads: int) -> None:
         given = parse_dsn(dsn)
@@ -77,7 +77,8 @@ class LibraryRecorder:
             pool_size=threads,  # more than its default, and faster
         )
         self._recorder = PostgresApplicationRecorder(self._datastore, events_table_name="library_events")
-        self._recorder.create_table()
+        with advisory_lock(dsn):  # of several processes only one can create it
+            self._recorder.create_table()
         self._dsn, self._schema = dsn, schema
 
     def turn(self, threads: int, seconds: float) -> Turn:
@@ -130,20 +131,23 @@ class OurRecorder:
 class Pgbench:
     """Single-row inserts, prepared, by a C program, into a table like ours: what the server itself can do."""
 
-    name = "pgbench (single inserts)"
+    name = "pgbench"
 
-    def __init__(self, dsn: str, schema: str, programs: Path, folder: Path) -> None:
+    def __init__(self, dsn: str, schema: str, programs: Path, folder: Path, processes: int = 1) -> None:
         self._dsn, self._table = dsn, f'"{schema}".pgbench_events'
         self._programs = programs
+        self._processes = processes
         self._script = folder / "insert.sql"
-        metadata = _METADATA % ((str(uuid4()),) * 3)
+        metadata = _METADATA % ((str(uuid_utils.uuid4()),) * 3)
         self._script.write_text(
             f"INSERT INTO {self._table} (stream_id, version, type, data, metadata, recorded_at)"
             f" VALUES ('ticket-' || gen_random_uuid(), 1, '{_TOPIC}', '{_DATA.decode()}', '{metadata}', now());\n"
         )
         with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
-            cursor.execute(f'CREATE TABLE {self._table} (LIKE "{schema}".events INCLUDING ALL)')
-            cursor.execute(f"ALTER TABLE {self._table} ALTER position ADD GENERATED ALWAYS AS IDENTITY")
+            cursor.execute("SELECT to_regclass(%s)", (self._table,))
+            if cursor.fetchone() == (None,):
+                cursor.execute(f'CREATE TABLE {self._table} (LIKE "{schema}".events INCLUDING ALL)')
+                cursor.execute(f"ALTER TABLE {self._table} ALTER position ADD GENERATED ALWAYS AS IDENTITY")
 
     def turn(self, threads: int, seconds: float) -> Turn:
         """Insert from as many connections as there are threads elsewhere."""
@@ -152,7 +156,7 @@ class Pgbench:
         ran = subprocess.run(
             [
                 self._programs / "pgbench",
-                *("--no-vacuum", "--protocol=prepared", "--jobs=2", f"--client={threads}"),
+                *("--no-vacuum", "--protocol=prepared", "--jobs=2", f"--client={threads * self._processes}"),
                 *(f"--time={max(1, round(seconds))}", f"--file={self._script}"),
             ],
             env=os.environ | {names[key]: value for key, value in given.items() if key in names},
@@ -174,7 +178,7 @@ class Pgbench:
 
 
 def _one_event() -> tuple[str, bytes]:
-    identity = str(uuid4())
+    identity = str(uuid_utils.uuid4())
     return f"ticket-{identity}", (_METADATA % (identity, identity, identity)).encode()
 
 
@@ -211,6 +215,14 @@ def _in_threads(append: Callable[[], None], threads: int, seconds: float) -> Tur
         raise failures[0]
     ordered = sorted(latency for mine in latencies for latency in mine)
     return Turn(len(ordered), elapsed, ordered[len(ordered) // 2] * 1000, ordered[int(len(ordered) * 0.99)] * 1000)
+
+
+@contextmanager
+def advisory_lock(dsn: str) -> Iterator[None]:
+    """Let one process at a time through."""
+    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(7)")
+        yield
 
 
 def _count(dsn: str, table: str) -> int:

@@ -106,7 +106,7 @@ class Job:
         self.data = b",".join(data)
         self.metadata = b",".join(metadata)
         self.raw = raw
-        self.guards = [_open(guard) for guard in guards]
+        self.guards = guards
         self.claims = [_open(claim) for claim in claims]
         self.releases = [_open(claim) for claim in releases]
         self.answers = [] if idempotency is None else [_open(idempotency)]
@@ -140,11 +140,11 @@ def arguments(jobs: Sequence[Job]) -> tuple[str | None, ...]:
         _array([job.types for job in with_events]),
         _array([job.data for job in with_events]),
         _array([job.metadata for job in with_events]),
-        _array(raw),
-        _rows([job.guards for job in jobs]),
+        _array(raw) if with_raw else None,
+        _guards(jobs),
         _rows([job.releases for job in jobs]),
         _rows([job.claims for job in jobs]),
-        _rows([job.answers for job in jobs]),
+        _answers(jobs),
         _rows([job.trackings for job in jobs]),
     )
 
@@ -192,7 +192,32 @@ def _text(text: bytes) -> bytes:
     return text
 
 
-def _open(row: Claim | Guard | IdempotencyRecord | Tracking) -> bytes:
+def _guards(jobs: Sequence[Job]) -> str | None:
+    """Return each guard once, with the jobs that have it: those of the desk's settings are in nearly all of a group."""
+    found: dict[tuple[str, int], list[int]] = {}
+    for number, job in enumerate(jobs, 1):
+        for guard in job.guards:
+            found.setdefault((guard.stream_id, guard.version), []).append(number)
+    if not found:
+        return None
+    rows = [
+        {"jobs": numbers, "stream_id": stream_id, "version": version} for (stream_id, version), numbers in found.items()
+    ]
+    return _encode(rows).decode()
+
+
+def _answers(jobs: Sequence[Job]) -> str | None:
+    """Return the answers with the place, in the group, of the first event of each one's job."""
+    rows: list[bytes] = []
+    events = 0
+    for number, job in enumerate(jobs, 1):
+        first = events + (job.event_count > 0)
+        rows += [b'{"job":%d,"first":%d,%b' % (number, first, row) for row in job.answers]
+        events += job.event_count
+    return _array(rows) if rows else None
+
+
+def _open(row: Claim | IdempotencyRecord | Tracking) -> bytes:
     """Encode all of a row but its beginning, where the number of its job goes."""
     return _encode(row)[1:]
 

@@ -94,6 +94,22 @@ def test_a_stream_that_was_read_must_not_have_moved_on(log: LogApplicationRecord
     assert log.append([event_of("ticket-2")], guards=[Guard("desk", 1), Guard("plan-basic", 2)]) == 5
 
 
+def test_a_process_of_an_older_release_appends_as_it_did(
+    log: LogApplicationRecorder, event_of: EventOf, query: Query
+) -> None:
+    """During a deploy: a guard names one job, an answer does not say where its first event comes."""
+    log.append([event_of("desk")])
+    [(head, conflicts)] = query(
+        """SELECT head_before, conflicts FROM append_to_log('{1,2}', '{t,t}', '["a","b"]', '{1,1}', '["T.v1","T.v1"]',
+        '[{},{}]', '[{},{}]', '[null,null]',
+        '[{"job":1,"stream_id":"desk","version":0},{"job":2,"stream_id":"desk","version":1}]', null, null,
+        '[{"job":2,"scope":"s","key":"k","fingerprint":"f","answer":"a","keep":true}]', null)"""
+    )
+    assert (head, conflicts) == (1, [[1, "guard", None, "desk"]])
+    assert query("SELECT position, stream_id FROM events ORDER BY position") == [(1, "desk"), (2, "b")]
+    assert query("SELECT first_position FROM idempotency") == [(2,)]
+
+
 def test_a_claim_is_held_by_one_stream_until_that_one_gives_it_back(
     log: LogApplicationRecorder, event_of: EventOf
 ) -> None:

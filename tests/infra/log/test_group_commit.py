@@ -145,7 +145,7 @@ def test_groups_are_bounded_in_jobs_and_in_bytes_and_a_larger_job_goes_alone() -
     assert database.groups[3] == [large]
 
 
-def test_beside_a_group_another_goes_once_it_is_nearly_as_large() -> None:
+def test_beside_a_group_another_goes_once_it_is_as_large() -> None:
     database = Database()
     commits = GroupCommit(database.send)
     first = Caller(commits, job("first"))
@@ -161,7 +161,7 @@ def test_beside_a_group_another_goes_once_it_is_nearly_as_large() -> None:
     assert all(isinstance(caller.result(), int) for caller in [first, *beside, *waiting])
 
 
-def test_beside_eight_jobs_five_wait_and_six_go() -> None:
+def test_beside_eight_jobs_seven_wait_and_eight_go() -> None:
     database = Database()
     commits = GroupCommit(database.send)
     first = Caller(commits, job("first"))
@@ -173,13 +173,13 @@ def test_beside_eight_jobs_five_wait_and_six_go() -> None:
     database.finish_one()
     wait_until(lambda: sum(commits._under_way.values()) == 8)
 
-    five = queue(commits, *(job(f"d-{number}") for number in range(5)))
+    seven = queue(commits, *(job(f"d-{number}") for number in range(7)))
     assert not database.begun.acquire(timeout=0.05)
-    sixth = Caller(commits, job("e"))
+    eighth = Caller(commits, job("e"))
     assert database.begun.acquire(timeout=WAIT)
-    assert [len(group) for group in database.groups] == [1, 2, 8, 6]
+    assert [len(group) for group in database.groups] == [1, 2, 8, 8]
     database._finish.release(1000)
-    assert all(isinstance(caller.result(), int) for caller in [first, *two, *eight, *five, sixth])
+    assert all(isinstance(caller.result(), int) for caller in [first, *two, *eight, *seven, eighth])
 
 
 def test_too_few_for_a_group_beside_another_wait_for_that_one() -> None:
@@ -372,6 +372,70 @@ def test_a_queueing_thread_that_is_interrupted_takes_its_job_back(monkeypatch: p
         monkeypatch.undo()
     assert commits.submit(job("b")) == 2
     assert len(database.groups) == 2
+
+
+MANY = 40
+
+
+def test_of_a_large_group_each_gets_its_own_outcome() -> None:
+    database = Database()
+    commits = GroupCommit(database.send, lanes=1)
+    with database.busy(commits):
+        waiting = queue(commits, *(job(f"stream-{number}") for number in range(MANY)))
+    assert [caller.result() for caller in waiting] == list(range(2, MANY + 2))
+    assert [len(group) for group in database.groups] == [1, MANY]
+
+
+@pytest.mark.parametrize("when", ["before it has woken", "when it has woken"])
+def test_one_of_a_large_group_that_is_interrupted_does_not_keep_those_asleep_whom_it_was_to_wake(
+    monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    class Interrupted(group_commit._Waiter):
+        __slots__ = ()
+
+        def wait(self) -> None:
+            if self.job is not interrupted:
+                super().wait()
+            elif when == "when it has woken":
+                self.done.acquire()
+            else:
+                wait_until(lambda: self.answered)
+            if self.job is interrupted:
+                raise KeyboardInterrupt
+
+    interrupted = job("stream-7")
+    database = Database()
+    commits = GroupCommit(database.send, lanes=1)
+    with database.busy(commits):
+        monkeypatch.setattr(group_commit, "_Waiter", Interrupted)
+        waiting = queue(commits, *(interrupted if number == 7 else job(f"{number}") for number in range(MANY)))
+    outcomes = [caller.result() for caller in waiting]
+    assert isinstance(outcomes.pop(7), KeyboardInterrupt)
+    assert outcomes == [position for position in range(2, MANY + 2) if position != 9]
+
+
+def test_one_that_left_before_its_group_was_answered_is_not_relied_on_to_wake_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Interrupted(group_commit._Waiter):
+        __slots__ = ()
+
+        def wait(self) -> None:
+            if self.job is interrupted:
+                wait_until(lambda: len(database.groups) == 2)
+                raise KeyboardInterrupt
+            super().wait()
+
+    interrupted = job("stream-7")
+    database = Database()
+    commits = GroupCommit(database.send, lanes=1)
+    with database.busy(commits):
+        monkeypatch.setattr(group_commit, "_Waiter", Interrupted)
+        waiting = queue(commits, *(interrupted if number == 7 else job(f"{number}") for number in range(MANY)))
+        database.finish_one()
+        assert isinstance(waiting[7].result(), KeyboardInterrupt)
+    outcomes = [caller.result() for number, caller in enumerate(waiting) if number != 7]
+    assert outcomes == [position for position in range(2, MANY + 2) if position != 9]
 
 
 def test_closing_refuses_who_queues_and_who_comes_and_finishes_what_is_under_way() -> None:

@@ -68,9 +68,9 @@ def test_all_threads_of_a_lost_group_learn_that_their_outcome_is_open(
         appends = [pool.submit(log.append, [event_of(f"ticket-{number}")]) for number in range(8)]
         lost = 0
         while not all(append.done() for append in appends):
+            done = sum(append.done() for append in appends)
             query("SELECT pg_terminate_backend(%s)", wait_for_append(query, schema))
             lost += 1
-            done = sum(append.done() for append in appends)
             while sum(append.done() for append in appends) == done and not all(append.done() for append in appends):
                 Event().wait(0.01)
     assert all(isinstance(append.exception(), OutcomeUnknown) for append in appends)
