@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from benchmarks import append, business_time, rating
+from benchmarks import append, business_time, load_aggregate, rating
 from benchmarks.report import Report
 
 
@@ -21,6 +21,12 @@ class Benchmark(msgspec.Struct, frozen=True):
 BENCHMARKS = (
     Benchmark(
         "append", "appends a second: the library's recorder, ours, and pgbench", append.add_options, append.measure
+    ),
+    Benchmark(
+        "load",
+        "a case loaded: folded, from a snapshot, remembered",
+        load_aggregate.add_options,
+        load_aggregate.measure,
     ),
     Benchmark(
         "rating", "a month with many work entries: its fold, and a late entry", rating.add_options, rating.measure

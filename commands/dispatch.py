@@ -72,7 +72,7 @@ class Dispatcher:
         but for `OutcomeUnknown`: a request without an idempotency key, or one whose key cannot be asked for now.
         """
         for attempt in range(ATTEMPTS):
-            if attempt:
+            if attempt > 1:  # the first conflict may be no rival's, but what this process remembered was old
                 # Rivals over one stream step aside for a moment, each for another one, longer each time.
                 sleep(random() * min(2**attempt, 128) / 1000)  # noqa: S311 - no secret
             try:

@@ -83,6 +83,22 @@ class OutcomeUnknown(OperationalError):
     """The connection was lost while the append was under way: it may or may not have been committed."""
 
 
+class Snapshot(msgspec.Struct, frozen=True, gc=False):
+    """The state of a stream at a version, as bytes, and the fingerprint of the code that made them."""
+
+    stream_id: str
+    version: int
+    fingerprint: str
+    state: bytes
+
+
+class Replay(msgspec.Struct, frozen=True, gc=False):
+    """What a stream is folded from: a snapshot, if there is one, and the events after it: version, tag, JSON text."""
+
+    snapshot: Snapshot | None
+    events: Sequence[tuple[int, str, bytes]]
+
+
 class Log(Protocol):
     """The one ordered log, as the write side uses it. Every call may raise the library's `PersistenceError`s."""
 
@@ -98,6 +114,12 @@ class Log(Protocol):
 
         Raises an `AppendConflict`, or `OutcomeUnknown` if the connection broke.
         """
+
+    def replay(self, stream_id: str, *, after: int = 0, fingerprint: str | None = None) -> Replay:
+        """Return the events of a stream after a version, or after its snapshot with that fingerprint."""
+
+    def keep_snapshot(self, snapshot: Snapshot) -> None:
+        """Keep the state of a stream, in the place of an earlier one."""
 
     def holder(self, kind: str, key: str) -> str | None:
         """Return the id of the stream that holds a claim."""

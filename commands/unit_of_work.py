@@ -7,9 +7,10 @@ from typing import Any, Generic, TypeVar
 import msgspec
 import uuid_utils
 
-from commands.application import CaselogApplication, Evolve, Loaded
+from commands.application import CaselogApplication, Evolve
 from commands.errors import VersionMismatch
-from commands.ports import Claim, Guard, IdempotencyRecord
+from commands.memory import Loaded
+from commands.ports import AppendConflict, Claim, Guard, IdempotencyRecord
 from domain.event import Event
 from domain.recorded import Metadata, RecordedEvent
 
@@ -37,6 +38,7 @@ class Stream(Generic[S]):
         self.id = loaded.id
         self.state = loaded.state
         self.loaded_version = loaded.version
+        self.is_checked = loaded.is_checked
         self.pending: list[Event] = []
         self._evolve = evolve
 
@@ -91,7 +93,7 @@ class UnitOfWork:
         if stream is None:
             loaded = self._left.get(stream_id)
             if loaded is None:
-                loaded = Loaded[S](stream_id, 0, None) if is_new else self._application.load(stream_id, evolve)
+                loaded = Loaded[S](stream_id, 0, None) if is_new else self._application.recall(stream_id, evolve)
             stream = self._streams[stream_id] = Stream(loaded, evolve)
         if customer_id is not None:
             self.belongs(stream, customer_id)
@@ -102,7 +104,7 @@ class UnitOfWork:
 
         If others have written to it since, the append is refused as after any load.
         """
-        self._left[earlier.id] = Loaded(earlier.id, earlier.version, earlier.state)
+        self._left[earlier.id] = Loaded(earlier.id, earlier.version, earlier.state, is_checked=False)
 
     @property
     def streams(self) -> Sequence[Stream[Any]]:
@@ -128,7 +130,7 @@ class UnitOfWork:
         for claim in self._claims:
             if (claim.kind, claim.key) == (kind, key):
                 return claim.stream_id
-        return self._application.event_log.holder(kind, key)
+        return self._application.holder(kind, key)
 
     def read(self, stream_id: str) -> Sequence[RecordedEvent]:
         """Return the events of a stream as the log has them."""
@@ -155,22 +157,37 @@ class UnitOfWork:
     def commit(self, idempotency_for: Callable[[Sequence[RecordedEvent]], IdempotencyRecord | None]) -> Appended:
         """Append everything, with the record that `idempotency_for` makes of the events. Raises as `Log.append`."""
         recorded = [event for stream in self._streams.values() for event in self._recorded(stream)]
-        idempotency = idempotency_for(recorded)
-        first = self._application.append(
-            recorded,
-            claims=self._claims,
-            guards=self._guarded(),
-            idempotency=idempotency,
-        )
+        first = self._append(recorded, idempotency_for(recorded))
+        for stream in self._streams.values():
+            if stream.pending:
+                self._application.remember(Loaded(stream.id, stream.version, stream.state), stream.loaded_version)
         return Appended(first, tuple(recorded))
 
     def confirm(self) -> None:
         """Raise `GuardMoved` if a stream that was read has moved on: then even a refusal has to be decided anew."""
-        if self._guards:
-            self._application.append([], guards=self._guarded())
+        for stream in self._streams.values():
+            stream.pending.clear()
+        if self._guarded():
+            self._append([], None)
+
+    def _append(self, recorded: Sequence[RecordedEvent], idempotency: IdempotencyRecord | None) -> int:
+        try:
+            return self._application.append(
+                recorded, claims=self._claims if recorded else (), guards=self._guarded(), idempotency=idempotency
+            )
+        except AppendConflict:
+            for stream in self._streams.values():
+                self._application.memory.doubt(stream.id)
+            raise
 
     def _guarded(self) -> list[Guard]:
-        return [Guard(stream_id, version) for stream_id, version in self._guards.items()]
+        """Return what the append has to check of streams that it does not write to."""
+        unchecked = {
+            stream.id: stream.loaded_version
+            for stream in self._streams.values()
+            if not (stream.is_checked or stream.pending)
+        }
+        return [Guard(stream_id, version) for stream_id, version in (unchecked | self._guards).items()]
 
     def _recorded(self, stream: Stream[Any]) -> Iterable[RecordedEvent]:
         customer_id = self._customer_of.get(stream.id)

@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from commands.application import CaselogApplication, Evolve, Loaded
+from commands.application import CaselogApplication, Evolve
 from commands.dispatch import Dispatcher, Request
 from commands.due import TIMEKEEPER
 from commands.handlers.streams import EVOLVE_TICKET
+from commands.memory import Loaded
 from commands.unit_of_work import Stream
 from domain.subscription import state as subscriptions
 from domain.subscription.state import Subscription

@@ -1,5 +1,6 @@
 """What is in the log: streams, notifications in order of position, answers, claims."""
 
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
@@ -8,7 +9,7 @@ from uuid import UUID
 from eventsourcing.persistence import Notification, StoredEvent
 from psycopg2.extensions import BYTES, new_type, register_type
 
-from commands.ports import KeptAnswer
+from commands.ports import KeptAnswer, Replay, Snapshot
 from infra.log.errors import library_errors
 from infra.log.stored import LogEvent, LogNotification
 from infra.postgres.pool import ConnectionPool
@@ -19,6 +20,19 @@ _COLUMNS = "position, stream_id, version, type, data, raw, metadata, recorded_at
 _JSON_OID = 114
 # As bytes: psycopg2 would parse it, and what is stored is to be kept to the byte.
 _JSON_AS_BYTES = new_type((_JSON_OID,), "JSON_AS_BYTES", BYTES)
+
+_REPLAY = (
+    "SELECT version, type, data FROM events"
+    " WHERE stream_id = %(stream_id)s AND version > %(after)s AND data IS NOT NULL ORDER BY version"
+)
+# In one round trip: the snapshot comes first, as a row without a type, and nothing of what is in it.
+_REPLAY_AFTER_SNAPSHOT = (
+    "WITH s AS MATERIALIZED (SELECT version, state FROM state_snapshots"
+    " WHERE stream_id = %(stream_id)s AND fingerprint = %(fingerprint)s)"
+    " (SELECT version, NULL AS type, to_json(translate(encode(state, 'base64'), E'\\n', '')) AS data FROM s)"
+    " UNION ALL (SELECT version, type, data FROM events WHERE stream_id = %(stream_id)s AND data IS NOT NULL"
+    " AND version > greatest(coalesce((SELECT version FROM s), 0), %(after)s) ORDER BY version)"
+)
 
 Values = Mapping[str, object]
 _Record = tuple[int, str, int, str, bytes | None, memoryview | None, bytes | None, datetime]
@@ -65,6 +79,19 @@ class LogReader:
                 StoredEvent(self._id(stream_id), version, topic, bytes(raw))
                 for version, topic, raw in cursor.fetchall()
             ]
+
+    def replay(self, stream_id: str, after: int, fingerprint: str | None) -> Replay:
+        """Return the events of a stream after a version, or after its snapshot with that fingerprint."""
+        query = _REPLAY if fingerprint is None else _REPLAY_AFTER_SNAPSHOT
+        with library_errors(), self._pool.connection() as connection, connection.cursor() as cursor:
+            connection.autocommit = True
+            register_type(_JSON_AS_BYTES, cursor)
+            cursor.execute(query, {"stream_id": stream_id, "after": after, "fingerprint": fingerprint})
+            rows = cursor.fetchall()
+        if not rows or rows[0][1] is not None:
+            return Replay(None, rows)
+        version, _, state = rows[0]
+        return Replay(Snapshot(stream_id, version, fingerprint or "", b64decode(state[1:-1])), rows[1:])
 
     def select_streams(self, stream_ids: Sequence[str]) -> list[StoredEvent]:
         """Return all events of some streams, in order of position, so each stream is in its own order."""

@@ -17,7 +17,7 @@ from eventsourcing.persistence import (
 )
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
-from commands.ports import Claim, Guard, IdempotencyRecord, KeptAnswer
+from commands.ports import Claim, Guard, IdempotencyRecord, KeptAnswer, Replay, Snapshot
 from infra.log.errors import library_errors
 from infra.log.reader import LogReader, OriginatorIdType
 from infra.log.tail import Tail
@@ -95,6 +95,14 @@ class LogApplicationRecorder(LogAggregateRecorder, ApplicationRecorder):
         return self._store.writer.append(
             events, claims=claims, releases=releases, guards=guards, idempotency=idempotency
         )
+
+    def replay(self, stream_id: str, *, after: int = 0, fingerprint: str | None = None) -> Replay:
+        """Return the events of a stream after a version, or after its snapshot with that fingerprint."""
+        return self._store.reader.replay(stream_id, after, fingerprint)
+
+    def keep_snapshot(self, snapshot: Snapshot) -> None:
+        """Keep the state of a stream, in the place of an earlier one."""
+        self._store.writer.keep_snapshot(snapshot)
 
     def holder(self, kind: str, key: str) -> str | None:
         """Return the id of the stream that holds a claim."""

@@ -6,7 +6,7 @@ from datetime import datetime
 import psycopg2
 from eventsourcing.persistence import StoredEvent, Tracking
 
-from commands.ports import Claim, Guard, IdempotencyRecord, OutcomeUnknown
+from commands.ports import Claim, Guard, IdempotencyRecord, OutcomeUnknown, Snapshot
 from infra.log.errors import library_errors, translated
 from infra.log.group_commit import GroupCommit
 from infra.log.job import APPEND, Job, arguments, outcomes
@@ -45,6 +45,19 @@ class LogWriter:
     def next_case_number(self) -> int:
         """Return a number that was never returned before, greater than all before (gaps allowed)."""
         return self._number("SELECT nextval('case_number')", {})
+
+    def keep_snapshot(self, snapshot: Snapshot) -> None:
+        """Keep the state of a stream, in the place of an earlier one. May raise the library's `PersistenceError`s."""
+        with library_errors(), self._pool.connection() as connection, connection.cursor() as cursor:
+            # Should a crash lose it, the stream is folded from its events.
+            cursor.execute("SET LOCAL synchronous_commit = off")
+            cursor.execute(
+                "INSERT INTO state_snapshots AS s (stream_id, version, fingerprint, state) VALUES (%s, %s, %s, %s)"
+                " ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version, state = excluded.state,"
+                " fingerprint = excluded.fingerprint, taken_at = clock_timestamp()"
+                " WHERE s.version < excluded.version OR s.fingerprint <> excluded.fingerprint",
+                (snapshot.stream_id, snapshot.version, snapshot.fingerprint, psycopg2.Binary(snapshot.state)),
+            )
 
     def forget_answers(self, recorded_before: datetime, limit: int = 1_000) -> int:
         """Delete up to `limit` answers recorded before an instant, but those to be kept; return how many they were."""

@@ -12,6 +12,7 @@ from commands.application import CaselogApplication
 from commands.dispatch import Dispatcher, Handler
 from commands.handlers.catalogue import HANDLERS
 from commands.lookups import Settings
+from commands.memory import Memory
 from domain.subscription.events import GrantExpired, MonthStarted
 from domain.ticket.events import CustomerReminded, ServiceLevelBreached, ServiceLevelsChanged
 from infra import timekeeper
@@ -341,6 +342,7 @@ def test_streams_that_cannot_be_recorded_do_not_stop_the_others(
     keeping.seen()
     keeping.execute(f"UPDATE due SET stream_id = 'ticket-gone' WHERE stream_id = 'ticket-{gone}'")
     keeping.execute(f"UPDATE events SET type = 'Newer.v1' WHERE stream_id = 'ticket-{unreadable}'")
+    keeping.desk.application.memory = Memory()  # of a log that nobody can change
     keeping.desk.clock.instant = TUESDAY_TEN + timedelta(hours=1)
 
     keeper = keeping.timekeeper()
