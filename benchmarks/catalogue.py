@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from benchmarks import append, business_time, load_aggregate, rating
+from benchmarks import append, business_time, commands_over_http, load_aggregate, rating
 from benchmarks.report import Report
 
 
@@ -21,6 +21,12 @@ class Benchmark(msgspec.Struct, frozen=True):
 BENCHMARKS = (
     Benchmark(
         "append", "appends a second: the library's recorder, ours, and pgbench", append.add_options, append.measure
+    ),
+    Benchmark(
+        "http",
+        "commands a second over HTTP, and how long one takes",
+        commands_over_http.add_options,
+        commands_over_http.measure,
     ),
     Benchmark(
         "load",

@@ -34,6 +34,9 @@ MOST_EVENTS = 500
 IDLE_SECONDS = 1.0
 """How long to wait for news of the log before asking again whether this process still leads."""
 
+GATHER_SECONDS = 0.03
+"""How far apart looks at a log are that grows without pause."""
+
 PARKED_SECONDS = 60.0
 """How long an event is left whose consequences could not be carried out."""
 
@@ -140,7 +143,9 @@ class PolicyRunner:
         try:
             while not self._stopping.is_set() and self._leadership.held():
                 self._news.clear()
-                if not self._round() and not self._stopping.is_set():
+                if self._round():
+                    self._stopping.wait(GATHER_SECONDS)
+                elif not self._stopping.is_set():
                     self._news.wait(IDLE_SECONDS)
         finally:
             listener.stop()

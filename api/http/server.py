@@ -27,14 +27,14 @@ class PortInUse(Exception):
     """Another program already listens where the API was to."""
 
 
-def serve(config: Config) -> None:
+def serve(config: Config, worker: str = "api.http.server:build_worker_app") -> None:
     """Serve until SIGINT or SIGTERM; what was accepted by then is finished. Raises `PortInUse`.
 
-    Each worker process composes its own services by `build_worker_app`: connections cannot be shared by processes.
+    Each worker process composes its own services, by the function that `worker` names: connections cannot be shared.
     """
     check_port_is_free(config.host, config.port)
     Granian(
-        "api.http.server:build_worker_app",
+        worker,
         factory=True,
         interface=Interfaces.WSGI,
         address=config.host,

@@ -3,14 +3,17 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import msgspec
 import psycopg2
 from eventsourcing.persistence import StoredEvent, Tracking
 
-from commands.ports import Claim, Guard, IdempotencyRecord, OutcomeUnknown, Snapshot
+from commands.ports import Claim, Guard, GuardMoved, IdempotencyRecord, OutcomeUnknown, Snapshot
 from infra.log.errors import library_errors, translated
 from infra.log.group_commit import GroupCommit
 from infra.log.job import APPEND, Job, arguments, outcomes
 from infra.postgres.pool import ConnectionPool, DatabaseUnavailable, PoolClosed, PoolTimeout
+
+_encode = msgspec.json.Encoder().encode
 
 
 class LogWriter:
@@ -38,9 +41,27 @@ class LogWriter:
         `ValueError`, `UnicodeEncodeError` or `DataError` for text that PostgreSQL cannot hold; or the library's
         `OperationalError` where no connection can be had (nothing was appended).
         """
+        if not (events or claims or releases or idempotency or tracking):
+            return self._confirm(guards)
         return self._commits.submit(
             Job(events, claims=claims, releases=releases, guards=guards, idempotency=idempotency, tracking=tracking)
         )
+
+    def _confirm(self, guards: Sequence[Guard]) -> int:
+        """Return the head of the log, at which no guarded stream has moved on: a read, which nobody waits for."""
+        with library_errors(), self._pool.connection() as connection, connection.cursor() as cursor:
+            connection.autocommit = True
+            cursor.execute(
+                "SELECT position, (SELECT min(g.stream_id)"
+                " FROM json_to_recordset(%s) AS g (stream_id text, version integer)"
+                " WHERE (SELECT max(x.version) FROM events x WHERE x.stream_id = g.stream_id) > g.version)"
+                " FROM log_head",
+                (_encode(guards).decode(),),
+            )
+            [(head, moved)] = cursor.fetchall()
+        if moved is not None:
+            raise GuardMoved(f"{moved} has moved on")
+        return int(head)
 
     def next_case_number(self) -> int:
         """Return a number that was never returned before, greater than all before (gaps allowed)."""

@@ -13,6 +13,9 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 from infra.postgres.pool import DatabaseUnavailable, connect
 from infra.projection.listening import Listener
 
+_GATHER_SECONDS = 0.003
+"""Views that follow one batch are done within moments of each other: one NOTIFY tells of all."""
+
 _decode = msgspec.json.Decoder(dict[str, int]).decode
 
 log = structlog.get_logger()
@@ -84,6 +87,7 @@ class Announcer:
         with self._changed:
             while not self._pending and not self._stopping:
                 self._changed.wait()
+            self._changed.wait_for(lambda: self._stopping, _GATHER_SECONDS)
             if self._stopping:
                 return None
             pending, self._pending = self._pending, {}
@@ -141,6 +145,13 @@ class ViewPositions:
             self._changed.notify_all()
 
     def _refresh(self, connection: Connection) -> None:
+        """Take the positions as they are, be it less: a crash of the server takes a view's last moment back.
+
+        What was told before is in them, for it was told after the commit.
+        """
         with connection.cursor() as cursor:
             cursor.execute("SELECT view, position FROM projections WHERE live")
-            self._learn(dict(cursor.fetchall()))
+            positions = dict(cursor.fetchall())
+        with self._changed:
+            self._known = positions
+            self._changed.notify_all()

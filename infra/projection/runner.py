@@ -37,7 +37,9 @@ def view_connection(dsn: str, schema: str, view: View) -> Connection:
     connection = connect(dsn, schema, application_name=f"caselog {schema} view {view.name}")
     with connection, connection.cursor() as cursor:
         cursor.execute(
-            "SET enable_hashjoin = off; SET enable_mergejoin = off; SET random_page_cost = 1.1; SET jit = off"
+            "SET enable_hashjoin = off; SET enable_mergejoin = off; SET random_page_cost = 1.1; SET jit = off;"
+            # What a crash of the server takes back of a view, at most the last moment, comes again from the log.
+            " SET synchronous_commit = off"
         )
     return connection
 
@@ -164,9 +166,6 @@ class BuildRunner:
         records: Sequence[RecordedEvent] = [record for record in batch.records if type(record.event) in handles]
         if batch.undecodable or self._parking.of(EVERYWHERE):
             records = self._decodable(records, batch.undecodable)
-        if not (records or self._parking.added):
-            # Should a crash undo this, the same events change nothing again: no need to wait for the disk.
-            cursor.execute("SET LOCAL synchronous_commit = off")
         # First the position: a rival waits here, and finds it moved, before either has read a row.
         advance(cursor, self.build, old, batch.position)
         if records:

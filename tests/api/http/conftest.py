@@ -49,8 +49,9 @@ class StandingClock:
 class Api:
     """A desk as its clients see it."""
 
-    def __init__(self, app: Flask, clock: StandingClock, commands: Dispatcher) -> None:
+    def __init__(self, app: Flask, clock: StandingClock, commands: Dispatcher, schema: str) -> None:
         self.app = app
+        self.schema = schema
         self._commands = commands
         self.clock = clock
         self.client: FlaskClient = app.test_client()
@@ -162,7 +163,7 @@ def api(postgres_dsn: str) -> Iterator[Api]:
             parts.callback(part.stop)
         commands = Dispatcher(application, clock, HANDLERS)
         services = Services(commands=commands, connections=pool, views=views, clock=clock)
-        yield Api(create_app(services), clock, commands)
+        yield Api(create_app(services), clock, commands, schema)
 
 
 def _drop(dsn: str, schema: str) -> None:

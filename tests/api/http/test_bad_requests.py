@@ -1,10 +1,14 @@
 """Whatever is sent, the answer is a problem document that names what is wrong, and nothing is recorded."""
 
+from contextlib import closing
+
 import msgspec
+import psycopg2
 import pytest
 
 from api.http.requests import LONGEST_BATCH, LONGEST_BODY
 from commands.wire.examples import EXAMPLES
+from infra.projection.positions import views_channel
 from tests.api.http.conftest import Api, json_of, pointers_of, problem_of
 
 LOG_WORK = "/v1/commands/log-work"
@@ -246,3 +250,16 @@ def test_a_position_that_no_event_has_yet_is_waited_for_and_then_the_view_is_beh
     answer = api.client.get("/v1/queue?min_position=9223372036854775807&wait_ms=20")
     assert problem_of(answer, 503)["code"] == "view_behind"
     assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_a_view_that_has_gone_back_is_behind_whatever_was_told_of_it(api: Api, postgres_dsn: str) -> None:
+    """After a crash of the database: what was told came before it, what is read comes after."""
+    told = msgspec.json.encode({"queue": 9_000_000_000}).decode()
+    with closing(psycopg2.connect(postgres_dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", (views_channel(api.schema), told))
+    wait_ms, detail = 500, ""
+    while "not reached" not in detail:  # until the position has been asked for again
+        answer = api.client.get(f"/v1/queue?min_position=9000000000&wait_ms={wait_ms}")
+        problem = problem_of(answer, 503)
+        assert problem["code"] == "view_behind"
+        wait_ms, detail = 0, problem["detail"]

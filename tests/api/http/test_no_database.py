@@ -70,7 +70,7 @@ def api(outage: Outage) -> Iterator[Api]:
         parts.callback(views.stop)
         dispatcher = Dispatcher(application, clock, HANDLERS)
         services = Services(commands=dispatcher, connections=pool, views=views, clock=clock)
-        yield Api(create_app(services), clock, dispatcher)
+        yield Api(create_app(services), clock, dispatcher, SCHEMA)
 
 
 def test_an_outage_is_told_and_survived(api: Api, outage: Outage) -> None:

@@ -1,5 +1,6 @@
 """An append is all or nothing, its positions have no gaps, and each conflict has a name."""
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import psycopg2
@@ -92,6 +93,19 @@ def test_a_stream_that_was_read_must_not_have_moved_on(log: LogApplicationRecord
     with pytest.raises(GuardMoved, match="desk"):
         log.append([event_of("ticket-2")], guards=[Guard("desk", 0)])
     assert log.append([event_of("ticket-2")], guards=[Guard("desk", 1), Guard("plan-basic", 2)]) == 5
+
+
+def test_reads_are_confirmed_without_waiting_for_those_who_append(
+    log: LogApplicationRecorder, event_of: EventOf, database: str, schema: str
+) -> None:
+    log.append([event_of("desk"), event_of("plan-basic")])
+    with closing(psycopg2.connect(database)) as rival, rival.cursor() as cursor:
+        cursor.execute("SET idle_in_transaction_session_timeout = '5s'")  # who waited for it would find it gone
+        cursor.execute(f"SELECT * FROM {schema}.log_head FOR UPDATE")
+        assert log.append([], guards=[Guard("desk", 1), Guard("plan-new", 0)]) == 2
+        with pytest.raises(GuardMoved, match="plan-basic"):
+            log.append([], guards=[Guard("desk", 1), Guard("plan-basic", 0)])
+        cursor.execute("SELECT 'still there'")
 
 
 def test_a_process_of_an_older_release_appends_as_it_did(

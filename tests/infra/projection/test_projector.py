@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
@@ -196,5 +197,25 @@ def test_waiting_ends_when_the_time_is_over(database: str, schema: str) -> None:
     try:
         assert positions.wait_for(["queue"], 0, 0.0)
         assert not positions.wait_for(["queue"], 1, 0.05)
+    finally:
+        positions.stop()
+
+
+def test_a_position_that_a_crash_of_the_server_took_back_is_not_taken_for_reached(
+    database: str, schema: str, append: Append, wait: Wait, connection: Connection
+) -> None:
+    head = append(desk_story(5))
+    with projecting(database, schema, [queue.VIEW]):
+        wait(queue.VIEW, head)
+    positions = ViewPositions(database, schema, poll_seconds=0.01)
+    positions.start()
+    try:
+        assert positions.wait_for([queue.VIEW.name], head, WAIT_SECONDS)
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE projections SET position = position - 1")
+        deadline = monotonic() + WAIT_SECONDS
+        while positions.position(queue.VIEW.name) == head:
+            assert monotonic() < deadline
+        assert not positions.wait_for([queue.VIEW.name], head, 0)
     finally:
         positions.stop()

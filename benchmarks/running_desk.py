@@ -1,0 +1,204 @@
+"""A desk as `caselog up` runs it, on a server of the benchmark's: API, projector and timekeeper, each a process."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+import psutil
+
+from benchmarks.server import BenchmarkServer
+from commands.answers import Answer
+from commands.application import CaselogApplication
+from commands.dispatch import Dispatcher, Request
+from commands.founding import found_desk
+from commands.handlers.catalogue import HANDLERS
+from commands.wire.catalogue import COMMAND_TYPES
+from infra.clock import SystemClock
+from infra.postgres.migrations import migrate
+
+SCHEMA = "benchmark"
+CUSTOMERS = 400
+CASES = 1_200
+_READY_SECONDS = 60.0
+_PERSON = {"name": "Ada Guest", "email": "ada@example.com"}
+_AUTHOR = {"role": "staff", "name": "Kim Agent", "email": "kim@desk.example"}
+_API = (
+    "from api.http.server import serve; from infra.config import Config; from infra.logging import configure_logging;"
+    "configure_logging(); serve(Config.from_environment(), 'benchmarks.http_server:build_worker_app')"
+)
+
+
+class RunningDesk:
+    """The processes of a desk, the port of its API, and the ids that were made for it."""
+
+    def __init__(
+        self, port: int, processes: Mapping[str, psutil.Process], customers: list[str], cases: list[str]
+    ) -> None:
+        self.port = port
+        self.customers = customers
+        self.cases = cases
+        self._processes = processes
+
+    def cpu_seconds(self, server: BenchmarkServer) -> dict[str, float]:
+        """Return the processor time that each process has taken, with its children, and the database's."""
+        found = {name: sum(map(_cpu, [each, *each.children(recursive=True)])) for name, each in self._processes.items()}
+        return found | {"PostgreSQL": sum(map(_cpu, server.processes()))}
+
+    def memory_mib(self) -> dict[str, float]:
+        """Return the resident memory of each process, with its children."""
+        return {
+            name: sum(part.memory_info().rss for part in [each, *each.children(recursive=True)]) / 2**20
+            for name, each in self._processes.items()
+        }
+
+
+@contextmanager
+def running_desk(server: BenchmarkServer) -> Iterator[RunningDesk]:
+    """Found a desk with customers and cases, run it, and stop it at the end."""
+    migrate(server.url, SCHEMA)
+    customers, cases = _furnish(server)
+    port = free_port()
+    environment = os.environ | {
+        "CASELOG_DATABASE_URL": server.url,
+        "CASELOG_SCHEMA": SCHEMA,
+        "CASELOG_PORT": str(port),
+        "CASELOG_ENV": "production",
+    }
+    commands = {
+        "projector": [sys.executable, "-m", "api.cli", "project"],
+        "timekeeper": [sys.executable, "-m", "api.cli", "timekeeper"],
+        "API": [sys.executable, "-c", _API],
+    }
+    with (server.folder / "desk.log").open("wb") as log:
+        children = {
+            name: subprocess.Popen(command, env=environment, cwd=Path(__file__).parents[1], stdout=log, stderr=log)
+            for name, command in commands.items()
+        }
+        try:
+            _wait_until_ready(port)
+            yield RunningDesk(
+                port, {name: psutil.Process(child.pid) for name, child in children.items()}, customers, cases
+            )
+        finally:
+            for child in children.values():
+                child.terminate()
+            for child in children.values():
+                child.wait()
+
+
+def request_of(path: str, body: bytes, key: str) -> bytes:
+    """Return a whole request, as a service sends it: with a key, so that it could be repeated."""
+    return (
+        b"POST %b HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nIdempotency-Key: %b\r\n"
+        b"Content-Length: %d\r\n\r\n%b" % (path.encode(), key.encode(), len(body), body)
+    )
+
+
+def mixed(prefix: str, customers: list[str], cases: list[str], seed: int) -> Iterator[bytes]:
+    """Yield open-ticket, add-reply twice, log-work, and so on, about customers and cases by chance, without end."""
+    random = Random(seed)
+    worked = (datetime.now(UTC) - timedelta(minutes=30)).isoformat()
+    run = f"{seed}-{time.time_ns()}"
+    number = 0
+    while True:
+        for command in ("open-ticket", "add-reply", "log-work", "add-reply"):
+            number += 1
+            if command == "open-ticket":
+                data = opened(random.choice(customers))
+            elif command == "add-reply":
+                data = {"ticket": random.choice(cases), "author": _AUTHOR, "body": "x" * 200}
+            else:
+                data = {
+                    "ticket": random.choice(cases),
+                    "agent": "kim",
+                    "started_at": worked,
+                    "duration_seconds": random.randrange(60, 1800),
+                    "activity": "research",
+                }
+            yield request_of(f"{prefix}/v1/commands/{command}", msgspec.json.encode(data), f"{run}-{number}")
+
+
+def opened(customer_id: str) -> dict[str, Any]:
+    """Return the data of a case that is opened."""
+    return {
+        "customer_id": customer_id,
+        "requester": _PERSON,
+        "category": "how_to",
+        "subject": "Opening hours",
+        "description": "How do I change them? " + "x" * 200,
+    }
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _furnish(server: BenchmarkServer) -> tuple[list[str], list[str]]:
+    application = CaselogApplication(
+        {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": server.url, "CASELOG_SCHEMA": SCHEMA}
+    )
+    with application:
+        found_desk(application, now=SystemClock().now(), zone="America/Denver", currency="USD")
+        dispatcher = Dispatcher(application, SystemClock(), HANDLERS)
+        customers = [f"customer-{number}" for number in range(CUSTOMERS)]
+        month = datetime.now(UTC).date().replace(day=1).isoformat()
+        for name in customers:
+            about = {"customer_id": name, "name": name, "contacts": [_PERSON], "products": ["website"]}
+            send(dispatcher, "register-customer", about)
+            send(dispatcher, "start-subscription", {"customer_id": name, "plan": "standard", "starts_on": month})
+        cases = [
+            json.loads(send(dispatcher, "open-ticket", opened(customers[number % CUSTOMERS])).body)["result"][
+                "ticket_id"
+            ]
+            for number in range(CASES)
+        ]
+    return customers, cases
+
+
+def send(dispatcher: Dispatcher, command: str, data: dict[str, Any]) -> Answer:
+    """Carry a command out without HTTP, its data checked by the schema that HTTP uses."""
+    return dispatcher.execute(
+        Request(
+            command=command,
+            data=COMMAND_TYPES[command].load(data),
+            fingerprint="",
+            caller="benchmark",
+            actor="benchmark",
+            correlation_id="benchmark",
+        )
+    )
+
+
+def _cpu(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(times.user + times.system)
+
+
+def _wait_until_ready(port: int) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=2):
+                return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
