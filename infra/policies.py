@@ -114,7 +114,7 @@ class PolicyRunner:
             _advance(connection, position, reached, parked)
         self._position = reached
         if self._announcer is not None:
-            self._announcer.announce(POLICIES, reached)
+            self._announcer.announce({POLICIES: reached})
         return True
 
     def retry_parked(self) -> None:

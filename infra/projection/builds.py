@@ -5,7 +5,7 @@ SQL on the live build; a switch replaces those and the bookkeeping in one transa
 or the other, whole. Before the first switch they show no rows: the view as it stood at position 0.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -121,6 +121,25 @@ def advance(cursor: Cursor, build: Build, old: int, new: int) -> None:
     )
     if cursor.rowcount != 1:
         raise PositionMoved(f"build {build.build} of view {build.view} is not at position {old}")
+
+
+def advance_together(cursor: Cursor, builds: Sequence[Build], new: int) -> set[str]:
+    """Move the builds that stand as `Build` says, of so many views, as `advance` does; return the views of those moved.
+
+    One that another transaction holds is not waited for.
+    """
+    cursor.execute(
+        "WITH held AS ("
+        "  SELECT p.view, p.build FROM projections p"
+        "  JOIN json_to_recordset(%s::json)"
+        "    AS b (view text, build bigint, position bigint, live boolean, epoch bigint)"
+        "  ON (p.view, p.build, p.position, p.live, p.epoch) = (b.view, b.build, b.position, b.live, b.epoch)"
+        "  FOR UPDATE OF p SKIP LOCKED"
+        ") UPDATE projections p SET position = %s, updated_at = clock_timestamp() FROM held"
+        " WHERE p.view = held.view AND p.build = held.build RETURNING p.view",
+        (msgspec.json.encode(builds).decode(), new),
+    )
+    return {view for (view,) in cursor}
 
 
 def begin_epoch(cursor: Cursor, build: Build) -> Build:

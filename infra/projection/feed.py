@@ -137,10 +137,18 @@ class Feed:
                 self._disconnect()
             self._changed.notify_all()
 
-    def after(self, position: int, timeout_seconds: float) -> Batch | None:
+    def look_again(self) -> None:
+        """Let those who wait ask their `or_when` anew."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def after(
+        self, position: int, timeout_seconds: float, *, or_when: Callable[[], bool] = lambda: False
+    ) -> Batch | None:
         """Return the next events after a position: at once if there are some, else when `advanced` tells of them.
 
-        `None` after the time, or once the feed is closed. Raises psycopg2's errors and `DatabaseUnavailable`.
+        `None` after the time, when `or_when` says so, or once the feed is closed. Raises psycopg2's errors and
+        `DatabaseUnavailable`.
         """
         deadline = monotonic() + timeout_seconds
         with self._changed:
@@ -153,6 +161,8 @@ class Feed:
                     if self._head - position < self._most_events:
                         self._gather()
                     break
+                if or_when():
+                    return None
                 if not self._changed.wait(deadline - monotonic()) and monotonic() >= deadline:
                     return None
             else:

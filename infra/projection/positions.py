@@ -13,9 +13,6 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 from infra.postgres.pool import DatabaseUnavailable, connect
 from infra.projection.listening import Listener
 
-_GATHER_SECONDS = 0.003
-"""Views that follow one batch are done within moments of each other: one NOTIFY tells of all."""
-
 _decode = msgspec.json.Decoder(dict[str, int]).decode
 
 log = structlog.get_logger()
@@ -54,10 +51,10 @@ class Announcer:
         if self._thread.is_alive():
             self._thread.join()
 
-    def announce(self, view: str, position: int) -> None:
-        """Tell that readers of a view now see the events up to a position."""
+    def announce(self, positions: Mapping[str, int]) -> None:
+        """Tell that readers of views now see the events up to these positions."""
         with self._changed:
-            self._pending[view] = position
+            self._pending |= positions
             self._changed.notify()
 
     def _run(self) -> None:
@@ -87,7 +84,6 @@ class Announcer:
         with self._changed:
             while not self._pending and not self._stopping:
                 self._changed.wait()
-            self._changed.wait_for(lambda: self._stopping, _GATHER_SECONDS)
             if self._stopping:
                 return None
             pending, self._pending = self._pending, {}

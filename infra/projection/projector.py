@@ -1,6 +1,6 @@
-"""The process that keeps the views: one leader, one shared reader, a thread and a connection for each view.
+"""The process that keeps the views: one leader, one shared reader, a thread for each view, one for all that follow.
 
-docs/adr/0040-views.md says why it has this shape.
+docs/adr/0040-views.md and 0046-views-go-on-together.md say why it has this shape.
 """
 
 import threading
@@ -17,6 +17,8 @@ from infra.log.tail import channel_of
 from infra.postgres.pool import DatabaseUnavailable, connect
 from infra.projection.builds import PositionMoved
 from infra.projection.feed import MOST_EVENTS, Feed
+from infra.projection.group import MOST_EVENTS as MOST_IN_GROUP
+from infra.projection.group import ProcessingGroup
 from infra.projection.listening import Listener
 from infra.projection.positions import Announcer
 from infra.projection.rebuild import (
@@ -101,10 +103,12 @@ class Projector:
             poll_seconds=self._poll_seconds,
             name="log head",
         )
-        keepers = [Keeper(self._dsn, self._schema, view, feed, announcer, over) for view in self._views]
+        group = ProcessingGroup(self._dsn, self._schema, feed, announcer, over)
+        keepers = [Keeper(self._dsn, self._schema, view, feed, announcer, group, over) for view in self._views]
         threads = [
             threading.Thread(target=keeper.run, name=f"view {keeper.view.name}", daemon=True) for keeper in keepers
         ]
+        threads.append(threading.Thread(target=group.run, name="views", daemon=True))
         announcer.start()
         listener.start()
         for thread in threads:
@@ -123,13 +127,21 @@ class Keeper:
     """Keeps one view, in a thread of its own, through lost connections and switches."""
 
     def __init__(
-        self, dsn: str, schema: str, view: View, feed: Feed, announcer: Announcer, over: threading.Event
+        self,
+        dsn: str,
+        schema: str,
+        view: View,
+        feed: Feed,
+        announcer: Announcer,
+        group: ProcessingGroup,
+        over: threading.Event,
     ) -> None:
         self.view = view
         self._dsn = dsn
         self._schema = schema
         self._feed = feed
         self._announcer = announcer
+        self._group = group
         self._over = over
         self._log = log.bind(view=view.name)
         self._tried_parked = False
@@ -164,11 +176,16 @@ class Keeper:
                 self._over.wait(_LONGEST_PAUSE_SECONDS)
 
     def _keep(self, connection: Connection, runner: BuildRunner) -> None:
-        """Bring the view forward until the lead is over."""
+        """Bring the view forward until the lead is over: in the group, once it is live and has caught up."""
         indexed = runner.build.live
+        in_group = False
+        idle = 0.0
         while not self._over.is_set():
-            batch = self._feed.after(runner.position, _IDLE_SECONDS if runner.build.live else 0)
-            if batch is not None:
+            batch = self._feed.after(runner.position, idle)
+            in_group = not in_group and runner.build.live and (batch is None or len(batch.records) <= MOST_IN_GROUP)
+            if in_group:
+                idle = 0.0 if self._group.follow(runner) else _IDLE_SECONDS
+            elif batch is not None:
                 runner.apply(batch)
                 self._announce(runner)
             elif runner.build.live or self._behind(connection, runner):
@@ -199,7 +216,7 @@ class Keeper:
 
     def _announce(self, runner: BuildRunner) -> None:
         if runner.build.live:
-            self._announcer.announce(self.view.name, runner.position)
+            self._announcer.announce({self.view.name: runner.position})
 
     def _behind(self, connection: Connection, runner: BuildRunner) -> bool:
         """Whether the log goes on after the build; asked of the log itself, before readers are shown anything."""

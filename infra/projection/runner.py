@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import msgspec
 import psycopg2
 import structlog
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
@@ -29,12 +30,13 @@ REFUSED_DATA = (psycopg2.DataError, psycopg2.IntegrityError, UnicodeError, Value
 log = structlog.get_logger()
 
 
-def view_connection(dsn: str, schema: str, view: View) -> Connection:
-    """Return a connection for writing a view.
+def view_connection(dsn: str, schema: str, view: View | None = None) -> Connection:
+    """Return a connection for writing a view, or several.
 
     From about 500 keys on the planner would join by a hash of the whole table; these settings keep it to the index.
     """
-    connection = connect(dsn, schema, application_name=f"caselog {schema} view {view.name}")
+    name = "views" if view is None else f"view {view.name}"
+    connection = connect(dsn, schema, application_name=f"caselog {schema} {name}")
     with connection, connection.cursor() as cursor:
         cursor.execute(
             "SET enable_hashjoin = off; SET enable_mergejoin = off; SET random_page_cost = 1.1; SET jit = off;"
@@ -76,6 +78,36 @@ class BuildRunner:
                     self.apply(part)
             else:
                 self._commit(batch, carefully=True)
+
+    @property
+    def build_at(self) -> Build:
+        """The build as its row has it while this runner stands where it does."""
+        return msgspec.structs.replace(self.build, position=self.position)
+
+    def write(self, cursor: Cursor, batch: Batch, *, carefully: bool = False) -> None:
+        """Write what a batch makes of the rows in the caller's transaction, which has moved the build's position.
+
+        If that is undone, the caller has to call `forget`.
+        """
+        handles = self._handles
+        records: Sequence[RecordedEvent] = [record for record in batch.records if type(record.event) in handles]
+        if batch.undecodable or self._parking.of(EVERYWHERE):
+            records = self._decodable(records, batch.undecodable)
+        if records:
+            for rows in self._rows:
+                rows.bring_forward(cursor, records, self._parking, carefully=carefully)
+            for journal, table, totals in self._tables.journals:
+                self._append(cursor, journal, table, totals, records, carefully=carefully)
+        if self._parking.added:
+            self._note_parked(cursor, self.build)
+
+    def forget(self) -> None:
+        """Forget what is in memory of a transaction that was undone."""
+        for rows in self._rows:
+            rows.forget()
+        for _, table in self._tables.named():
+            table.forget_stage()
+        self._parking = self._parked()
 
     def reach(self, position: int) -> None:
         """Apply the log up to a position. Raises as `apply`."""
@@ -162,19 +194,9 @@ class BuildRunner:
         return reached
 
     def _write(self, cursor: Cursor, batch: Batch, old: int, *, carefully: bool) -> None:
-        handles = self._handles
-        records: Sequence[RecordedEvent] = [record for record in batch.records if type(record.event) in handles]
-        if batch.undecodable or self._parking.of(EVERYWHERE):
-            records = self._decodable(records, batch.undecodable)
         # First the position: a rival waits here, and finds it moved, before either has read a row.
         advance(cursor, self.build, old, batch.position)
-        if records:
-            for rows in self._rows:
-                rows.bring_forward(cursor, records, self._parking, carefully=carefully)
-            for journal, table, totals in self._tables.journals:
-                self._append(cursor, journal, table, totals, records, carefully=carefully)
-        if self._parking.added:
-            self._note_parked(cursor, self.build)
+        self.write(cursor, batch, carefully=carefully)
 
     def _append(
         self,
@@ -255,13 +277,9 @@ class BuildRunner:
             yield
             self._connection.commit()
         except BaseException:
-            for rows in self._rows:
-                rows.forget()
-            for _, table in self._tables.named():
-                table.forget_stage()
             try:
                 self._connection.rollback()
-                self._parking = self._parked()
+                self.forget()
             except psycopg2.Error:
                 self._connection.close()
             raise

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 import msgspec
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
 from projections.view import Index, Key, Row
@@ -93,7 +94,7 @@ class RowTable:
         self._load = f"SELECT row_to_json(t)::text FROM {rows_of_keys} JOIN {name} AS t ON {on_key}"
         self._delete = f"DELETE FROM {name} AS t USING {rows_of_keys} WHERE {on_key}"
         self._decode = None if row is None else msgspec.json.Decoder(row).decode
-        self._staged = False
+        self._staged_in: Connection | None = None
 
     def create(self, cursor: Cursor) -> None:
         """Create the table with its key, without secondary indexes."""
@@ -136,9 +137,9 @@ class RowTable:
         if len(rows) <= FEW_ROWS:
             cursor.execute(f"{self._insert_few} {self._conflict}", (msgspec.json.encode(rows).decode(),))
             return
-        if not self._staged:
+        if self._staged_in is not cursor.connection:
             cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS stage_{self.name} (LIKE {self.name})")
-            self._staged = True
+            self._staged_in = cursor.connection
         cursor.execute(f"TRUNCATE pg_temp.stage_{self.name}")
         self._copy(cursor, f"pg_temp.stage_{self.name}", map(msgspec.structs.astuple, rows))
         cursor.execute(self._insert_stage)
@@ -158,7 +159,7 @@ class RowTable:
 
     def forget_stage(self) -> None:
         """Take note that a rollback may have undone the making of the stage."""
-        self._staged = False
+        self._staged_in = None
 
     def _copy(self, cursor: Cursor, target: str, rows: Iterable[tuple[Any, ...]]) -> None:
         encoders = self._encoders

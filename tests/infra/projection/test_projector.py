@@ -14,6 +14,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 from infra.log.tail import channel_of
 from infra.postgres.pool import connect
 from infra.projection.feed import Feed
+from infra.projection.group import ProcessingGroup
 from infra.projection.positions import Announcer, ViewPositions, views_channel
 from infra.projection.projector import Keeper, Projector
 from projections import queue, ticket
@@ -104,7 +105,8 @@ def test_a_build_is_shown_only_when_the_log_itself_says_that_it_has_caught_up(
     feed = Feed(lambda: connect(database, schema), most_events=20)  # nobody tells it how long the log is
     announcer = Announcer(database, schema)
     over = threading.Event()
-    keeping = threading.Thread(target=Keeper(database, schema, queue.VIEW, feed, announcer, over).run)
+    group = ProcessingGroup(database, schema, feed, announcer, over)
+    keeping = threading.Thread(target=Keeper(database, schema, queue.VIEW, feed, announcer, group, over).run)
     announcer.start()
     keeping.start()
     try:
