@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
+from infra.postgres.prepared import execute_prepared
 from infra.projection.tables import Column, RowTable, columns_of
 from projections.view import Journal, Table, Total, View
 
@@ -128,14 +129,15 @@ def advance_together(cursor: Cursor, builds: Sequence[Build], new: int) -> set[s
 
     One that another transaction holds is not waited for.
     """
-    cursor.execute(
+    execute_prepared(
+        cursor,
         "WITH held AS ("
         "  SELECT p.view, p.build FROM projections p"
-        "  JOIN json_to_recordset(%s::json)"
+        "  JOIN json_to_recordset($1::json)"
         "    AS b (view text, build bigint, position bigint, live boolean, epoch bigint)"
         "  ON (p.view, p.build, p.position, p.live, p.epoch) = (b.view, b.build, b.position, b.live, b.epoch)"
         "  FOR UPDATE OF p SKIP LOCKED"
-        ") UPDATE projections p SET position = %s, updated_at = clock_timestamp() FROM held"
+        ") UPDATE projections p SET position = $2, updated_at = clock_timestamp() FROM held"
         " WHERE p.view = held.view AND p.build = held.build RETURNING p.view",
         (msgspec.json.encode(builds).decode(), new),
     )

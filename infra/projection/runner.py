@@ -33,13 +33,15 @@ log = structlog.get_logger()
 def view_connection(dsn: str, schema: str, view: View | None = None) -> Connection:
     """Return a connection for writing a view, or several.
 
-    From about 500 keys on the planner would join by a hash of the whole table; these settings keep it to the index.
+    From about 500 keys on the planner would join by a hash of the whole table; these settings keep it to the index, for
+    any number of keys, so that a statement has one plan.
     """
     name = "views" if view is None else f"view {view.name}"
     connection = connect(dsn, schema, application_name=f"caselog {schema} {name}")
     with connection, connection.cursor() as cursor:
         cursor.execute(
             "SET enable_hashjoin = off; SET enable_mergejoin = off; SET random_page_cost = 1.1; SET jit = off;"
+            " SET plan_cache_mode = force_generic_plan;"
             # What a crash of the server takes back of a view, at most the last moment, comes again from the log.
             " SET synchronous_commit = off"
         )

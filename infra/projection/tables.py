@@ -13,6 +13,7 @@ import msgspec
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
+from infra.postgres.prepared import execute_prepared
 from projections.view import Index, Key, Row
 
 FEW_ROWS = 200
@@ -73,7 +74,7 @@ class RowTable:
         self._encoders = tuple(_COPY_TEXT[column.sql_type] for column in columns)
         types = {column.name: column.sql_type for column in columns}
         recordset = ", ".join(f"{column.name} {column.sql_type}" for column in columns)
-        key_recordset = ", ".join(f"unnest(%s::{types[name]}[])" for name in key)
+        key_recordset = ", ".join(f"unnest(${number}::{types[name]}[])" for number, name in enumerate(key, 1))
         on_key = " AND ".join(f"t.{name} = k.{name}" for name in key)
         rows_of_keys = f"ROWS FROM ({key_recordset}) AS k ({', '.join(key)})"
         changes = ", ".join(
@@ -85,9 +86,9 @@ class RowTable:
         conflict = f"ON CONFLICT ({', '.join(key)}) DO " + (f"UPDATE SET {changes}" if changes else "NOTHING")
         self._insert_few = (
             f"INSERT INTO {name} AS t ({self._names})"
-            f" SELECT {self._names} FROM json_to_recordset(%s::json) AS r ({recordset})"
+            f" SELECT {self._names} FROM json_to_recordset($1::json) AS r ({recordset})"
         )
-        self._conflict = conflict
+        self._write_few = f"{self._insert_few} {conflict}"
         self._insert_stage = (
             f"INSERT INTO {name} AS t ({self._names}) SELECT {self._names} FROM pg_temp.stage_{name} {conflict}"
         )
@@ -124,18 +125,18 @@ class RowTable:
         """Yield the rows of those keys that there are."""
         if self._decode is None:
             raise TypeError(f"{self.name} has no row type")
-        cursor.execute(self._load, [list(values) for values in zip(*keys, strict=True)])
+        execute_prepared(cursor, self._load, [list(values) for values in zip(*keys, strict=True)])
         for (text,) in cursor:
             yield self._decode(text)
 
     def delete(self, cursor: Cursor, keys: Collection[Key]) -> None:
         """Delete the rows of those keys that there are."""
-        cursor.execute(self._delete, [list(values) for values in zip(*keys, strict=True)])
+        execute_prepared(cursor, self._delete, [list(values) for values in zip(*keys, strict=True)])
 
     def write(self, cursor: Cursor, rows: Collection[Row]) -> None:
         """Insert rows, or replace those that have their keys."""
         if len(rows) <= FEW_ROWS:
-            cursor.execute(f"{self._insert_few} {self._conflict}", (msgspec.json.encode(rows).decode(),))
+            execute_prepared(cursor, self._write_few, (msgspec.json.encode(rows).decode(),))
             return
         if self._staged_in is not cursor.connection:
             cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS stage_{self.name} (LIKE {self.name})")
@@ -147,7 +148,7 @@ class RowTable:
     def append(self, cursor: Cursor, rows: Collection[Row]) -> None:
         """Insert rows whose keys are new."""
         if len(rows) <= FEW_ROWS:
-            cursor.execute(self._insert_few, (msgspec.json.encode(rows).decode(),))
+            execute_prepared(cursor, self._insert_few, (msgspec.json.encode(rows).decode(),))
         else:
             self._copy(cursor, self.name, map(msgspec.structs.astuple, rows))
 
@@ -155,7 +156,7 @@ class RowTable:
         """Add to the running totals of those keys."""
         names = [column.name for column in self._columns]
         rows = [dict(zip(names, (*key, amount), strict=True)) for key, amount in sums.items()]
-        cursor.execute(f"{self._insert_few} {self._conflict}", (msgspec.json.encode(rows).decode(),))
+        execute_prepared(cursor, self._write_few, (msgspec.json.encode(rows).decode(),))
 
     def forget_stage(self) -> None:
         """Take note that a rollback may have undone the making of the stage."""
