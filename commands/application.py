@@ -51,9 +51,7 @@ class CaselogApplication(Application[str]):
         read = len(events)
         for version, tag, data in events:  # noqa: B007 - the last one is the stream's
             state = evolve(state, decode(tag, data))
-        if version == 0:
-            return Loaded(stream_id, 0, None)
-        loaded = Loaded(stream_id, version, state)
+        loaded = Loaded(stream_id, version, state)  # that there is no such stream is worth remembering, too
         self.memory.keep(loaded)
         if read >= SNAPSHOT_EVENTS:
             snapshots.take(loaded)

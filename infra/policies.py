@@ -209,6 +209,8 @@ class PolicyRunner:
 
     def _asked_by(self, notification: Notification) -> Iterator[tuple[Intent, Request]]:
         cause = cast("RecordedEvent", self._application.mapper.to_domain_event(notification))
+        # Others wrote this: whoever decides about the stream next had better read it first.
+        self._application.memory.doubt(cause.originator_id)
         for policy, intent in intents_of(self._policies, cause, self._application.read):
             yield intent, request_for(policy, intent, cause)
 

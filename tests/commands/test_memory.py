@@ -121,6 +121,27 @@ def test_a_customer_that_is_only_looked_at_is_guarded(
     assert f"customer-{customer}" in read
 
 
+def test_that_there_is_no_stream_is_remembered_and_held_against_the_log(
+    desk: Desk, customer: str, other: Dispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = {"customer_id": customer}
+    desk.send("note-budget-use", **note)
+    with reads(desk.application, monkeypatch) as read:
+        desk.send("note-budget-use", **note)
+    assert read == []
+    terms = {
+        "customer_id": customer,
+        "cadence": "monthly",
+        "scope": "enhancement",
+        "starts_on": desk.clock.now().date(),
+    }
+    desk.send("set-budget", via=other, amount_cents=100_00, **terms)
+    with reads(desk.application, monkeypatch) as read:
+        desk.send("note-budget-use", **note)
+    assert f"budget-{customer}" in read
+    assert body_of(desk.send("set-budget", amount_cents=200_00, **terms))["version"] == 2
+
+
 def test_many_threads_of_two_processes_on_one_case_lose_and_double_nothing(
     desk: Desk, ticket: str, other: Dispatcher
 ) -> None:
