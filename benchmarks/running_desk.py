@@ -1,4 +1,4 @@
-"""A desk as `caselog up` runs it, on a server of the benchmark's: API, projector and timekeeper, each a process."""
+"""A desk on a server of the benchmark's: API and projector, and the timekeeper where asked for, each a process."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -37,18 +37,49 @@ _API = (
     "from api.http.server import serve; from infra.config import Config; from infra.logging import configure_logging;"
     "configure_logging(); serve(Config.from_environment(), 'benchmarks.http_server:build_worker_app')"
 )
+_COMMANDS = {
+    "projector": ("-m", "api.cli", "project"),
+    "timekeeper": ("-m", "api.cli", "timekeeper"),
+    "API": ("-c", _API),
+}
 
 
 class RunningDesk:
     """The processes of a desk, the port of its API, and the ids that were made for it."""
 
-    def __init__(
-        self, port: int, processes: Mapping[str, psutil.Process], customers: list[str], cases: list[str]
-    ) -> None:
-        self.port = port
+    def __init__(self, server: BenchmarkServer, customers: list[str], cases: list[str]) -> None:
+        self.port = free_port()
         self.customers = customers
         self.cases = cases
-        self._processes = processes
+        self._log = server.folder / "desk.log"
+        self._environment = os.environ | {
+            "CASELOG_DATABASE_URL": server.url,
+            "CASELOG_SCHEMA": SCHEMA,
+            "CASELOG_PORT": str(self.port),
+            "CASELOG_ENV": "production",
+        }
+        self._processes: dict[str, psutil.Process] = {}
+
+    @contextmanager
+    def process(self, name: str) -> Iterator[None]:
+        """Run a process of the desk: `API`, `projector` or `timekeeper`."""
+        with self._log.open("ab") as log:
+            child = subprocess.Popen(
+                [sys.executable, *_COMMANDS[name]],
+                env=self._environment,
+                cwd=Path(__file__).parents[1],
+                stdout=log,
+                stderr=log,
+            )
+        self._processes[name] = psutil.Process(child.pid)
+        try:
+            if name == "API":
+                _wait_until_ready(self.port)
+            yield
+        finally:
+            del self._processes[name]
+            child.terminate()
+            child.wait()
 
     def cpu_seconds(self, server: BenchmarkServer) -> dict[str, float]:
         """Return the processor time that each process has taken, with its children, and the database's."""
@@ -65,36 +96,11 @@ class RunningDesk:
 
 @contextmanager
 def running_desk(server: BenchmarkServer) -> Iterator[RunningDesk]:
-    """Found a desk with customers and cases, run it, and stop it at the end."""
+    """Found a desk with customers and cases, run its API and projector, and stop them at the end."""
     migrate(server.url, SCHEMA)
-    customers, cases = _furnish(server)
-    port = free_port()
-    environment = os.environ | {
-        "CASELOG_DATABASE_URL": server.url,
-        "CASELOG_SCHEMA": SCHEMA,
-        "CASELOG_PORT": str(port),
-        "CASELOG_ENV": "production",
-    }
-    commands = {
-        "projector": [sys.executable, "-m", "api.cli", "project"],
-        "timekeeper": [sys.executable, "-m", "api.cli", "timekeeper"],
-        "API": [sys.executable, "-c", _API],
-    }
-    with (server.folder / "desk.log").open("wb") as log:
-        children = {
-            name: subprocess.Popen(command, env=environment, cwd=Path(__file__).parents[1], stdout=log, stderr=log)
-            for name, command in commands.items()
-        }
-        try:
-            _wait_until_ready(port)
-            yield RunningDesk(
-                port, {name: psutil.Process(child.pid) for name, child in children.items()}, customers, cases
-            )
-        finally:
-            for child in children.values():
-                child.terminate()
-            for child in children.values():
-                child.wait()
+    desk = RunningDesk(server, *_furnish(server))
+    with desk.process("projector"), desk.process("API"):
+        yield desk
 
 
 def request_of(path: str, body: bytes, key: str) -> bytes:

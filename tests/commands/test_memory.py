@@ -124,12 +124,12 @@ def test_a_customer_that_is_only_looked_at_is_guarded(
 def test_that_there_is_no_stream_is_remembered_and_held_against_the_log(
     desk: Desk, customer: str, other: Dispatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    note = {"customer_id": customer}
+    note: dict[str, Any] = {"customer_id": customer}
     desk.send("note-budget-use", **note)
     with reads(desk.application, monkeypatch) as read:
         desk.send("note-budget-use", **note)
     assert read == []
-    terms = {
+    terms: dict[str, Any] = {
         "customer_id": customer,
         "cadence": "monthly",
         "scope": "enhancement",
