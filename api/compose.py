@@ -1,7 +1,7 @@
 """The composition root: which parts a process is made of, put together from its configuration."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from multiprocessing.util import Finalize
 
@@ -20,6 +20,8 @@ from infra.caretaker import Caretaker
 from infra.clock import SystemClock, TestClock, clock_channel
 from infra.config import Config, ConfigError
 from infra.leadership import Leadership
+from infra.metrics.exposition import Metrics
+from infra.metrics.measured import MeasuredCommands
 from infra.policies import PolicyRunner
 from infra.postgres.data_folder import DataFolderInUse, EmbeddedServerError
 from infra.postgres.embedded import EmbeddedServer
@@ -107,7 +109,7 @@ def timekeeper(config: Config, url: str) -> Iterator[Caretaker]:
         pool = stack.enter_context(connection_pool(config, url, size=4))
         positions = stack.enter_context(view_positions(config, url))
         desk_clock = clock(config, pool)
-        dispatcher = Dispatcher(app, desk_clock, HANDLERS)
+        dispatcher = MeasuredCommands(Dispatcher(app, desk_clock, HANDLERS))
         keeper = Timekeeper(
             dispatcher=dispatcher,
             settings=Settings(app),
@@ -150,10 +152,11 @@ def api_services(config: Config, url: str) -> Iterator[Services]:
         positions = stack.enter_context(view_positions(config, url))
         desk_clock = clock(config, pool)
         yield Services(
-            commands=Dispatcher(app, desk_clock, HANDLERS),
+            commands=MeasuredCommands(Dispatcher(app, desk_clock, HANDLERS)),
             connections=pool,
             views=positions,
             clock=desk_clock,
+            metrics=Metrics(pool),
             test_clock=AwaitedClock(
                 desk_clock,
                 settings=Settings(app),
@@ -164,6 +167,8 @@ def api_services(config: Config, url: str) -> Iterator[Services]:
             if isinstance(desk_clock, TestClock)
             else None,
             environment=config.environment,
+            most_waiting=max(1, config.threads // 2),
+            access_log=config.access_log,
         )
 
 
@@ -182,17 +187,15 @@ def worker_services(config: Config) -> Services:
 
 
 @contextmanager
-def handed_down(url: str) -> Iterator[None]:
-    """Let processes that are started meanwhile find the database by their environment."""
-    before = os.environ.get(DATABASE_URL)
-    os.environ[DATABASE_URL] = url
+def handed_down(url: str, environment: Mapping[str, str] = os.environ) -> Iterator[None]:
+    """Let processes that are started meanwhile have an environment, and find the database by it."""
+    before = dict(os.environ)
+    os.environ.update({**environment, DATABASE_URL: url})
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[DATABASE_URL]
-        else:
-            os.environ[DATABASE_URL] = before
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @contextmanager

@@ -35,6 +35,7 @@ def build_worker_app() -> Flask:
         connections=None,  # type: ignore[arg-type]  # these are not asked for
         views=None,  # type: ignore[arg-type]
         clock=None,  # type: ignore[arg-type]
+        metrics=None,  # type: ignore[arg-type]
         test_clock=None,
         environment="development",
     )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from random import random
 from time import sleep
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import uuid_utils
@@ -53,6 +53,13 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 Handler = Callable[[UnitOfWork, Settings, Mapping[str, Any]], Outcome]
 """Turns a command's data into events of one or more streams of the unit of work."""
+
+
+class Commands(Protocol):
+    """Carries out commands."""
+
+    def execute(self, request: Request) -> Answer:
+        """Return the answer; raises what `Dispatcher.execute` does."""
 
 
 class Dispatcher:

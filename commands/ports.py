@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import msgspec
 from eventsourcing.persistence import IntegrityError, OperationalError, StoredEvent
@@ -55,19 +55,27 @@ class KeptAnswer(msgspec.Struct, frozen=True, gc=False):
 
 
 class AppendConflict(IntegrityError):
-    """Nothing was appended, because the log is no longer as the decision found it."""
+    """Nothing was appended, because the log is no longer as the decision found it; `reason` says in what."""
+
+    reason: ClassVar[str] = "other"
 
 
 class VersionConflict(AppendConflict):
     """A stream that was to be written has moved on."""
 
+    reason = "version"
+
 
 class GuardMoved(AppendConflict):
     """A stream that the decision read has moved on."""
 
+    reason = "guard"
+
 
 class ClaimTaken(AppendConflict):
     """Another stream holds a key that was to be claimed."""
+
+    reason = "claim"
 
     def __init__(self, kind: str, key: str) -> None:
         super().__init__(f"{kind} {key!r} is taken")
@@ -77,6 +85,8 @@ class ClaimTaken(AppendConflict):
 
 class IdempotencyKeyTaken(AppendConflict):
     """A request with the same key was answered in the meantime: its answer is kept in the log."""
+
+    reason = "idempotency_key"
 
 
 class OutcomeUnknown(OperationalError):

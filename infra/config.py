@@ -58,6 +58,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     pool_wait_ms: int
     workers: int
     threads: int
+    access_log: bool
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -85,6 +86,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             pool_wait_ms=read("CASELOG_POOL_WAIT_MS", "5000", _whole(1, 600_000)),
             workers=read("CASELOG_WORKERS", "1", _whole(1, 64)),
             threads=read("CASELOG_THREADS", "16", _whole(1, 256)),
+            access_log=read("CASELOG_ACCESS_LOG", "0", _one_of("0", "1")) == "1",
         )
         if config.test_clock and config.environment == "production":
             problems["CASELOG_TEST_CLOCK"] = "is refused together with CASELOG_ENV=production"
@@ -108,6 +110,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             "CASELOG_POOL_WAIT_MS": str(self.pool_wait_ms),
             "CASELOG_WORKERS": str(self.workers),
             "CASELOG_THREADS": str(self.threads),
+            "CASELOG_ACCESS_LOG": "1" if self.access_log else "0",
         }
 
     def __repr__(self) -> str:
@@ -115,7 +118,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 MEANINGS: Mapping[str, str] = {
-    "CASELOG_DATA": "folder of the embedded PostgreSQL; nothing outside it changes but the socket's private folder",
+    "CASELOG_DATA": "folder of the embedded PostgreSQL; beside it only private folders for socket and metrics",
     "CASELOG_HOST": "IP address that the API listens on",
     "CASELOG_PORT": "port that the API listens on",
     "CASELOG_DATABASE_URL": "libpq URL of a PostgreSQL 15 or later of your own; empty: embedded",
@@ -128,6 +131,7 @@ MEANINGS: Mapping[str, str] = {
     "CASELOG_POOL_WAIT_MS": "milliseconds a request waits for one of them before it is refused",
     "CASELOG_WORKERS": "processes of the API",
     "CASELOG_THREADS": "threads of each",
+    "CASELOG_ACCESS_LOG": "1 writes a line to standard error for each request",
 }
 """What each variable is for."""
 

@@ -15,7 +15,7 @@ from eventsourcing.persistence import Notification, PersistenceError
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from commands.application import CaselogApplication
-from commands.dispatch import Dispatcher, Request
+from commands.dispatch import Commands, Request
 from commands.errors import UnknownAggregate
 from commands.policies.policy import POLICIES, Intent, Policy, intents_of, request_for
 from domain.recorded import RecordedEvent
@@ -63,7 +63,7 @@ class PolicyRunner:
         policies: Sequence[Policy],
         *,
         application: CaselogApplication,
-        dispatcher: Dispatcher,
+        dispatcher: Commands,
         pool: ConnectionPool,
     ) -> None:
         self._dsn = dsn
@@ -200,10 +200,11 @@ class PolicyRunner:
             except _UNREACHABLE:
                 raise
             except Exception as error:
+                about = {"position": position, "command": request.command, "correlation_id": request.correlation_id}
                 if isinstance(error, Refusal | UnknownAggregate):
-                    log.info("refused to a policy", actor=request.actor, command=request.command, code=error.code)
+                    log.info("refused to a policy", actor=request.actor, code=error.code, **about)
                     continue
-                log.exception("what an event leads to cannot be done", position=position, command=request.command)
+                log.exception("what an event leads to cannot be done", **about)
                 parked[position] = repr(error)
         return parked
 

@@ -16,7 +16,7 @@ from eventsourcing.persistence import PersistenceError
 from psycopg2.errors import UndefinedTable
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
-from commands.dispatch import Dispatcher
+from commands.dispatch import Commands
 from commands.due import EXPIRY, DueItem, request_for
 from commands.lookups import Settings
 from commands.ports import Clock
@@ -75,7 +75,7 @@ class Timekeeper:
     def __init__(
         self,
         *,
-        dispatcher: Dispatcher,
+        dispatcher: Commands,
         settings: Settings,
         clock: Clock,
         pool: ConnectionPool,

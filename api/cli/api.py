@@ -6,16 +6,17 @@ from api import compose
 from api.http.server import serve
 from infra.config import Config
 from infra.logging import configure_logging
+from infra.metrics.exposition import counted_together
 from infra.supervisor import stop_with_supervisor
 
 
 @click.command()
 def api() -> None:
     """Serve the HTTP interface on CASELOG_HOST and CASELOG_PORT; any number may run on one database."""
-    configure_logging()
+    configure_logging("api")
     config = Config.from_environment()
     stop_with_supervisor()
     with compose.database(config) as url:
         compose.prepare(config, url)
-        with compose.handed_down(url):
+        with counted_together() as environment, compose.handed_down(url, environment):
             serve(config)

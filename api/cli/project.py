@@ -15,7 +15,7 @@ from projections.catalogue import VIEWS
 @click.command()
 def project() -> None:
     """Keep the views up to date; of several that run on one database, one leads and the others stand by."""
-    configure_logging()
+    configure_logging("project")
     config = Config.from_environment()
     with compose.database(config) as url:
         compose.prepare(config, url)

@@ -19,7 +19,7 @@ def timekeeper() -> None:
 
     Of several that run on one database, one leads and the others stand by.
     """
-    configure_logging()
+    configure_logging("timekeeper")
     config = Config.from_environment()
     with compose.database(config) as url:
         compose.prepare(config, url)

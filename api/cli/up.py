@@ -1,7 +1,6 @@
 """`caselog up`: everything of a desk on this machine."""
 
 import json
-import os
 import signal
 import threading
 import time
@@ -16,6 +15,7 @@ from api.http.server import check_port_is_free
 from domain.desk import Desk
 from infra.config import Config
 from infra.logging import configure_logging
+from infra.metrics.exposition import counted_together
 from infra.postgres.embedded import EmbeddedServer
 from infra.supervisor import Supervisor
 
@@ -32,7 +32,7 @@ def up() -> None:
     Without CASELOG_DATABASE_URL the database is embedded, its data in CASELOG_DATA (./.caselog). Ctrl-C stops
     everything; the next start finds its data again.
     """
-    configure_logging()
+    configure_logging("up")
     config = Config.from_environment()
     check_port_is_free(config.host, config.port)
     stop = _stop_signals()
@@ -41,15 +41,16 @@ def up() -> None:
         click.echo(f"Starting a desk, its data in {(config.database_url and 'your database') or config.data_folder} …")
         url = config.database_url or (server.start() if server else "")
         desk = compose.prepare(config, url)
-        supervisor = Supervisor({**os.environ, "CASELOG_DATABASE_URL": url})
-        try:
-            supervisor.start(PROCESSES)
-            announcer = threading.Thread(target=_announce, args=(config, desk, stop), daemon=True)
-            announcer.start()
-            supervisor.run(stop, look_after=lambda: _keep_alive(server))
-        finally:
-            click.echo("Stopping …")
-            supervisor.stop()
+        with counted_together() as environment:
+            supervisor = Supervisor({**environment, "CASELOG_DATABASE_URL": url})
+            try:
+                supervisor.start(PROCESSES)
+                announcer = threading.Thread(target=_announce, args=(config, desk, stop), daemon=True)
+                announcer.start()
+                supervisor.run(stop, look_after=lambda: _keep_alive(server))
+            finally:
+                click.echo("Stopping …")
+                supervisor.stop()
     finally:
         if server is not None:
             server.stop()

@@ -1,16 +1,22 @@
 """The Flask application: which routes there are, and what is true of all of them."""
 
-from flask import Flask, Response
+from time import perf_counter
+
+import structlog
+from flask import Flask, Response, g, request
 
 from api.http.commands import commands_blueprint
 from api.http.correlation import HEADER, correlation_id
 from api.http.docs import docs_blueprint
 from api.http.errors import answer_failures
 from api.http.health import health_blueprint
+from api.http.metrics import metrics_blueprint
 from api.http.queries.routes import queries_blueprint
 from api.http.requests import LONGEST_BATCH, discard_unread_body
 from api.http.services import Services
 from api.http.test_clock import test_clock_blueprint
+
+log = structlog.get_logger()
 
 
 def create_app(services: Services) -> Flask:
@@ -21,12 +27,32 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(commands_blueprint(services))
     app.register_blueprint(queries_blueprint(services))
     app.register_blueprint(health_blueprint(services))
+    app.register_blueprint(metrics_blueprint(services))
     app.register_blueprint(docs_blueprint())
     if services.test_clock is not None:
         app.register_blueprint(test_clock_blueprint(services.test_clock))
     answer_failures(app)
+    if services.access_log:
+        app.before_request(_note_the_start)
+        app.after_request(_log_the_request)
     app.after_request(_say_of_every_answer)
     return app
+
+
+def _note_the_start() -> None:
+    g.started = perf_counter()
+
+
+def _log_the_request(response: Response) -> Response:
+    log.info(
+        "request",
+        method=request.method,
+        path=request.path,  # without the query, which may hold what people wrote
+        status=response.status_code,
+        milliseconds=round((perf_counter() - g.started) * 1000, 1),
+        correlation_id=correlation_id(),
+    )
+    return response
 
 
 def _say_of_every_answer(response: Response) -> Response:

@@ -80,6 +80,7 @@ _PLAIN = {
     "/": "Where to go from here.",
     "/health/live": "Whether the process lives.",
     "/health/ready": "Whether it can do its work; says whether the desk runs with a test clock.",
+    "/metrics": "Figures of the desk and its processes, in Prometheus' text format.",
     "/openapi.json": "This document.",
     "/problems/{code}": "What a problem's code stands for.",
 }

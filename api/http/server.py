@@ -14,6 +14,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 
 from infra.config import Config
+from infra.logging import configure_logging
 
 KILL_AFTER_SECONDS = 30
 """How long a worker may take to finish what it has accepted once it is told to stop."""
@@ -33,6 +34,8 @@ def serve(config: Config, worker: str = "api.http.server:build_worker_app") -> N
     Each worker process composes its own services, by the function that `worker` names: connections cannot be shared.
     """
     check_port_is_free(config.host, config.port)
+    # A worker that is forked would have the threads' locks and the counters of this process, as they happened to be.
+    multiprocessing.set_start_method("spawn", force=True)
     Granian(
         worker,
         factory=True,
@@ -59,6 +62,7 @@ def build_worker_app() -> Flask:
     from api.compose import worker_services  # noqa: PLC0415 - only a worker needs the whole composition
     from api.http.app import create_app  # noqa: PLC0415
 
+    configure_logging("api")
     return create_app(worker_services(Config.from_environment()))
 
 

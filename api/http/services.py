@@ -8,16 +8,8 @@ from typing import Protocol
 import msgspec
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
-from commands.answers import Answer
-from commands.dispatch import Request
+from commands.dispatch import Commands
 from commands.ports import Clock
-
-
-class Commands(Protocol):
-    """Carries out commands."""
-
-    def execute(self, request: Request) -> Answer:
-        """Return the answer; raises what `commands.dispatch.Dispatcher.execute` does."""
 
 
 class Connections(Protocol):
@@ -44,12 +36,25 @@ class SettableClock(Clock, Protocol):
         """
 
 
+class Metrics(Protocol):
+    """Figures of the desk and its processes."""
+
+    def text(self) -> bytes:
+        """Return all of them in Prometheus' text format."""
+
+
 class Services(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a worker of the HTTP interface uses. `test_clock` is there only where the desk runs with one."""
+    """Everything a worker of the HTTP interface uses. `test_clock` is there only where the desk runs with one.
+
+    `most_waiting`: how many requests may wait for a view at once.
+    """
 
     commands: Commands
     connections: Connections
     views: Views
     clock: Clock
+    metrics: Metrics
     test_clock: SettableClock | None = None
     environment: str = "development"
+    most_waiting: int = 8
+    access_log: bool = False

@@ -32,6 +32,8 @@ APPEND = f"SELECT head_before, conflicts FROM append_to_log({', '.join(['%s'] * 
 class TrackingConflict(AppendConflict):
     """The follower of another log has already come as far, or further."""
 
+    reason = "tracking"
+
 
 class Job:
     """One append, all or nothing. Raises where it cannot be encoded: `ValueError`, `UnicodeEncodeError`, `DataError`.

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from time import perf_counter
 
 import msgspec
 import psycopg2
 from eventsourcing.persistence import StoredEvent, Tracking
 
-from commands.ports import Claim, Guard, GuardMoved, IdempotencyRecord, OutcomeUnknown, Snapshot
+from commands.ports import AppendConflict, Claim, Guard, GuardMoved, IdempotencyRecord, OutcomeUnknown, Snapshot
 from infra.log.errors import library_errors, translated
 from infra.log.group_commit import GroupCommit
 from infra.log.job import APPEND, Job, arguments, outcomes
+from infra.metrics.instruments import APPEND_GROUP, APPENDED_EVENTS, APPENDS, CONFLICTS
 from infra.postgres.pool import ConnectionPool, DatabaseUnavailable, PoolClosed, PoolTimeout
 
 _encode = msgspec.json.Encoder().encode
@@ -107,6 +109,7 @@ class LogWriter:
 
     def _append(self, jobs: Sequence[Job]) -> Sequence[int | Exception]:
         group = arguments(jobs)
+        started = perf_counter()
         with self._pool.connection() as connection:
             connection.autocommit = True  # the head row is locked for one statement, never across a round trip
             with connection.cursor() as cursor:
@@ -117,7 +120,17 @@ class LogWriter:
                     if connection.closed:
                         raise OutcomeUnknown(f"the connection was lost during the append: {error}".strip()) from error
                     raise
-        return outcomes(jobs, head_before, conflicts)
+        APPENDS.observe(perf_counter() - started)
+        APPEND_GROUP.observe(len(jobs))
+        result = outcomes(jobs, head_before, conflicts)
+        appended = 0
+        for job, outcome in zip(jobs, result, strict=True):
+            if isinstance(outcome, AppendConflict):
+                CONFLICTS.labels(outcome.reason).inc()
+            elif not isinstance(outcome, Exception):
+                appended += job.event_count
+        APPENDED_EVENTS.inc(appended)
+        return result
 
     def _number(self, query: str, values: Mapping[str, object]) -> int:
         with library_errors(), self._pool.connection() as connection, connection.cursor() as cursor:

@@ -12,6 +12,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
 from domain.recorded import RecordedEvent, correlation_id_of
+from infra.metrics.views import Stopwatch, measured
 from infra.postgres.pool import connect
 from infra.projection import parking
 from infra.projection.builds import Build, BuildTables, advance, begin_epoch, lock_live, switch, wait_for_locks
@@ -96,10 +97,11 @@ class BuildRunner:
         if batch.undecodable or self._parking.of(EVERYWHERE):
             records = self._decodable(records, batch.undecodable)
         if records:
-            for rows in self._rows:
-                rows.bring_forward(cursor, records, self._parking, carefully=carefully)
-            for journal, table, totals in self._tables.journals:
-                self._append(cursor, journal, table, totals, records, carefully=carefully)
+            with measured(self.view.name, len(records)) as handlers:
+                for rows in self._rows:
+                    rows.bring_forward(cursor, records, self._parking, handlers, carefully=carefully)
+                for journal, table, totals in self._tables.journals:
+                    self._append(cursor, journal, table, totals, records, handlers, carefully=carefully)
         if self._parking.added:
             self._note_parked(cursor, self.build)
 
@@ -207,10 +209,12 @@ class BuildRunner:
         table: RowTable,
         totals: Sequence[tuple[Total, RowTable]],
         records: Sequence[RecordedEvent],
+        handlers: Stopwatch,
         *,
         carefully: bool,
     ) -> None:
-        entries = entries_for(journal, records, self._parking)
+        with handlers:
+            entries = entries_for(journal, records, self._parking)
         if not entries:
             return
 
@@ -247,13 +251,14 @@ class BuildRunner:
         if part == EVERYWHERE:
             records = self._decodable(records, batch.undecodable)
         only = None if isinstance(key, str) else key
+        handlers = Stopwatch()
         for record in records:  # one by one: a row that the database refuses parks the key again
             for rows in self._rows:
                 if part in (EVERYWHERE, rows.name):
-                    rows.bring_forward(cursor, [record], self._parking, only=only, carefully=True)
+                    rows.bring_forward(cursor, [record], self._parking, handlers, only=only, carefully=True)
             for journal, table, totals in self._tables.journals:
                 if part in (EVERYWHERE, journal.name):
-                    self._append(cursor, journal, table, totals, [record], carefully=True)
+                    self._append(cursor, journal, table, totals, [record], handlers, carefully=True)
 
     def _note_parked(self, cursor: Cursor, build: Build, *, attempts: int = 1) -> None:
         added, self._parking.added = self._parking.added, []
@@ -317,17 +322,20 @@ class _CachedRows:
         cursor: Cursor,
         records: Sequence[RecordedEvent],
         parking: Parking,
+        handlers: Stopwatch,
         *,
         only: Key | None = None,
         carefully: bool = False,
     ) -> None:
         """Apply events to the rows that they change, or to one of them; `carefully`, the database may refuse one."""
-        work, needed = self._work(records, parking, only)
+        with handlers:
+            work, needed = self._work(records, parking, only)
         if not work:
             return
         cache = self._cache
         self._load(cursor, [key for key in needed if key not in cache])
-        after = fold_work(self._table, work, cache, parking)
+        with handlers:
+            after = fold_work(self._table, work, cache, parking)
         if carefully:
             self._park_refused(cursor, after, records[0], parking)
         else:

@@ -129,6 +129,11 @@ class DeskProcess:
         found = [child for child in children if _command_line(child)[-1:] == [subcommand]]
         return found + [grandchild for child in found for grandchild in child.children(recursive=True)]
 
+    def workers(self) -> list[psutil.Process]:
+        """Return the workers of the API."""
+        _, *children = self.processes("api")
+        return [child for child in children if "resource_tracker" not in " ".join(_command_line(child))]
+
     def postmaster(self) -> psutil.Process:
         """Return the embedded server's first process."""
         return psutil.Process(int((self.data / "cluster" / "postmaster.pid").read_text().split()[0]))

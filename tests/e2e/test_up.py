@@ -1,5 +1,6 @@
 """`caselog up` as its user meets it: started, asked, stopped, killed, started again."""
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.desk_process import ROOT, DeskProcess, free_port
 
@@ -46,6 +48,13 @@ def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.05)
+
+
+def is_ready(desk: DeskProcess) -> bool:
+    try:
+        return desk.get("/health/ready").status == 200
+    except OSError:
+        return False
 
 
 def has_ended(process: psutil.Process) -> bool:
@@ -97,12 +106,40 @@ def test_one_cases_whole_life(desk: DeskProcess) -> None:
     ]
 
 
+def test_the_figures_of_all_processes_are_one_answer(desk: DeskProcess) -> None:
+    open_case(desk)
+
+    def figure(name: str, **labels: str) -> float:
+        families = text_string_to_metric_families(desk.get("/metrics").body.decode())
+        samples = [sample for family in families for sample in family.samples if sample.name == name]
+        return sum(each.value for each in samples if labels.items() <= each.labels.items())
+
+    assert figure("caselog_commands_total", command="open-ticket", outcome="accepted") == 1  # the API's
+    eventually(lambda: figure("caselog_view_events_total", view="queue") >= 1)  # the projector's
+    # The timekeeper's: of the subscription, whose month begins.
+    eventually(lambda: figure("caselog_commands_total", command="note-budget-use", outcome="accepted") >= 1)
+    (worker,) = desk.workers()
+    worker.kill()
+    eventually(lambda: worker not in desk.workers() and is_ready(desk))
+    assert figure("caselog_commands_total", command="open-ticket", outcome="accepted") == 1  # nothing is forgotten
+
+
+def test_lines_of_the_log_are_json_and_name_process_and_work(folder: Path) -> None:
+    with DeskProcess(folder, CASELOG_ACCESS_LOG="1") as desk:
+        desk.get("/v1/queue", **{"X-Correlation-Id": "work-1"})
+        lines = [json.loads(line) for line in desk.output.read_text().splitlines() if line.startswith("{")]
+    assert {line["process"] for line in lines} >= {"api", "project", "timekeeper"}
+    assert all({"timestamp", "level", "event", "pid"} <= set(line) for line in lines)
+    (line,) = [line for line in lines if line.get("correlation_id") == "work-1"]
+    assert (line["event"], line["path"], line["status"]) == ("request", "/v1/queue", 200)
+
+
 def test_ctrl_c_stops_everything_and_a_second_start_finds_its_data(folder: Path) -> None:
     with DeskProcess(folder) as desk:
         case = open_case(desk)
         family = [*psutil.Process(desk.process.pid).children(recursive=True), desk.postmaster()]
         assert desk.stop(signal.SIGINT) == 0
-        assert not any(process.is_running() for process in family)
+        eventually(lambda: all(has_ended(process) for process in family), seconds=2)
 
         desk.start()
         assert desk.get(f"/v1/tickets/{case}").json["case_number"] == case

@@ -23,6 +23,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         pool_wait_ms=5000,
         workers=1,
         threads=16,
+        access_log=False,
     )
 
 

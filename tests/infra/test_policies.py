@@ -6,6 +6,7 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from commands.dispatch import Handler
 from commands.handlers.catalogue import HANDLERS
@@ -147,7 +148,10 @@ def test_a_command_that_fails_is_parked_and_tried_again_while_the_others_go_on(r
             raise ArithmeticError("out of luck")
         return announce(work, settings, data)
 
-    everything(reacting.runner({"announce-incident-resolution": failing}))
+    with capture_logs() as logged:
+        everything(reacting.runner({"announce-incident-resolution": failing}))
+    (line,) = [each for each in logged if each["log_level"] == "error"]
+    assert (line["command"], line["correlation_id"]) == ("announce-incident-resolution", "a test")
     assert len(reacting.announced(well)) == 1
     assert (reacting.progress()["parked_keys"], reacting.progress()["lag_events"]) == (1, 0)
 

@@ -1,7 +1,7 @@
 """How every question is answered: check, wait for the view, look, answer."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import psycopg2
@@ -14,6 +14,7 @@ from api.http.queries.query import Asked, Query
 from api.http.replies import JSON, ProblemRaised, etag, json_reply
 from api.http.requests import check_acceptable
 from api.http.services import Services
+from api.http.waiting import Waiting
 from commands.wire.fields import IDENTIFIER_PATTERN
 from commands.wire.schema import FieldError, InvalidData
 from projections.reading import InvalidCursor, position_of
@@ -24,12 +25,13 @@ _identifier = re.compile(IDENTIFIER_PATTERN)
 def queries_blueprint(services: Services) -> Blueprint:
     """Return the routes of all queries."""
     blueprint = Blueprint("queries", __name__)
+    waiting = Waiting(services.views, services.most_waiting)
     for query in QUERIES:
-        blueprint.add_url_rule(query.path, query.name, _route(query, services), methods=["GET"])
+        blueprint.add_url_rule(query.path, query.name, _route(query, services, waiting), methods=["GET"])
     return blueprint
 
 
-def _route(query: Query, services: Services) -> Callable[..., Response]:
+def _route(query: Query, services: Services, waiting: Waiting) -> Callable[..., Response]:
     def answer(**path: str) -> Response:
         check_acceptable(JSON)
         for name, value in path.items():
@@ -37,7 +39,8 @@ def _route(query: Query, services: Services) -> Callable[..., Response]:
             if _identifier.fullmatch(value) is None:
                 raise query.failures[0](f"there is no {name} {value!r}")
         parameters = read_parameters(query.parameters)
-        _wait(query, services, parameters)
+        if query.views and (position := parameters.get("min_position")) is not None:
+            waiting.wait_for(query.views, position, parameters["wait_ms"])
         with services.connections.connection() as connection:
             asked = Asked(services=services, path=path, parameters=parameters, connection=connection)
             _check_position(query, asked)
@@ -55,19 +58,6 @@ def _look(query: Query, asked: Asked) -> Any:
         if "cursor" not in asked.parameters:
             raise
         raise InvalidData([FieldError("/cursor", "is no cursor of this list")]) from error
-
-
-def _wait(query: Query, services: Services, parameters: Mapping[str, Any]) -> None:
-    """Wait until what the query reads has passed the position; ends the request with 503 if that takes too long.
-
-    The log itself has every position that anybody has been told of, so there is nothing to wait for.
-    """
-    position = parameters.get("min_position")
-    if position is None or not query.views:
-        return
-    wait_ms: int = parameters["wait_ms"]
-    if not services.views.wait_for(query.views, position, wait_ms / 1000):
-        raise ProblemRaised(VIEW_BEHIND, f"position {position} was not reached within {wait_ms} ms")
 
 
 def _check_position(query: Query, asked: Asked) -> None:

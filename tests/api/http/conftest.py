@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import psycopg2
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -22,6 +21,8 @@ from commands.dispatch import Dispatcher, Request
 from commands.founding import found_desk
 from commands.handlers.catalogue import HANDLERS
 from commands.wire.examples import EXAMPLES
+from infra.metrics.exposition import Metrics
+from infra.metrics.measured import MeasuredCommands
 from infra.postgres.migrations import migrate
 from infra.postgres.pool import ConnectionPool
 from infra.projection.positions import ViewPositions
@@ -49,8 +50,9 @@ class StandingClock:
 class Api:
     """A desk as its clients see it."""
 
-    def __init__(self, app: Flask, clock: StandingClock, commands: Dispatcher, schema: str) -> None:
-        self.app = app
+    def __init__(self, services: Services, clock: StandingClock, commands: Dispatcher, schema: str) -> None:
+        self.services = services
+        app = self.app = create_app(services)
         self.schema = schema
         self._commands = commands
         self.clock = clock
@@ -162,8 +164,10 @@ def api(postgres_dsn: str) -> Iterator[Api]:
             part.start()
             parts.callback(part.stop)
         commands = Dispatcher(application, clock, HANDLERS)
-        services = Services(commands=commands, connections=pool, views=views, clock=clock)
-        yield Api(create_app(services), clock, commands, schema)
+        services = Services(
+            commands=MeasuredCommands(commands), connections=pool, views=views, clock=clock, metrics=Metrics(pool)
+        )
+        yield Api(services, clock, commands, schema)
 
 
 def _drop(dsn: str, schema: str) -> None:

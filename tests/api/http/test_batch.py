@@ -106,7 +106,7 @@ class Unplugged:
 
 def test_once_the_database_has_gone_the_rest_is_not_tried(api: Api) -> None:
     unplugged = Unplugged()
-    services = Services(commands=unplugged, connections=None, views=None, clock=api.clock)  # type: ignore[arg-type]
+    services = Services(commands=unplugged, connections=None, views=None, clock=api.clock, metrics=None)  # type: ignore[arg-type]
     answer = create_app(services).test_client().post("/v1/commands", json={"commands": [register("x")] * 4})
     answers = json_of(answer)["answers"]
     assert [each["status"] for each in answers] == [201, 503, 503, 503]

@@ -141,7 +141,7 @@ def test_a_fault_of_the_program_is_told_to_the_log_and_not_to_the_client(api: Ap
     def unused() -> Any:
         raise NotImplementedError
 
-    services = Services(commands=Faulty(), connections=unused, views=unused, clock=api.clock)  # type: ignore[arg-type]
+    services = Services(commands=Faulty(), connections=unused, views=unused, clock=api.clock, metrics=unused)  # type: ignore[arg-type]
     client = create_app(services).test_client()
     with capture_logs() as logged:
         answer = client.post("/v1/commands/add-note", json=EXAMPLES["add-note"], headers={"X-Correlation-Id": "c-1"})

@@ -8,13 +8,13 @@ import psycopg2
 import pytest
 from psycopg2.extensions import make_dsn
 
-from api.http.app import create_app
 from api.http.services import Services
 from commands.application import CaselogApplication
 from commands.dispatch import Dispatcher
 from commands.founding import found_desk
 from commands.handlers.catalogue import HANDLERS
 from commands.wire.examples import EXAMPLES
+from infra.metrics.exposition import Metrics
 from infra.postgres.migrations import migrate
 from infra.postgres.pool import ConnectionPool
 from infra.projection.positions import ViewPositions
@@ -69,8 +69,8 @@ def api(outage: Outage) -> Iterator[Api]:
         views.start()
         parts.callback(views.stop)
         dispatcher = Dispatcher(application, clock, HANDLERS)
-        services = Services(commands=dispatcher, connections=pool, views=views, clock=clock)
-        yield Api(create_app(services), clock, dispatcher, SCHEMA)
+        services = Services(commands=dispatcher, connections=pool, views=views, clock=clock, metrics=Metrics(pool))
+        yield Api(services, clock, dispatcher, SCHEMA)
 
 
 def test_an_outage_is_told_and_survived(api: Api, outage: Outage) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +221,26 @@ def test_what_was_accepted_is_answered_before_it_stops(postgres_dsn: str, schema
         assert json.load(answer)["code"] == "view_behind"
     assert "Traceback" not in own.wait()
     assert own.process.returncode == 0
+
+
+def test_readers_that_wait_leave_threads_to_commands(server: Server) -> None:
+    """It has four threads, and two may wait."""
+    waiting = [closing(http.client.HTTPConnection(HOST, server.port, timeout=20)) for _ in range(6)]
+    with ExitStack() as stack:
+        connections = [stack.enter_context(each) for each in waiting]
+        for connection in connections:
+            connection.request("GET", "/v1/queue?min_position=9000000000&wait_ms=4000")
+        started = time.monotonic()
+        status, _, _ = server.request(
+            "POST", "/v1/commands/register-customer", EXAMPLES["register-customer"] | {"customer_id": "not-held-up"}
+        )
+        assert status == 201
+        assert time.monotonic() - started < 4, "it had to wait for those who wait"
+        answers = [connection.getresponse() for connection in connections]
+        details = [json.load(answer)["detail"] for answer in answers]
+    assert {answer.status for answer in answers} == {503}
+    assert sum("within 4000 ms" in detail for detail in details) == 2
+    assert sum("too many wait" in detail for detail in details) == 4
 
 
 def _let_it_arrive(server: Server) -> None:

@@ -31,7 +31,7 @@ def pool(database: str, schema: str) -> Iterator[ConnectionPool]:
 
 
 def client_of(pool: ConnectionPool, clock: TestClock) -> FlaskClient:
-    services = Services(commands=None, connections=pool, views=None, clock=clock, test_clock=clock)  # type: ignore[arg-type]
+    services = Services(commands=None, connections=pool, views=None, clock=clock, metrics=None, test_clock=clock)  # type: ignore[arg-type]
     return create_app(services).test_client()
 
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
@@ -24,6 +25,8 @@ from tests.infra.projection.test_runner import folded, rows_of
 from tests.projections.stories import Placed, desk_story
 
 ROOT = Path(__file__).parents[3]
+LATE: Placed = ("note-1", desk_story(1)[0][1])
+"""An event more."""
 WAIT_SECONDS = 20.0
 Wait = Callable[[View, int], None]
 
@@ -59,6 +62,16 @@ def terminate_sessions(connection: Connection, schema: str) -> None:
             " WHERE application_name LIKE %s AND pid <> pg_backend_pid()",
             (f"caselog {schema} %",),
         )
+
+
+def statements_of(connection: Connection, schema: str) -> list[tuple[object, ...]]:
+    """When those who know the views' positions asked last, and what."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pid, query_start, query FROM pg_stat_activity WHERE application_name = %s",
+            (f"caselog {schema} view positions",),
+        )
+        return cursor.fetchall()
 
 
 def append_in_chunks(append: Append, story: list[Placed], size: int) -> int:
@@ -131,6 +144,24 @@ def test_views_go_on_after_their_connections_were_cut(
         wait(ticket.VIEW, len(story))
     assert rows_of(connection, queue.VIEW) == folded(queue.VIEW, story)
     assert rows_of(connection, ticket.VIEW) == folded(ticket.VIEW, story)
+
+
+def test_who_waits_is_woken_and_asks_nothing_meanwhile(
+    database: str, schema: str, append: Append, connection: Connection
+) -> None:
+    positions = ViewPositions(database, schema, poll_seconds=3600)
+    positions.start()
+    try:
+        with ThreadPoolExecutor(8) as pool, projecting(database, schema, [queue.VIEW]):
+            assert positions.wait_for([queue.VIEW.name], append(desk_story(5)), WAIT_SECONDS)
+            head = positions.position(queue.VIEW.name) + 1
+            waiting = [pool.submit(positions.wait_for, [queue.VIEW.name], head, WAIT_SECONDS) for _ in range(8)]
+            asked = statements_of(connection, schema)
+            append([LATE])
+            assert all(each.result(timeout=WAIT_SECONDS / 2) for each in waiting), "who is woken need not wait it out"
+            assert statements_of(connection, schema) == asked
+    finally:
+        positions.stop()
 
 
 def test_a_lost_notification_delays_a_view_and_no_more(

@@ -1,0 +1,52 @@
+"""What the desk's database says of itself when it is asked: how far log and views have come, and what is parked."""
+
+from collections.abc import Iterator
+
+import psycopg2
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from infra.feed import head_position
+from infra.postgres.pool import ConnectionPool, DatabaseUnavailable, PoolClosed, PoolTimeout
+from projections import progress
+
+_UNREACHABLE = (DatabaseUnavailable, PoolTimeout, PoolClosed, psycopg2.Error)
+
+
+class DeskCollector(Collector):
+    """Asks the database at each scrape, so that what is told is true whichever processes run, and where."""
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the gauges; where the database cannot be had, only that."""
+        reachable = GaugeMetricFamily("caselog_database_reachable", "Whether the database answers: 1 or 0.")
+        try:
+            with self._pool.connection() as connection:
+                head = head_position(connection)
+                views = progress.of_views(connection)
+        except _UNREACHABLE:
+            reachable.add_metric([], 0)
+            yield reachable
+            return
+        reachable.add_metric([], 1)
+        yield reachable
+        yield GaugeMetricFamily("caselog_log_position", "Position of the last event of the log.", value=head)
+        for field, name, documentation in (
+            ("position", "caselog_view_position", "Position of the last event that readers of a view see."),
+            ("lag_events", "caselog_view_lag_events", "Events of the log that a view has not seen."),
+            ("lag_seconds", "caselog_view_lag_seconds", "How long the oldest event not seen has been in the log."),
+            ("parked_keys", "caselog_view_parked_keys", "Keys of a view set aside since a handler failed."),
+        ):
+            family = GaugeMetricFamily(name, documentation, labels=["view"])
+            for view in views:
+                family.add_metric([view["view"]], view[field])
+            yield family
+        built = GaugeMetricFamily(
+            "caselog_view_rebuild_position", "Position of the build in the making beside a view.", labels=["view"]
+        )
+        for view in views:
+            if "building" in view:
+                built.add_metric([view["view"]], view["building"]["position"])
+        yield built

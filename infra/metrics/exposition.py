@@ -1,0 +1,46 @@
+"""How the figures of several processes of a machine become one answer: a folder that they share."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from infra.metrics.desk import DeskCollector
+from infra.postgres.pool import ConnectionPool
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""The library's own variable. It counts in files in that folder, if it is set when a process starts."""
+
+
+class Metrics:
+    """What `/metrics` answers. Without a shared folder it tells of this process, and of the desk."""
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._desk = DeskCollector(pool)
+
+    def text(self) -> bytes:
+        """Return all figures in Prometheus' text format."""
+        registry = CollectorRegistry()
+        registry.register(self._desk)
+        if os.environ.get(FOLDER):
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+            return generate_latest(registry)
+        return generate_latest(REGISTRY) + generate_latest(registry)
+
+
+@contextmanager
+def counted_together(environment: Mapping[str, str] = os.environ) -> Iterator[dict[str, str]]:
+    """Give the environment of processes that count into one folder: a fresh one, unless one is set already.
+
+    Counters begin at 0 with each start, which is how those who read them know of it.
+    """
+    if environment.get(FOLDER):
+        yield dict(environment)
+        return
+    with tempfile.TemporaryDirectory(prefix="caselog-metrics-") as folder:
+        yield {**environment, FOLDER: folder}
