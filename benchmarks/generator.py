@@ -1,0 +1,381 @@
+"""A log of any length, as the desk itself would have written it: templates by the real deciders, stamped out by COPY.
+
+The shape is that of a support desk's log: five events a case in the mean, their number geometric, one case in 10,000
+with 123; 400 customers, a tenth of them with half of the cases. The same seed gives the same cases. Afterwards the desk
+works on the log as on any other: claims, case numbers and positions go on where it ends.
+"""
+
+import io
+import json
+import random
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
+from math import log
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
+
+from commands.application import CaselogApplication
+from commands.dispatch import Dispatcher, Request
+from commands.founding import found_desk
+from commands.handlers.catalogue import HANDLERS
+from commands.wire.catalogue import COMMAND_TYPES
+from infra.postgres.migrations import migrate
+from infra.postgres.pool import connect
+
+CUSTOMERS = 400
+HEAVY_CUSTOMERS = 40
+"""They have half of the cases."""
+
+MEAN_EVENTS = 5
+LONG_CASE = 123
+CASES_A_LONG_ONE = 10_000
+LONGEST_SHORT_CASE = 60
+"""A geometric number above this (3 in 2 million) counts as this."""
+
+_CHUNK = 20_000
+_ACTIVE = 200
+"""Cases whose events are interleaved."""
+_MINUTES = 30
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_PERSON = {"name": "Ada Guest", "email": "ada@example.com"}
+_STAFF = {"role": "staff", "name": "Kim Agent", "email": "kim@desk.example"}
+_REQUESTER = {"role": "requester", **_PERSON}
+_EVENT_COLUMNS = "position, stream_id, version, type, data, metadata, recorded_at"
+
+
+class Generated(msgspec.Struct, frozen=True):
+    """What was made: how many events and cases there are, the customers, and some cases that are open."""
+
+    events: int
+    cases: int
+    customers: list[str]
+    open_cases: list[str]
+
+
+def generate(
+    url: str,
+    schema: str,
+    events: int,
+    *,
+    seed: int,
+    at: datetime,
+    told: Callable[[int], None] = lambda _: None,
+) -> Generated:
+    """Make a desk in a new schema whose log has about so many events, written at `at` (UTC); `told` hears how many are.
+
+    All work is of the month of `at`, on demand: the first entry of each customer uses up the month's allowance.
+    """
+    migrate(url, schema)
+    writer = _Templates(url, schema, at)
+    try:
+        customers = writer.customers()
+        templates = {length: writer.case(length) for length in (*range(1, LONGEST_SHORT_CASE + 1), LONG_CASE)}
+    finally:
+        writer.close()
+    with closing(connect(url, schema)) as connection:
+        return _Stamp(connection, customers, templates, seed, at).run(events, told)
+
+
+class _Clock:
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+
+class _Event(msgspec.Struct, frozen=True):
+    """An event of a template: its texts, with `%(name)s` for what differs from case to case."""
+
+    of_case: bool
+    type: str
+    data: str
+    metadata: str
+
+    def later(self, minutes: int) -> str:
+        """Return the data of the same event so many minutes later."""
+
+        def moved(found: re.Match[str]) -> str:
+            return (datetime.fromisoformat(found[0]) + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+        return _INSTANT.sub(moved, self.data)
+
+
+class _Templates:
+    """A desk on which each kind of case is played once."""
+
+    def __init__(self, url: str, schema: str, at: datetime) -> None:
+        self._url, self._schema, self._at = url, schema, at
+        self._application = CaselogApplication(
+            {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": url, "CASELOG_SCHEMA": schema}
+        )
+        self._clock = _Clock(at - timedelta(days=1))
+        self._dispatcher = Dispatcher(self._application, self._clock, HANDLERS)
+        self._subscriptions: dict[str, str] = {}
+        found_desk(self._application, now=self._clock.now(), zone="America/Denver", currency="USD")
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._application.close()
+
+    def customers(self) -> dict[str, str]:
+        """Register the customers, whose allowance is used up, and return their subscriptions."""
+        month = self._at.replace(day=1).date()
+        self._clock.at = self._at
+        for name in [f"customer-{number}" for number in range(CUSTOMERS)]:
+            about = {"customer_id": name, "name": name, "contacts": [_PERSON], "products": ["website"]}
+            self._send("register-customer", **about)
+            started = self._send("start-subscription", customer_id=name, plan="standard", starts_on=month.isoformat())
+            self._subscriptions[name] = started["stream_id"].removeprefix("subscription-")
+            ticket = self._open(name)
+            self._work(ticket, self._at - timedelta(hours=6), 2 * 3600)
+        return self._subscriptions
+
+    def case(self, length: int) -> list[_Event]:
+        """Play a case of so many events for the first customer, and return them with its particulars left out."""
+        customer, entry = "customer-0", None
+        self._clock.at = self._at
+        before = self._application.recorder.max_notification_id() or 0
+        ticket = self._open(customer)
+        for step in _steps(length):
+            self._clock.at += timedelta(seconds=1)
+            if step == "work":
+                entry = self._work(ticket, self._at - timedelta(minutes=40), 1_200)
+            else:
+                command, data = _SENT[step]
+                self._send(command, ticket=ticket, **data)
+        with closing(connect(self._url, self._schema)) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT stream_id, type, data::text, metadata::text FROM events WHERE position > %s ORDER BY position",
+                (before,),
+            )
+            rows = cursor.fetchall()
+        if len(rows) != length:
+            raise AssertionError(f"a case of {length} events has {len(rows)}")
+        opened = json.loads(rows[0][2])
+        places = {ticket: "ticket", opened["case_number"]: "number", customer: "customer"}
+        if entry is not None:
+            places |= {entry: "entry", self._subscriptions[customer]: "subscription"}
+        return [_template(row, places) for row in rows]
+
+    def _open(self, customer: str) -> str:
+        opened = {
+            "customer_id": customer,
+            "requester": _PERSON,
+            "category": "how_to",
+            "subject": "Opening hours",
+            "description": "How do I change them? " + "x" * 200,
+        }
+        ticket: str = self._send("open-ticket", **opened)["result"]["ticket_id"]
+        return ticket
+
+    def _work(self, ticket: str, started_at: datetime, seconds: int) -> str:
+        answer = self._send(
+            "log-work",
+            ticket=ticket,
+            agent="kim",
+            started_at=started_at.isoformat(),
+            duration_seconds=seconds,
+            activity="research",
+        )
+        entry: str = answer["result"]["entry_id"]
+        return entry
+
+    def _send(self, command: str, /, **data: Any) -> Any:
+        request = Request(
+            command=command,
+            data=COMMAND_TYPES[command].load(data),
+            fingerprint="",
+            caller="generator",
+            actor="generator",
+            correlation_id="generator",
+        )
+        return msgspec.json.decode(self._dispatcher.execute(request).body)
+
+
+_SENT: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "assign": ("assign-ticket", {"agent": "kim"}),
+    "answer": ("add-reply", {"author": _STAFF, "body": "x" * 200}),
+    "ask": ("add-reply", {"author": _REQUESTER, "body": "y" * 150}),
+    "note": ("add-note", {"author": _STAFF, "body": "z" * 60}),
+    "resolve": ("resolve-ticket", {"resolution": "It is done."}),
+    "close": ("close-ticket", {"reason": "confirmed"}),
+}
+
+
+def _steps(length: int) -> Sequence[str]:
+    """Return what happens to a case of so many events after its opening; `work` is two events, one of them the bill's.
+
+    A case of one or two events stays open.
+    """
+    if length < 3:
+        return ["assign"][: length - 1]
+    middle = {3: [], 4: ["answer"], 5: ["work"]}.get(length)
+    if middle is None:
+        middle = ["answer", "work", *(("note", "ask", "answer")[number % 3] for number in range(length - 6))]
+    return [*middle, "resolve", "close"]
+
+
+def _template(row: tuple[str, str, str, str], places: Mapping[str, str]) -> _Event:
+    stream_id, tag, data, metadata = row
+    about = json.loads(metadata)
+    places = {**places, about["event_id"]: "event", about["command_id"]: "command"}
+
+    def opened(text: str) -> str:
+        text = text.replace("\\", "\\\\").replace("%", "%%")  # as COPY reads it
+        for value, name in places.items():
+            text = text.replace(f'"{value}"', f'"%({name})s"')
+        return text
+
+    return _Event(stream_id.startswith("ticket-"), tag, opened(data), opened(metadata))
+
+
+class _Case:
+    """A case under way: what is left of its template, and what its texts are filled with."""
+
+    __slots__ = ("left", "minute", "values", "version")
+
+    def __init__(self, template: Sequence[_Event], minute: int, values: dict[str, str]) -> None:
+        self.left = iter(template)
+        self.minute = minute
+        self.values = values
+        self.version = 0
+
+
+class _Stamp:
+    """Writes cases from templates behind what is in the log."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        subscriptions: Mapping[str, str],
+        templates: Mapping[int, Sequence[_Event]],
+        seed: int,
+        at: datetime,
+    ) -> None:
+        self._connection = connection
+        self._subscriptions = subscriptions
+        self._customers = list(subscriptions)
+        self._templates = templates
+        self._random = random.Random(seed)
+        self._at = at
+        self._texts: dict[tuple[_Event, int], str] = {}
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT position, (SELECT last_value FROM case_number) FROM log_head")
+            [(self._position, self._number)] = cursor.fetchall()
+            cursor.execute(
+                "SELECT stream_id, max(version) FROM events WHERE stream_id LIKE 'subscription-%' GROUP BY stream_id"
+            )
+            self._versions: dict[str, int] = dict(cursor.fetchall())
+
+    def run(self, events: int, told: Callable[[int], None]) -> Generated:
+        """Write until the log has so many events, and the cases under way to their ends."""
+        under_way: list[_Case] = []
+        planned, cases = self._position, 0
+        open_cases: list[str] = []
+        rows: list[str] = []
+        claims: list[str] = []
+        choose = self._random.random
+        while True:
+            while planned < events and len(under_way) < _ACTIVE:
+                length = self._length()
+                case = self._case(length, claims)
+                under_way.append(case)
+                planned += length
+                cases += 1
+                if length < 3 and len(open_cases) < 2_000:
+                    open_cases.append(case.values["ticket"])
+            if not under_way:
+                break
+            place = int(choose() * len(under_way))
+            case = under_way[place]
+            event = next(case.left, None)
+            if event is None:
+                under_way[place] = under_way[-1]
+                under_way.pop()
+                continue
+            rows.append(self._row(case, event))
+            if len(rows) >= _CHUNK:
+                self._write(rows, claims)
+                told(self._position)
+        self._write(rows, claims)
+        told(self._position)
+        with self._connection, self._connection.cursor() as cursor:
+            cursor.execute("SELECT setval('case_number', %s)", (self._number,))
+        self._connection.autocommit = True
+        with self._connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE events, claims")
+        return Generated(self._position, cases, self._customers, open_cases)
+
+    def _length(self) -> int:
+        if self._random.random() < 1 / CASES_A_LONG_ONE:
+            return LONG_CASE
+        tries = log(1 - self._random.random()) / log(1 - 1 / MEAN_EVENTS)
+        return min(1 + int(tries), LONGEST_SHORT_CASE)
+
+    def _case(self, length: int, claims: list[str]) -> _Case:
+        chance = self._random
+        heavy = chance.random() < 0.5
+        customer = self._customers[
+            chance.randrange(HEAVY_CUSTOMERS) if heavy else chance.randrange(HEAVY_CUSTOMERS, CUSTOMERS)
+        ]
+        self._number += 1
+        values = {
+            "ticket": self._id(),
+            "number": f"C-{self._number:06d}",
+            "customer": customer,
+            "subscription": self._subscriptions[customer],
+            "entry": self._id(),
+        }
+        stream = f"ticket-{values['ticket']}"
+        claims.append(f"case_number\t{values['number']}\t{stream}")
+        if length >= 5:
+            claims.append(f"entry\t{values['entry']}\t{stream}")
+        return _Case(self._templates[length], chance.randrange(_MINUTES), values)
+
+    def _id(self) -> str:
+        """Return an id of version 7: those made later sort later, as the desk's do."""
+        made = int(self._at.timestamp() * 1000) + self._number // 1000
+        return str(
+            UUID(int=made << 80 | 0x7 << 76 | (self._number % 1000) << 66 | 0x2 << 62 | self._random.getrandbits(62))
+        )
+
+    def _row(self, case: _Case, event: _Event) -> str:
+        self._position += 1
+        position, values = self._position, case.values
+        values["event"] = f"00000000-0000-7000-8000-{position:012x}"
+        values["command"] = f"00000000-0000-7001-8000-{position:012x}"
+        if event.of_case:
+            stream = f"ticket-{values['ticket']}"
+            case.version += 1
+            version = case.version
+        else:
+            stream = f"subscription-{values['subscription']}"
+            version = self._versions[stream] = self._versions[stream] + 1
+        text = self._texts.get((event, case.minute))
+        if text is None:
+            text = self._texts[event, case.minute] = event.later(case.minute)
+        return f"{position}\t{stream}\t{version}\t{event.type}\t{text % values}\t{event.metadata % values}"
+
+    def _write(self, rows: list[str], claims: list[str]) -> None:
+        """Write rows and claims, which are empty afterwards, and move the head, in one transaction."""
+        if not rows:
+            return
+        with self._connection, self._connection.cursor() as cursor:
+            _copy(cursor, f"events ({_EVENT_COLUMNS})", [f"{row}\t{self._at.isoformat()}" for row in rows])
+            _copy(cursor, "claims (kind, key, stream_id)", claims)
+            cursor.execute("UPDATE log_head SET position = %s", (self._position,))
+        rows.clear()
+        claims.clear()
+
+
+def _copy(cursor: Cursor, target: str, lines: Sequence[str]) -> None:
+    cursor.copy_expert(
+        f"COPY {target} FROM STDIN", io.BytesIO(("\n".join(lines) + "\n" if lines else "").encode()), 1 << 20
+    )
