@@ -3,9 +3,10 @@
 docs/adr/0040-views.md and 0046-views-go-on-together.md say why it has this shape.
 """
 
+import gc
 import threading
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 
 import psycopg2
 import structlog
@@ -32,6 +33,7 @@ from infra.projection.rebuild import (
 from infra.projection.runner import BuildRunner, view_connection
 from projections.view import View
 
+ALLOCATIONS_BETWEEN_COLLECTIONS = 2_000_000
 _IDLE_SECONDS = 1.0
 _LOOK_AGAIN_SECONDS = 2.0
 _LONGEST_PAUSE_SECONDS = 5.0
@@ -83,7 +85,8 @@ class Projector:
         """Run until stopped: wait for the lead, lead as long as the lock is held, begin again when it was lost."""
         while self._leadership.acquire(self._stopping):
             try:
-                self._lead()
+                with garbage_seldom_collected():
+                    self._lead()
             finally:
                 self._leadership.release()
 
@@ -121,6 +124,23 @@ class Projector:
             thread.join()
         listener.stop()
         announcer.stop()
+
+
+@contextmanager
+def garbage_seldom_collected() -> Iterator[None]:
+    """Let the process look for cycles seldom: batches make many small objects and hardly a cycle.
+
+    At the usual thresholds a fifth of a catch-up is spent on looking through what is there to stay.
+    """
+    usual = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(ALLOCATIONS_BETWEEN_COLLECTIONS, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
 
 
 class Keeper:
