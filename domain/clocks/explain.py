@@ -75,6 +75,8 @@ def evolve_history(history: History | None, event: TicketEvent, position: int) -
         return None if clocks is None else History(clocks)
     if clocks is history.clocks:
         return history
+    if isinstance(event, StaffReplied | CallLogged) and not event.segments:  # no instance begins: none is replaced
+        return History(clocks, history.former)
     numbers = {each.clock: each.number for each in clocks.latest}
     ended = _before_new_instances(history.clocks, event, position)
     replaced = tuple(each for each in ended.latest if each.number != numbers[each.clock])

@@ -17,7 +17,7 @@ from infra.postgres.pool import connect
 from infra.projection import parking
 from infra.projection.builds import Build, BuildTables, advance, begin_epoch, lock_live, switch, wait_for_locks
 from infra.projection.feed import MOST_EVENTS, Batch, Undecodable, read_batch, read_positions
-from infra.projection.tables import RowTable
+from infra.projection.tables import FEW_ROWS, RowTable
 from projections.folding import HandlerFailed, Work, entries_for, fold_work, totals_of, work_for
 from projections.parking import EVERYWHERE, ParkedKey, Parking
 from projections.view import Journal, Key, Row, Table, Total, View
@@ -360,12 +360,23 @@ class _CachedRows:
 
     def _write(self, cursor: Cursor, after: Mapping[Key, Row | None]) -> None:
         cache = self._cache
-        written = [row for key, row in after.items() if row is not None and row is not cache.get(key)]
-        deleted = [key for key, row in after.items() if row is None]
+        new: list[Row] = []
+        changed: list[Row] = []
+        deleted: list[Key] = []
+        for key, row in after.items():
+            former = cache.get(key)
+            if row is None:
+                deleted.append(key)
+            elif former is None:
+                new.append(row)
+            elif row is not former:
+                changed.append(row)
         if deleted:
             self._row_table.delete(cursor, deleted)
-        if written:
-            self._row_table.write(cursor, written)
+        if len(new) <= FEW_ROWS or not self._row_table.append_new(cursor, new):
+            changed += new
+        if changed:
+            self._row_table.write(cursor, changed)
 
     def _park_refused(
         self, cursor: Cursor, after: dict[Key, Row | None], record: RecordedEvent, parking: Parking

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 import msgspec
+import psycopg2.errors
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
@@ -149,6 +150,17 @@ class RowTable:
         cursor.execute(f"TRUNCATE pg_temp.stage_{self.name}")
         self._copy(cursor, f"pg_temp.stage_{self.name}", map(msgspec.structs.astuple, rows))
         cursor.execute(self._insert_stage)
+
+    def append_new(self, cursor: Cursor, rows: Collection[Row]) -> bool:
+        """Insert rows whose keys are new as far as anybody knows; where one is not, insert none and return false."""
+        cursor.execute("SAVEPOINT appended")
+        try:
+            self._copy(cursor, self.name, map(msgspec.structs.astuple, rows))
+        except psycopg2.errors.UniqueViolation:
+            cursor.execute("ROLLBACK TO SAVEPOINT appended")
+            return False
+        cursor.execute("RELEASE SAVEPOINT appended")
+        return True
 
     def append(self, cursor: Cursor, rows: Collection[Row]) -> None:
         """Insert rows whose keys are new."""
