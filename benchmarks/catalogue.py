@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from benchmarks import append, business_time, commands_over_http, load_aggregate, rating, views
+from benchmarks import append, business_time, commands_over_http, growth, load_aggregate, rating, views
 from benchmarks.report import Report
 
 
@@ -35,6 +35,7 @@ BENCHMARKS = (
         load_aggregate.measure,
     ),
     Benchmark("views", "views catching up, an event's cost, and command to visible", views.add_options, views.measure),
+    Benchmark("growth", "the same figures on a short log and a long one", growth.add_options, growth.measure),
     Benchmark(
         "rating", "a month with many work entries: its fold, and a late entry", rating.add_options, rating.measure
     ),

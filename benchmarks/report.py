@@ -33,17 +33,30 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """A figure or ratio that is promised: what was wanted, and what came out. `unit` is "x" for a ratio."""
+    """A figure or ratio that is promised: what was wanted, and what came out. `unit` is "x" for a ratio.
+
+    `within_spread`: the promise allows for the spread of what is compared, and their rounds overlap.
+    """
 
     name: str
     value: float
     unit: str
     bound: Literal["at least", "at most"]
     wanted: float
+    within_spread: bool = False
 
     @property
     def met(self) -> bool:
         """Whether the promise was kept in this run."""
+        return self._as_wanted or self.within_spread
+
+    @property
+    def verdict(self) -> str:
+        """The same in words."""
+        return "met" if self._as_wanted else "met, within the spread" if self.within_spread else "MISSED"
+
+    @property
+    def _as_wanted(self) -> bool:
         return self.value >= self.wanted if self.bound == "at least" else self.value <= self.wanted
 
 
@@ -88,8 +101,7 @@ def as_text(report: Report) -> str:
         ]
         lines.append("")
     for each in report.targets:
-        verdict = "met" if each.met else "MISSED"
-        wanted = f"wanted: {each.bound} {number(each.wanted)} {each.unit}: {verdict}"
+        wanted = f"wanted: {each.bound} {number(each.wanted)} {each.unit}: {each.verdict}"
         lines.append(f"{each.name:{width}}{number(each.value):>12}  {each.unit:10}{wanted}")
     lines += ["", *report.notes, "The machine beside it, median (slowest to fastest):"]
     lines += [
@@ -117,7 +129,7 @@ def as_markdown(reports: Sequence[Report], machine: Machine) -> str:
     for report in reports:
         lines += [
             f"| {report.benchmark}: {each.name} | {number(each.value)} {each.unit} | {each.bound} {number(each.wanted)}"
-            f" {each.unit} | {'met' if each.met else '**missed**'} |"
+            f" {each.unit} | {each.verdict if each.met else '**missed**'} |"
             for each in report.targets
         ]
     for report in reports:

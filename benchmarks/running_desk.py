@@ -47,14 +47,14 @@ _COMMANDS = {
 class RunningDesk:
     """The processes of a desk, the port of its API, and the ids that were made for it."""
 
-    def __init__(self, server: BenchmarkServer, customers: list[str], cases: list[str]) -> None:
+    def __init__(self, server: BenchmarkServer, customers: list[str], cases: list[str], schema: str = SCHEMA) -> None:
         self.port = free_port()
         self.customers = customers
         self.cases = cases
         self._log = server.folder / "desk.log"
         self._environment = os.environ | {
             "CASELOG_DATABASE_URL": server.url,
-            "CASELOG_SCHEMA": SCHEMA,
+            "CASELOG_SCHEMA": schema,
             "CASELOG_PORT": str(self.port),
             "CASELOG_ENV": "production",
         }

@@ -22,8 +22,8 @@ from projections.folding import HandlerFailed, Work, entries_for, fold_work, tot
 from projections.parking import EVERYWHERE, ParkedKey, Parking
 from projections.view import Journal, Key, Row, Table, Total, View
 
-CACHED_ROWS = 100_000
-"""Rows of a table kept in memory; with them a batch seldom has to load any."""
+CACHED_ROWS = 20_000
+"""Rows of a table kept in memory, those of as many events as a batch has: with them it seldom has to load any."""
 
 REFUSED_DATA = (psycopg2.DataError, psycopg2.IntegrityError, UnicodeError, ValueError)
 """What the database, or its client, says of a row that it cannot hold; ValueError: a text with NUL."""
