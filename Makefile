@@ -12,7 +12,7 @@ help:
 	@echo 'make run     a desk on http://127.0.0.1:$${CASELOG_PORT:-8000}, its data in $${CASELOG_DATA:-./.caselog}; Ctrl-C stops it'
 	@echo 'make test    linters, types, layers and every test, against a PostgreSQL of its own'
 	@echo 'make check   the same without the tests        make format  tidy the source'
-	@echo 'make soak    the tests that take minutes       make bench   figures, into docs/benchmarks.md'
+	@echo 'make soak    what takes long: tests, a log of 10 million events (25 GB)      make bench   figures, into docs/benchmarks.md'
 	@echo 'make lock    renew the lock files from pyproject.toml'
 
 run: .venv/installed
@@ -33,6 +33,7 @@ format: .venv/installed-dev
 
 soak: .venv/installed-dev
 	$(PYTHON_IN_VENV) -m pytest -m soak
+	$(PYTHON_IN_VENV) -m benchmarks growth --large 10000000
 
 bench: .venv/installed-dev
 	$(PYTHON_IN_VENV) -m benchmarks all --write docs/benchmarks.md

@@ -112,7 +112,8 @@ class RowTable:
         ]
         cursor.execute(
             f"CREATE TABLE {self.name} ({', '.join(definitions)}, PRIMARY KEY ({', '.join(self.key)}))"
-            f" WITH (fillfactor = {self._fillfactor}, autovacuum_vacuum_scale_factor = 0.05)"
+            f" WITH (fillfactor = {self._fillfactor}, autovacuum_vacuum_scale_factor = 0.05,"
+            " autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05)"
         )
 
     def create_indexes(self, cursor: Cursor) -> None:
