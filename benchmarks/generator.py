@@ -9,9 +9,10 @@ import io
 import json
 import random
 import re
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import log
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
 from commands.application import CaselogApplication
 from commands.dispatch import Dispatcher, Request
+from commands.due import DueItem, request_for
 from commands.founding import found_desk
 from commands.handlers.catalogue import HANDLERS
 from commands.wire.catalogue import COMMAND_TYPES
@@ -35,8 +37,15 @@ HEAVY_CUSTOMERS = 40
 MEAN_EVENTS = 5
 LONG_CASE = 123
 CASES_A_LONG_ONE = 10_000
-LONGEST_SHORT_CASE = 60
-"""A geometric number above this (3 in 2 million) counts as this."""
+LONGEST_SHORT_CASE = 30
+"""A geometric number above this (1 in 800) counts as this."""
+
+EVENTS_A_MONTH = 40_000
+MOST_MONTHS = 60
+"""A longer log is of a busier desk, not of an older one."""
+
+OPEN_CASES = 500
+"""How many of the open cases that were made last are named: those a desk works on."""
 
 _CHUNK = 20_000
 _ACTIVE = 200
@@ -67,19 +76,37 @@ def generate(
     at: datetime,
     told: Callable[[int], None] = lambda _: None,
 ) -> Generated:
-    """Make a desk in a new schema whose log has about so many events, written at `at` (UTC); `told` hears how many are.
+    """Make a desk in a new schema whose log has about so many events; `told` hears how many there are.
 
-    All work is of the month of `at`, on demand: the first entry of each customer uses up the month's allowance.
+    They are spread over the months up to that of `at` (UTC): a month has one instant, and its cases the half hour after
+    it. All work is on demand, for the customers' plan has no allowance.
     """
     migrate(url, schema)
-    writer = _Templates(url, schema, at)
+    months = max(1, min(MOST_MONTHS, round(events / EVENTS_A_MONTH)))
+    instants = [_months_before(at, number) for number in reversed(range(months))]
+    chance = random.Random(seed)
+    templates = _Templates(url, schema, instants[0])
+    stamp: _Stamp | None = None
     try:
-        customers = writer.customers()
-        templates = {length: writer.case(length) for length in (*range(1, LONGEST_SHORT_CASE + 1), LONG_CASE)}
+        with closing(connect(url, schema)) as connection:
+            for number, instant in enumerate(instants, 1):
+                templates.begin(instant)
+                cases = {length: templates.case(length) for length in (*range(1, LONGEST_SHORT_CASE + 1), LONG_CASE)}
+                stamp = stamp or _Stamp(connection, templates.subscriptions, chance)
+                stamp.run(cases, instant, events * number // months, told)
+            assert stamp is not None
+            return stamp.made()
     finally:
-        writer.close()
-    with closing(connect(url, schema)) as connection:
-        return _Stamp(connection, customers, templates, seed, at).run(events, told)
+        templates.close()
+
+
+def _months_before(at: datetime, months: int) -> datetime:
+    """Return `at`, or the same time of a weekday in the middle of an earlier month."""
+    if months == 0:
+        return at
+    year, month = divmod(at.year * 12 + at.month - 1 - months, 12)
+    day = at.replace(year=year, month=month + 1, day=12)
+    return day - timedelta(days=max(0, day.weekday() - 4))
 
 
 class _Clock:
@@ -108,34 +135,45 @@ class _Event(msgspec.Struct, frozen=True):
 
 
 class _Templates:
-    """A desk on which each kind of case is played once."""
+    """A desk on which each kind of case is played once a month."""
 
-    def __init__(self, url: str, schema: str, at: datetime) -> None:
-        self._url, self._schema, self._at = url, schema, at
+    def __init__(self, url: str, schema: str, first: datetime) -> None:
+        self._url, self._schema = url, schema
         self._application = CaselogApplication(
             {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": url, "CASELOG_SCHEMA": schema}
         )
-        self._clock = _Clock(at - timedelta(days=1))
+        self._at = first
+        self._clock = _Clock(first - timedelta(days=1))
         self._dispatcher = Dispatcher(self._application, self._clock, HANDLERS)
-        self._subscriptions: dict[str, str] = {}
+        self.subscriptions: dict[str, str] = {}
         found_desk(self._application, now=self._clock.now(), zone="America/Denver", currency="USD")
 
     def close(self) -> None:
         """Let go of the database."""
         self._application.close()
 
-    def customers(self) -> dict[str, str]:
-        """Register the customers, whose allowance is used up, and return their subscriptions."""
-        month = self._at.replace(day=1).date()
-        self._clock.at = self._at
+    def begin(self, at: datetime) -> None:
+        """Let a month begin for all customers; the first one registers them."""
+        self._at = self._clock.at = at
+        if self.subscriptions:
+            for subscription in self.subscriptions.values():
+                stream = f"subscription-{subscription}"
+                self._application.memory.doubt(stream)
+                self._dispatcher.execute(
+                    request_for(DueItem(stream_id=stream, kind="subscription", what="month", due_at=at))
+                )
+            return
         for name in [f"customer-{number}" for number in range(CUSTOMERS)]:
             about = {"customer_id": name, "name": name, "contacts": [_PERSON], "products": ["website"]}
             self._send("register-customer", **about)
-            started = self._send("start-subscription", customer_id=name, plan="standard", starts_on=month.isoformat())
-            self._subscriptions[name] = started["stream_id"].removeprefix("subscription-")
-            ticket = self._open(name)
-            self._work(ticket, self._at - timedelta(hours=6), 2 * 3600)
-        return self._subscriptions
+            started = self._send(
+                "start-subscription",
+                customer_id=name,
+                plan="standard",
+                starts_on=at.replace(day=1).date().isoformat(),
+                terms={"allowance_seconds": 0},
+            )
+            self.subscriptions[name] = started["stream_id"].removeprefix("subscription-")
 
     def case(self, length: int) -> list[_Event]:
         """Play a case of so many events for the first customer, and return them with its particulars left out."""
@@ -161,7 +199,7 @@ class _Templates:
         opened = json.loads(rows[0][2])
         places = {ticket: "ticket", opened["case_number"]: "number", customer: "customer"}
         if entry is not None:
-            places |= {entry: "entry", self._subscriptions[customer]: "subscription"}
+            places |= {entry: "entry", self.subscriptions[customer]: "subscription"}
         return [_template(row, places) for row in rows]
 
     def _open(self, customer: str) -> str:
@@ -251,46 +289,36 @@ class _Case:
 class _Stamp:
     """Writes cases from templates behind what is in the log."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        subscriptions: Mapping[str, str],
-        templates: Mapping[int, Sequence[_Event]],
-        seed: int,
-        at: datetime,
-    ) -> None:
+    def __init__(self, connection: Connection, subscriptions: Mapping[str, str], chance: random.Random) -> None:
         self._connection = connection
         self._subscriptions = subscriptions
         self._customers = list(subscriptions)
-        self._templates = templates
-        self._random = random.Random(seed)
-        self._at = at
+        self._random = chance
+        self._at = datetime.min.replace(tzinfo=UTC)
+        self._templates: Mapping[int, Sequence[_Event]] = {}
         self._texts: dict[tuple[_Event, int], str] = {}
-        with connection, connection.cursor() as cursor:
-            cursor.execute("SELECT position, (SELECT last_value FROM case_number) FROM log_head")
-            [(self._position, self._number)] = cursor.fetchall()
-            cursor.execute(
-                "SELECT stream_id, max(version) FROM events WHERE stream_id LIKE 'subscription-%' GROUP BY stream_id"
-            )
-            self._versions: dict[str, int] = dict(cursor.fetchall())
+        self._open: deque[str] = deque(maxlen=OPEN_CASES)
+        self._cases = 0
+        self._position = self._number = 0
+        self._versions: dict[str, int] = {}
 
-    def run(self, events: int, told: Callable[[int], None]) -> Generated:
-        """Write until the log has so many events, and the cases under way to their ends."""
+    def run(
+        self, templates: Mapping[int, Sequence[_Event]], at: datetime, events: int, told: Callable[[int], None]
+    ) -> None:
+        """Write a month's cases until the log has so many events, and those under way to their ends."""
+        self._templates, self._at = templates, at
+        self._texts.clear()
+        self._read_ends()
         under_way: list[_Case] = []
-        planned, cases = self._position, 0
-        open_cases: list[str] = []
+        planned = self._position
         rows: list[str] = []
         claims: list[str] = []
         choose = self._random.random
         while True:
             while planned < events and len(under_way) < _ACTIVE:
                 length = self._length()
-                case = self._case(length, claims)
-                under_way.append(case)
+                under_way.append(self._case(length, claims))
                 planned += length
-                cases += 1
-                if length < 3 and len(open_cases) < 2_000:
-                    open_cases.append(case.values["ticket"])
             if not under_way:
                 break
             place = int(choose() * len(under_way))
@@ -308,10 +336,25 @@ class _Stamp:
         told(self._position)
         with self._connection, self._connection.cursor() as cursor:
             cursor.execute("SELECT setval('case_number', %s)", (self._number,))
+
+    def made(self) -> Generated:
+        """Return what was made, once the server knows its tables."""
         self._connection.autocommit = True
         with self._connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE events, claims")
-        return Generated(self._position, cases, self._customers, open_cases)
+        return Generated(self._position, self._cases, self._customers, list(self._open))
+
+    def _read_ends(self) -> None:
+        """Learn where the log and the customers' streams end, which others have written to."""
+        streams = [f"subscription-{each}" for each in self._subscriptions.values()]
+        with self._connection, self._connection.cursor() as cursor:
+            cursor.execute("SELECT position, (SELECT last_value FROM case_number) FROM log_head")
+            [(self._position, self._number)] = cursor.fetchall()
+            cursor.execute(
+                "SELECT s.id, (SELECT max(version) FROM events WHERE stream_id = s.id) FROM unnest(%s) AS s (id)",
+                (streams,),
+            )
+            self._versions = dict(cursor.fetchall())
 
     def _length(self) -> int:
         if self._random.random() < 1 / CASES_A_LONG_ONE:
@@ -333,6 +376,9 @@ class _Stamp:
             "subscription": self._subscriptions[customer],
             "entry": self._id(),
         }
+        self._cases += 1
+        if length < 3:
+            self._open.append(values["ticket"])
         stream = f"ticket-{values['ticket']}"
         claims.append(f"case_number\t{values['number']}\t{stream}")
         if length >= 5:
