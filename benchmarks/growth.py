@@ -20,7 +20,7 @@ from benchmarks.generator import HEAVY_CUSTOMERS, Generated, generate
 from benchmarks.http_client import closed_loop
 from benchmarks.machine import Calibrator
 from benchmarks.peers import OurRecorder
-from benchmarks.projecting import wait_for
+from benchmarks.projecting import projecting, wait_for
 from benchmarks.report import Figure, Report, Target
 from benchmarks.running_desk import RunningDesk, mixed
 from benchmarks.server import BenchmarkServer, benchmark_server
@@ -40,8 +40,11 @@ CONNECTIONS = 16
 _LOADS = 300
 _READS = 60
 _ALL_VIEWS = [view.name for view in VIEWS]
+_DEAREST_VIEW = "sla"
+"""Alone, for of several the rate rises as the first of them are done."""
 _TENTHS = 10
 _SETTLE_SECONDS = 0.5
+_STATISTICS_SECONDS = 11.0
 _SHORT, _LONG = "short", "long"
 
 
@@ -71,8 +74,10 @@ def measure(options: Namespace) -> Report:
         desks: dict[str, _Desk] = {}
         for schema, made in logs.items():
             _forget_after(server, schema, made)
+            with projecting(server.url, schema, [_DEAREST_VIEW]):
+                tenths = _catch_up(server, schema, made, [_DEAREST_VIEW])
             running = stack.enter_context(_running(server, schema, made))
-            tenths = _catch_up(server, schema, made)
+            _catch_up(server, schema, made, _ALL_VIEWS)
             desks[schema] = _Desk(made, running, Random(SEED))
         _forget_statistics(server)
         _rounds(options, calibrator, figures, lambda schema, number: _of_desk(desks[schema], number, options))
@@ -100,19 +105,24 @@ def measure(options: Namespace) -> Report:
                 for name in small
                 for schema, made in logs.items()
             ),
-            Figure(name="views catching up, each tenth of the long log", unit="events/s", rounds=tenths),
+            *(
+                Figure(
+                    name=f"view {_DEAREST_VIEW} alone, tenth {number} of the long log", unit="events/s", rounds=[rate]
+                )
+                for number, rate in enumerate(tenths, 1)
+            ),
             *(Figure(name=name, unit="MiB", rounds=rounds) for name, rounds in memory.items()),
             *(Figure(name=f"size of {name}", unit="B/event", rounds=[size]) for name, size in sizes.items()),
         ],
         targets=[
             *(_target(name, small[name], large[name]) for name in small),
             Target(
-                name="views, eighth tenth to second",  # at both all views are under way
-                value=tenths[7] / tenths[1],
+                name=f"view {_DEAREST_VIEW}, tenths 7 to 9 to tenths 2 to 4",
+                value=median(tenths[6:9]) / median(tenths[1:4]),
                 unit="x",
                 bound="at least",
                 wanted=WANTED,
-                within_spread=tenths[7] >= min(tenths[1:7]),
+                within_spread=max(tenths[6:9]) >= min(tenths[1:4]),
             ),
         ],
         notes=[
@@ -160,7 +170,7 @@ def _running(server: BenchmarkServer, schema: str, made: Generated) -> Iterator[
         yield desk
 
 
-def _catch_up(server: BenchmarkServer, schema: str, made: Generated) -> list[float]:
+def _catch_up(server: BenchmarkServer, schema: str, made: Generated, wanted: list[str]) -> list[float]:
     """Wait for all views, and return the rate (events/s) at which they took each tenth of the log, in the mean."""
     reached: list[tuple[int, float]] = []
     with closing(connect(server.url, schema)) as connection:
@@ -169,15 +179,15 @@ def _catch_up(server: BenchmarkServer, schema: str, made: Generated) -> list[flo
             with connection.cursor() as cursor:
                 cursor.execute(
                     "SELECT count(*), coalesce(avg(position), 0)::bigint FROM projections WHERE view = ANY (%s)",
-                    (_ALL_VIEWS,),
+                    (wanted,),
                 )
                 [(views, position)] = cursor.fetchall()
-            if views == len(_ALL_VIEWS):
+            if views == len(wanted):
                 reached.append((position, perf_counter()))
                 print(f"\rviews at {position:,} of {made.events:,}", end="", file=sys.stderr, flush=True)
             sleep(0.05)
     print(file=sys.stderr)
-    wait_for(server.url, schema, _ALL_VIEWS, made.events)
+    wait_for(server.url, schema, wanted, made.events)
     marks = [
         next(at for position, at in reached if position >= made.events * tenth / _TENTHS)
         for tenth in range(_TENTHS + 1)
@@ -274,7 +284,8 @@ def _sizes(server: BenchmarkServer) -> dict[str, float]:
 
 
 def _forget_statistics(server: BenchmarkServer) -> None:
-    """Let the server count scans from here on: indexes have been built by them, once."""
+    """Let the server count scans from here on: indexes have been built by them, and sessions tell of it when idle."""
+    sleep(_STATISTICS_SECONDS)
     with closing(connect(server.url)) as connection, connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_stat_reset()")
 
