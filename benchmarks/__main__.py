@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.catalogue import BENCHMARKS, Benchmark
 from benchmarks.machine import this_machine
 from benchmarks.report import Report, as_json, as_markdown, as_text
+from infra.logging import configure_logging
 
 
 def main() -> int:
@@ -22,6 +23,7 @@ def main() -> int:
     every.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     every.add_argument("--write", type=Path, metavar="FILE", help="write a page of the documentation as well")
     chosen = parser.parse_args()
+    configure_logging("benchmarks")  # to standard error: what is printed is the report alone
     if chosen.benchmark == "all":
         return _all(as_object=chosen.json, page=chosen.write)
     report = next(each for each in BENCHMARKS if each.name == chosen.benchmark).measure(chosen)

@@ -7,6 +7,7 @@ from multiprocessing.connection import Connection
 
 import psutil
 
+from infra.logging import configure_logging
 from infra.postgres.pool import connect
 from infra.projection.positions import ViewPositions
 from infra.projection.projector import Projector
@@ -34,6 +35,7 @@ def projecting(url: str, schema: str, views: Sequence[str]) -> Iterator[psutil.P
 
 
 def _project(told: Connection, url: str, schema: str, names: Sequence[str]) -> None:
+    configure_logging("project")
     projector = Projector(url, schema, [view for view in VIEWS if view.name in names])
     told.send("ready")
     try:
