@@ -16,7 +16,8 @@ from infra.postgres.pool import DatabaseUnavailable
 from infra.projection.builds import advance_together
 from infra.projection.feed import Batch, Feed
 from infra.projection.positions import Announcer
-from infra.projection.runner import REFUSED_DATA, BuildRunner, view_connection
+from infra.projection.rows import REFUSED_DATA
+from infra.projection.runner import BuildRunner, view_connection
 
 MOST_EVENTS = 500
 """Larger batches are left to the views' own threads, which share the processors better."""

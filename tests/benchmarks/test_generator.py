@@ -11,7 +11,8 @@ from typing import Any
 import psycopg2
 import pytest
 
-from benchmarks.generator import CUSTOMERS, HEAVY_CUSTOMERS, LONG_CASE, Generated, generate
+from benchmarks.case_templates import CUSTOMERS
+from benchmarks.generator import HEAVY_CUSTOMERS, LONG_CASE, Generated, generate
 from benchmarks.running_desk import send
 from commands.application import CaselogApplication
 from commands.dispatch import Dispatcher
