@@ -13,6 +13,7 @@ import structlog
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from infra.postgres.pool import DatabaseUnavailable
+from infra.postgres.prepared import DeferringCursor
 from infra.projection.builds import advance_together
 from infra.projection.feed import Batch, Feed
 from infra.projection.positions import Announcer
@@ -109,11 +110,13 @@ class ProcessingGroup:
     def _apply(self, connection: Connection, batch: Batch) -> None:
         behind = [member for member in self._members if member.runner.position < batch.position]
         try:
-            with connection.cursor() as cursor:
+            # A batch changes a table at most once, so no view reads what another one, or it itself, has yet to write.
+            with connection.cursor(cursor_factory=DeferringCursor) as cursor:
                 moved = advance_together(cursor, [member.runner.build_at for member in behind], batch.position)
                 reached = [member for member in behind if member.runner.view.name in moved]
                 for member in reached:
                     member.runner.write(cursor, batch.since(member.runner.position))
+                cursor.send_deferred()
             connection.commit()
         except BaseException as error:
             for member in self._members:

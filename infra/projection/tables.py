@@ -1,7 +1,8 @@
 """Which SQL does a table of a view need? Derived from its row type; names and types come from our code alone.
 
 Rows are written in one of two ways, by their number: few as one JSON parameter, many through COPY. Both end in the
-form of INSERT that finds an old row by the key's index, whatever the planner thinks of the number of rows.
+form of INSERT that finds an old row by the key's index, whatever the planner thinks of the number of rows. A cursor
+that defers writes the few at its end; until then their keys load as they were.
 """
 
 import io
@@ -14,7 +15,7 @@ import psycopg2.errors
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
-from infra.postgres.prepared import execute_prepared
+from infra.postgres.prepared import execute_prepared, write_prepared
 from projections.view import Index, Key, Row
 
 FEW_ROWS = 200
@@ -138,12 +139,12 @@ class RowTable:
 
     def delete(self, cursor: Cursor, keys: Collection[Key]) -> None:
         """Delete the rows of those keys that there are."""
-        execute_prepared(cursor, self._delete, [list(values) for values in zip(*keys, strict=True)])
+        write_prepared(cursor, self._delete, [list(values) for values in zip(*keys, strict=True)])
 
     def write(self, cursor: Cursor, rows: Collection[Row]) -> None:
         """Insert rows, or replace those that have their keys."""
         if len(rows) <= FEW_ROWS:
-            execute_prepared(cursor, self._write_few, (msgspec.json.encode(rows).decode(),))
+            write_prepared(cursor, self._write_few, (msgspec.json.encode(rows).decode(),))
             return
         if self._staged_in is not cursor.connection:
             cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS stage_{self.name} (LIKE {self.name})")
@@ -166,7 +167,7 @@ class RowTable:
     def append(self, cursor: Cursor, rows: Collection[Row]) -> None:
         """Insert rows whose keys are new."""
         if len(rows) <= FEW_ROWS:
-            execute_prepared(cursor, self._insert_few, (msgspec.json.encode(rows).decode(),))
+            write_prepared(cursor, self._insert_few, (msgspec.json.encode(rows).decode(),))
         else:
             self._copy(cursor, self.name, map(msgspec.structs.astuple, rows))
 
@@ -174,7 +175,7 @@ class RowTable:
         """Add to the running totals of those keys."""
         names = [column.name for column in self._columns]
         rows = [dict(zip(names, (*key, amount), strict=True)) for key, amount in sums.items()]
-        execute_prepared(cursor, self._write_few, (msgspec.json.encode(rows).decode(),))
+        write_prepared(cursor, self._write_few, (msgspec.json.encode(rows).decode(),))
 
     def forget_stage(self) -> None:
         """Take note that a rollback may have undone the making of the stage."""
