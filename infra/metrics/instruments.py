@@ -39,3 +39,6 @@ VIEW_BATCH_EVENTS = Histogram(
     ["view"],
     buckets=(*_SIZES, 1_000, 5_000, 20_000),
 )
+VIEW_GROUP = Histogram(
+    "caselog_view_group_seconds", "Time of a batch of all views that follow the head together.", buckets=_SECONDS
+)

@@ -7,11 +7,13 @@ of its own, which costs more than the rows do. docs/adr/0046-views-go-on-togethe
 import threading
 from collections.abc import Iterable
 from contextlib import closing
+from time import perf_counter
 
 import psycopg2
 import structlog
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
+from infra.metrics.instruments import VIEW_GROUP
 from infra.postgres.pool import DatabaseUnavailable
 from infra.postgres.prepared import DeferringCursor
 from infra.projection.builds import advance_together
@@ -108,6 +110,7 @@ class ProcessingGroup:
             self._apply(connection, batch)
 
     def _apply(self, connection: Connection, batch: Batch) -> None:
+        started = perf_counter()
         behind = [member for member in self._members if member.runner.position < batch.position]
         try:
             # A batch changes a table at most once, so no view reads what another one, or it itself, has yet to write.
@@ -126,6 +129,7 @@ class ProcessingGroup:
             connection.rollback()
             self._release(self._members)
             return
+        VIEW_GROUP.observe(perf_counter() - started)
         for member in reached:
             member.runner.position = batch.position
         self._announcer.announce({member.runner.view.name: batch.position for member in reached})

@@ -71,6 +71,7 @@ def test_views_tell_how_far_they_are_and_what_they_did(api: Api, postgres_dsn: s
     assert figures.value("caselog_view_events_total", view="queue") >= 1
     assert figures.value("caselog_view_batch_seconds_count", view="queue") >= 1
     assert figures.value("caselog_view_handler_seconds_total", view="queue") > 0
+    assert figures.value("caselog_view_group_seconds_count") >= 1
     assert figures.value("caselog_position_wait_seconds_count", outcome="reached") >= 1
     assert {"caselog_view_lag_events", "caselog_view_lag_seconds"} <= figures.names()
 
