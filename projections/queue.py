@@ -36,15 +36,8 @@ from domain.ticket.events import (
 from domain.ticket.split_merge_events import TicketAbsorbed, TicketMerged, TicketSplitOff
 from projections.pending import Pending, begun, follow, next_due
 from projections.reading import Json, Page, cut, decode_cursor, filtered, position_of, select, without_nulls
-from projections.ticket import (
-    Emergency,
-    Requester,
-    TicketStatus,
-    absorbed_status,
-    split_off_status,
-    touched,
-    waiting_status,
-)
+from projections.ticket import Emergency, Requester
+from projections.ticket_status import TicketStatus, absorbed_status, split_off_status, touched, waiting_status
 from projections.view import Index, Row, Table, View
 
 _RANKS: dict[str, int] = {"high": 3, "normal": 4, "low": 5}

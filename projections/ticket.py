@@ -52,7 +52,6 @@ from domain.ticket.events import (
 )
 from domain.ticket.scope import class_by, default_scope
 from domain.ticket.split_merge_events import (
-    InheritedWaiting,
     MovedEntry,
     TicketAbsorbed,
     TicketMerged,
@@ -60,9 +59,8 @@ from domain.ticket.split_merge_events import (
     TicketSplitOff,
 )
 from projections.reading import Json, without_nulls
+from projections.ticket_status import TicketStatus, absorbed_status, split_off_status, touched, waiting_status
 from projections.view import Index, Row, Table, View
-
-TicketStatus = Literal["new", "open", "waiting_customer", "waiting_partner", "resolved", "closed", "merged"]
 
 LinkKind = Literal["split_into", "split_from", "merged_into", "merged_from"]
 
@@ -168,11 +166,6 @@ def opened(event: TicketOpened, at: RecordedEvent) -> TicketRow:
         version=at.originator_version,
         position=at.position or 0,
     )
-
-
-def touched(status: TicketStatus) -> TicketStatus:
-    """The status once staff have done something: a case is new until first assigned, answered or worked on."""
-    return "open" if status == "new" else status
 
 
 def _moved(row: TicketRow, at: RecordedEvent, **changes: Any) -> TicketRow:
@@ -296,11 +289,6 @@ def waiting_started(row: TicketRow, event: WaitingStarted, at: RecordedEvent) ->
     return _moved(row, at, status=waiting_status(event))
 
 
-def waiting_status(event: WaitingStarted | InheritedWaiting) -> TicketStatus:
-    """The status that says whom a case waits for."""
-    return "waiting_customer" if event.waiting_for == "customer" else "waiting_partner"
-
-
 @ticket.on(TicketResumed)
 def resumed(row: TicketRow, _: TicketResumed, at: RecordedEvent) -> TicketRow:
     """It goes on."""
@@ -375,19 +363,6 @@ def absorbed(row: TicketRow, event: TicketAbsorbed, at: RecordedEvent) -> Ticket
     worked = row.worked_seconds + _lasting(event.entries)
     status = absorbed_status(row.status, event)
     return _moved(row, at, links=(*row.links, link), worked_seconds=worked, status=status)
-
-
-def split_off_status(status: TicketStatus, event: TicketSplitOff) -> TicketStatus:
-    """The status of a case taken out of another: it waits where that one does, and staff have begun where they had."""
-    if event.waiting is not None:
-        return waiting_status(event.waiting)
-    answered = any(each.ended_at is not None for each in event.clocks)
-    return touched(status) if answered or event.entries else status
-
-
-def absorbed_status(status: TicketStatus, event: TicketAbsorbed) -> TicketStatus:
-    """The status of a case that goes on for another: it was worked on where that one was."""
-    return touched(status) if event.entries else status
 
 
 def _lasting(entries: tuple[MovedEntry, ...]) -> int:

@@ -7,7 +7,8 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 
 from domain.ticket.events import Category, Urgency
 from projections.reading import Page, cut, decode_cursor, filtered, position_of, select
-from projections.ticket import VIEW, TicketRow, TicketStatus, shape
+from projections.ticket import VIEW, TicketRow, shape
+from projections.ticket_status import TicketStatus
 
 
 def find(connection: Connection, ticket_or_case_number: str) -> TicketRow | None:

@@ -20,7 +20,8 @@ from domain.ticket.events import Category, Urgency
 from infra.feed import holder_of, read_streams
 from projections import queue, ticket, ticket_queries
 from projections.folding import fold
-from projections.ticket import TicketRow, TicketStatus
+from projections.ticket import TicketRow
+from projections.ticket_status import TicketStatus
 
 LONGEST_LABEL = 128
 
