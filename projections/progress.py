@@ -1,7 +1,10 @@
 """How far have the views and the policies come? Each with its version, position and lag behind the log."""
 
+from collections.abc import Sequence
+
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
+from projections.catalogue import VIEWS
 from projections.reading import Json, without_nulls
 
 _COLUMNS = ("view", "version", "position", "lag_events", "lag_seconds", "state", "building", "parked_keys")
@@ -31,3 +34,13 @@ def of_views(connection: Connection) -> list[Json]:
             " ORDER BY p.view"
         )
         return [without_nulls(dict(zip(_COLUMNS, row, strict=True))) for row in cursor]
+
+
+def of_another_version(connection: Connection, views: Sequence[str]) -> list[str]:
+    """Return those of the views that readers see in another version than this code's: rows of another form, maybe."""
+    versions = {view.name: view.version for view in VIEWS}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT view, version FROM projections WHERE live AND view = ANY (%s) ORDER BY view", (list(views),)
+        )
+        return [view for view, version in cursor if version != versions[view]]

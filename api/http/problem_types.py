@@ -18,7 +18,11 @@ INVALID_HEADER = ProblemType(
     "invalid_header", 400, "A header's value does not have the form that the contract gives it."
 )
 BAD_REQUEST = ProblemType("bad_request", 400, "The request is no proper HTTP.")
-VIEW_BEHIND = ProblemType("view_behind", 503, "The view has not yet passed `min_position`; ask again.")
+VIEW_BEHIND = ProblemType(
+    "view_behind",
+    503,
+    "The view has not yet passed `min_position`, or is being built anew for a new release; ask again.",
+)
 CLOCK_BACKWARDS = ProblemType("clock_backwards", 422, "The test clock moves forward only.")
 CLOCK_STILL_BEHIND = ProblemType(
     "clock_still_behind",

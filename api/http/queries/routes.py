@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import psycopg2
 from flask import Blueprint, Response
 
@@ -17,6 +18,7 @@ from api.http.services import Services
 from api.http.waiting import Waiting
 from commands.wire.fields import IDENTIFIER_PATTERN
 from commands.wire.schema import FieldError, InvalidData
+from projections.progress import of_another_version
 from projections.reading import InvalidCursor, position_of
 
 _identifier = re.compile(IDENTIFIER_PATTERN)
@@ -58,6 +60,16 @@ def _look(query: Query, asked: Asked) -> Any:
         if "cursor" not in asked.parameters:
             raise
         raise InvalidData([FieldError("/cursor", "is no cursor of this list")]) from error
+    except (msgspec.ValidationError, psycopg2.ProgrammingError) as error:
+        asked.connection.rollback()
+        others = of_another_version(asked.connection, query.views)
+        if not others:
+            raise
+        # Between the start of a release and the switch to what it makes of the log (docs/adr/0041-builds.md).
+        names = " and ".join(others)
+        raise ProblemRaised(
+            VIEW_BEHIND, f"{names} is being built anew in the form of this release; ask again"
+        ) from error
 
 
 def _check_position(query: Query, asked: Asked) -> None:
