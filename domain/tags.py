@@ -98,7 +98,16 @@ UPCASTERS: dict[str, Upcaster] = {"EmergencyDeclined.v1": _declined_with_persona
 """Old tag -> function that turns its stored fields into those of the type that the tag decodes to now."""
 
 _TAG_OF = {event_type: tag for tag, event_type in EVENT_TYPES.items() if tag not in UPCASTERS}
-_DECODE = {tag: msgspec.json.Decoder(event_type).decode for tag, event_type in EVENT_TYPES.items()}
+
+
+def _decoder(tag: str, event_type: type[Event]) -> Callable[[bytes | str], Event]:
+    upcast = UPCASTERS.get(tag)
+    if upcast is None:
+        return msgspec.json.Decoder(event_type).decode
+    return lambda data: msgspec.convert(upcast(msgspec.json.decode(data)), event_type)
+
+
+_DECODERS = {tag: _decoder(tag, event_type) for tag, event_type in EVENT_TYPES.items()}
 
 
 class UnknownTag(LookupError):
@@ -115,14 +124,10 @@ def decode(tag: str, data: bytes | str) -> Event:
 
     Raises `UnknownTag`, or `msgspec.ValidationError` where the text does not fit the type.
     """
-    try:
-        decoder = _DECODE[tag]
-    except KeyError:
-        raise UnknownTag(tag) from None
-    upcast = UPCASTERS.get(tag)
-    if upcast is None:
-        return decoder(data)
-    return msgspec.convert(upcast(msgspec.json.decode(data)), EVENT_TYPES[tag])
+    decoder = _DECODERS.get(tag)
+    if decoder is None:
+        raise UnknownTag(tag)
+    return decoder(data)
 
 
 _encode = msgspec.json.Encoder().encode

@@ -58,8 +58,9 @@ Pending = tuple[PendingClock, ...]
 
 
 def begun(event: TicketOpened) -> Pending:
-    """The clocks of a new case."""
-    return _dues(_segments((), event.segments), event.deadlines)
+    """The clocks of a new case: each begins with its one segment."""
+    dues = {deadline.clock: deadline.due_at for deadline in event.deadlines}
+    return tuple([_clock(each, each.started_at, dues.get(each.clock)) for each in event.segments])
 
 
 def follow(pending: Pending, event: object) -> Pending:
@@ -79,7 +80,7 @@ def next_due(pending: Pending) -> PendingClock | None:
     return first
 
 
-def _clock(segment: Segment, since: datetime) -> PendingClock:
+def _clock(segment: Segment, since: datetime, due_at: datetime | None = None) -> PendingClock:
     return PendingClock(
         clock=segment.clock,
         instance=segment.instance,
@@ -88,6 +89,7 @@ def _clock(segment: Segment, since: datetime) -> PendingClock:
         calendar=segment.calendar,
         calendar_version=segment.calendar_version,
         policy_version=segment.policy_version,
+        due_at=due_at,
     )
 
 
@@ -109,10 +111,12 @@ def _dues(pending: Pending, deadlines: tuple[Deadline, ...]) -> Pending:
         return pending
     changed = {deadline.clock: deadline for deadline in deadlines}
     return tuple(
-        msgspec.structs.replace(each, due_at=deadline.due_at)
-        if (deadline := changed.get(each.clock)) is not None and deadline.instance == each.instance
-        else each
-        for each in pending
+        [
+            msgspec.structs.replace(each, due_at=deadline.due_at)
+            if (deadline := changed.get(each.clock)) is not None and deadline.instance == each.instance
+            else each
+            for each in pending
+        ]
     )
 
 
@@ -136,7 +140,7 @@ def _only_dues(pending: Pending, event: WaitingStarted | TicketResumed) -> Pendi
 
 def _answered(pending: Pending, event: StaffReplied) -> Pending:
     """Responses are given; an emergency's next update begins in the place of the last (T3)."""
-    rest = tuple(each for each in pending if each.clock not in _RESPONSES)
+    rest = tuple([each for each in pending if each.clock not in _RESPONSES])
     return _dues(_segments(rest, event.segments), event.deadlines)
 
 

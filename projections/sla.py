@@ -82,7 +82,7 @@ breaches = Table(
     key=("ticket_id", "clock", "instance", "target_seconds"),
     indexes=(Index(("breached_at", "position")), Index(("customer_id", "breached_at", "position"))),
 )
-VIEW = View("sla", version=3, tables=(sla, breaches))
+VIEW = View("sla", version=4, tables=(sla, breaches))
 
 
 @sla.begin(TicketOpened)

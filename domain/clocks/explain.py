@@ -15,12 +15,13 @@ from domain.clocks.state import Clocks, Instance, Pause, PauseReason
 from domain.event import Value
 from domain.sla_policy import ClockName
 from domain.ticket.events import CallLogged, Segment, StaffReplied, TicketEvent
+from domain.ticket.split_merge_events import TicketSplitOff
 
 ClockState = Literal["cancelled", "fulfilled", "breached", "not_started", "paused", "out_of_hours", "running"]
 Verdict = Literal["met", "breached"]
 
 
-class History(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class History(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The clocks with all their former instances, in the order they began."""
 
     clocks: Clocks
@@ -75,8 +76,8 @@ def evolve_history(history: History | None, event: TicketEvent, position: int) -
         return None if clocks is None else History(clocks)
     if clocks is history.clocks:
         return history
-    if isinstance(event, StaffReplied | CallLogged) and not event.segments:  # no instance begins: none is replaced
-        return History(clocks, history.former)
+    if not isinstance(event, TicketSplitOff) and not getattr(event, "segments", ()):
+        return History(clocks, history.former)  # no instance begins: none is replaced
     numbers = {each.clock: each.number for each in clocks.latest}
     ended = _before_new_instances(history.clocks, event, position)
     replaced = tuple(each for each in ended.latest if each.number != numbers[each.clock])

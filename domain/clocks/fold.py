@@ -56,11 +56,11 @@ def evolve(clocks: Clocks | None, event: TicketEvent, position: int = 0) -> Cloc
 
 def _opened(event: TicketOpened, position: int) -> Clocks | None:
     levels_at = whole_second(event.occurred_at)
-    instances = {each.clock: _begun(each, position, levels_at) for each in event.segments}
+    dues = {deadline.clock: deadline.due_at for deadline in event.deadlines}
+    instances = {each.clock: _begun(each, position, levels_at, dues.get(each.clock)) for each in event.segments}
     if "first_response" not in instances or "resolution" not in instances:
         return None
-    clocks = Clocks(first_response=instances["first_response"], resolution=instances["resolution"])
-    return _dues(clocks, event.deadlines)
+    return Clocks(first_response=instances["first_response"], resolution=instances["resolution"])
 
 
 def _staff_replied(clocks: Clocks, event: StaffReplied, position: int) -> Clocks:
@@ -215,16 +215,9 @@ _FOLDS: dict[type[TicketEvent], Callable[[Clocks, Any, int], Clocks]] = {
 }
 
 
-def _with(clocks: Clocks, instance: Instance) -> Clocks:
-    match instance.clock:
-        case "first_response":
-            return replace(clocks, first_response=instance)
-        case "next_response":
-            return replace(clocks, next_response=instance)
-        case "resolution":
-            return replace(clocks, resolution=instance)
-        case "periodic_update":
-            return replace(clocks, periodic_update=instance)
+def _with(clocks: Clocks, *instances: Instance) -> Clocks:
+    """The clocks with these in the place of those of the same name, each of which is a field of its own."""
+    return replace(clocks, **{instance.clock: instance for instance in instances}) if instances else clocks
 
 
 def _ended(instance: Instance, at: datetime, kind: EndKind) -> Instance:
@@ -238,9 +231,12 @@ def _ended_if_running(clocks: Clocks, clock: ClockName, at: datetime, kind: EndK
 
 def _answered(clocks: Clocks, at: datetime) -> Clocks:
     """All that the customer had written by `at` is answered."""
-    for instance in (clocks.first_response, clocks.next_response):
-        if instance is not None and instance.started_at <= at:
-            clocks = _with(clocks, _ended(instance, at, "fulfilled"))
+    answered = [
+        _ended(instance, at, "fulfilled")
+        for instance in (clocks.first_response, clocks.next_response)
+        if instance is not None and instance.ended_at is None and instance.started_at <= at
+    ]
+    clocks = _with(clocks, *answered)
     later = tuple([each for each in clocks.unanswered if each > at])
     return clocks if later == clocks.unanswered else replace(clocks, unanswered=later)
 
@@ -259,8 +255,8 @@ def _unpaused(clocks: Clocks, at: datetime, position: int) -> Clocks:
     return replace(clocks, pauses=(*before, ended))
 
 
-def _begun(segment: Segment, position: int, levels_at: datetime) -> Instance:
-    return Instance(segment.clock, segment.instance, (segment,), (position,), levels_at)
+def _begun(segment: Segment, position: int, levels_at: datetime, due_at: datetime | None = None) -> Instance:
+    return Instance(segment.clock, segment.instance, (segment,), (position,), levels_at, due_at)
 
 
 class _Segmenting(Protocol):
@@ -289,8 +285,9 @@ def _segmented(clocks: Clocks, event: _Segmenting, position: int, at: datetime) 
 
 def _dues(clocks: Clocks, deadlines: Sequence[Deadline]) -> Clocks:
     """Take over due instants; an instance that has ended keeps its last one, by which it is judged."""
+    changed = []
     for deadline in deadlines:
         instance = instance_of(clocks, deadline.clock)
         if instance is not None and instance.number == deadline.instance and instance.ended_at is None:
-            clocks = _with(clocks, replace(instance, due_at=deadline.due_at))
-    return clocks
+            changed.append(replace(instance, due_at=deadline.due_at))
+    return _with(clocks, *changed)

@@ -12,7 +12,7 @@ PauseReason = Literal["customer", "partner", "resolved"]
 EndKind = Literal["fulfilled", "cancelled"]
 
 
-class Pause(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class Pause(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A stretch without `resolution` time; open while `ended_at` is left out. Positions are those of its events."""
 
     reason: PauseReason
@@ -22,7 +22,7 @@ class Pause(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     end_position: int = 0
 
 
-class Breach(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class Breach(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A target that an instance missed, and when."""
 
     target_seconds: int
@@ -30,7 +30,7 @@ class Breach(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     position: int = 0
 
 
-class Instance(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class Instance(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One run of a clock, numbered from 1. `positions` are those of the events that began its segments.
 
     `levels_at` is the instant whose settings the last segment counts by; it differs from the segment's start where that
@@ -68,7 +68,7 @@ class Instance(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return None if self.ended_at is not None or self.missed else self.due_at
 
 
-class Clocks(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class Clocks(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The latest instance of each clock of a case, and the pauses of `resolution`.
 
     `final` says that the case is closed, so that the verdict on `resolution` is given (T7). `unanswered` is when the
@@ -97,7 +97,14 @@ class Clocks(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     @property
     def next_due_at(self) -> datetime | None:
         """The earliest instant that is still to be met or missed."""
-        return min((due for instance in self.running if (due := instance.pending_due_at) is not None), default=None)
+        earliest: datetime | None = None
+        for instance in (self.first_response, self.next_response, self.resolution, self.periodic_update):
+            # Most are told from a field: this is asked after every event of every case.
+            if instance is None or instance.ended_at is not None or instance.due_at is None or instance.missed:
+                continue
+            if earliest is None or instance.due_at < earliest:
+                earliest = instance.due_at
+        return earliest
 
     def pauses_of(self, clock: ClockName) -> tuple[Pause, ...]:
         """The pauses that hold for a clock: waiting and being resolved pause `resolution` only (T4)."""
@@ -106,12 +113,5 @@ class Clocks(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 def instance_of(clocks: Clocks, clock: ClockName) -> Instance | None:
     """The latest instance of a clock."""
-    match clock:
-        case "first_response":
-            return clocks.first_response
-        case "next_response":
-            return clocks.next_response
-        case "resolution":
-            return clocks.resolution
-        case "periodic_update":
-            return clocks.periodic_update
+    found: Instance | None = getattr(clocks, clock)  # a field of its own for each
+    return found

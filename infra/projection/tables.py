@@ -38,11 +38,15 @@ _STORED_TYPES = {"text": 'text COLLATE "C"'}
 
 
 class Column(msgspec.Struct, frozen=True):
-    """A column: its name, its type in PostgreSQL and whether it may be null."""
+    """A column: its name, its type in PostgreSQL and whether it may be null.
+
+    `free`: its texts can hold any character; those of a `Literal` cannot.
+    """
 
     name: str
     sql_type: str
     nullable: bool
+    free: bool = True
 
 
 def columns_of(row: type[Row]) -> tuple[Column, ...]:
@@ -77,7 +81,7 @@ class RowTable:
         self._fillfactor = fillfactor
         self._names = ", ".join(column.name for column in columns)
         self._encoders = tuple(_COPY_TEXT[column.sql_type] for column in columns)
-        self._text_columns = tuple(number for number, column in enumerate(columns) if column.sql_type == "text")
+        self._free_texts = tuple(n for n, column in enumerate(columns) if column.sql_type == "text" and column.free)
         self._json_columns = tuple(number for number, column in enumerate(columns) if column.sql_type == "json")
         types = {column.name: column.sql_type for column in columns}
         recordset = ", ".join(f"{column.name} {column.sql_type}" for column in columns)
@@ -195,7 +199,7 @@ class RowTable:
         A JSON array without its brackets is a line of CSV, but for escapes other than of quote and backslash: those of
         control characters.
         """
-        texts = self._text_columns
+        texts = self._free_texts
         if not "".join([row[number] or "" for row in rows for number in texts]).isprintable():
             return None
         lines = _encode_lines([self._with_json_as_text(row) for row in rows] if self._json_columns else rows)
@@ -225,7 +229,7 @@ def _column(field: msgspec.inspect.Field) -> Column:
         info = others[0] if len(others) == 1 else info
     if isinstance(info, msgspec.inspect.LiteralType):
         texts = all(isinstance(value, str) for value in info.values)
-        return Column(field.name, "text" if texts else "bigint", nullable)
+        return Column(field.name, "text" if texts else "bigint", nullable, free=False)
     return Column(field.name, next((sql for kind, sql in _SQL_TYPES if isinstance(info, kind)), "json"), nullable)
 
 
