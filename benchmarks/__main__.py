@@ -1,6 +1,7 @@
 """Which figures are wanted? `python -m benchmarks NAME`, or `all`."""
 
 import argparse
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -9,6 +10,9 @@ from benchmarks.catalogue import BENCHMARKS, Benchmark
 from benchmarks.machine import this_machine
 from benchmarks.report import Report, as_json, as_markdown, as_text
 from infra.logging import configure_logging
+
+_ENDED = 143
+"""The exit code of a process that SIGTERM has ended."""
 
 
 def main() -> int:
@@ -21,14 +25,22 @@ def main() -> int:
         command.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     every = commands.add_parser("all", help="all of them, with their defaults")
     every.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
-    every.add_argument("--write", type=Path, metavar="FILE", help="write a page of the documentation as well")
+    every.add_argument("--write", type=_page, metavar="FILE", help="write a page of the documentation as well")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_ENDED))  # so that servers and processes are stopped
     configure_logging("benchmarks")  # to standard error: what is printed is the report alone
     if chosen.benchmark == "all":
         return _all(as_object=chosen.json, page=chosen.write)
     report = next(each for each in BENCHMARKS if each.name == chosen.benchmark).measure(chosen)
     print(as_json([report], this_machine()).decode() if chosen.json else as_text(report))
     return 0
+
+
+def _page(text: str) -> Path:
+    page = Path(text)
+    if not page.absolute().parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {page.absolute().parent}")
+    return page
 
 
 def _all(*, as_object: bool, page: Path | None) -> int:

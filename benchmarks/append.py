@@ -10,6 +10,7 @@ from statistics import median
 import msgspec
 
 from benchmarks.machine import Calibrator
+from benchmarks.options import at_least, positive
 from benchmarks.peers import LibraryRecorder, OurRecorder, Peer, Pgbench, Turn
 from benchmarks.processes import Processes
 from benchmarks.report import Figure, Report, Target
@@ -44,8 +45,8 @@ CASES = (
 
 def add_options(parser: ArgumentParser) -> None:
     """Add what can be chosen on the command line."""
-    parser.add_argument("--rounds", type=int, default=5, help="rounds; in each the peers take turns in every case (5)")
-    parser.add_argument("--seconds", type=float, default=1.5, help="how long a peer's turn takes (1.5)")
+    parser.add_argument("--rounds", type=at_least(1), default=5, help="rounds; in each the peers take turns (5)")
+    parser.add_argument("--seconds", type=positive, default=1.5, help="how long a peer's turn takes (1.5)")
 
 
 def measure(options: Namespace) -> Report:

@@ -8,6 +8,7 @@ from random import Random
 from time import perf_counter, process_time
 
 from benchmarks.machine import Calibrator
+from benchmarks.options import at_least
 from benchmarks.report import Figure, Report, Target
 from domain.business_time import BusinessTime
 
@@ -34,7 +35,7 @@ def desk_hours() -> BusinessTime:
 
 def add_options(parser: ArgumentParser) -> None:
     """Add what can be chosen on the command line."""
-    parser.add_argument("--computations", type=int, default=_WANTED_COUNT, help="how many due instants (1,000,000)")
+    parser.add_argument("--computations", type=at_least(1), default=_WANTED_COUNT, help="due instants (1,000,000)")
 
 
 def measure(options: Namespace) -> Report:

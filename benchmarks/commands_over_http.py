@@ -8,6 +8,7 @@ from statistics import median
 from benchmarks.http_client import Answers, Requests, closed_loop, open_loop
 from benchmarks.http_server import VALIDATE
 from benchmarks.machine import Calibrator
+from benchmarks.options import at_least, positive
 from benchmarks.report import Figure, Report, Target
 from benchmarks.running_desk import CASES, CUSTOMERS, RunningDesk, mixed, running_desk
 from benchmarks.server import benchmark_server
@@ -21,9 +22,9 @@ SEED = 20_261_126
 
 def add_options(parser: ArgumentParser) -> None:
     """Add what can be chosen on the command line."""
-    parser.add_argument("--rounds", type=int, default=5, help="rounds; in each both have their turn (5)")
-    parser.add_argument("--seconds", type=float, default=4.0, help="how long a turn takes (4)")
-    parser.add_argument("--load-seconds", type=float, default=20.0, help="how long the latency run takes (20)")
+    parser.add_argument("--rounds", type=at_least(1), default=5, help="rounds; in each both have their turn (5)")
+    parser.add_argument("--seconds", type=positive, default=4.0, help="how long a turn takes (4)")
+    parser.add_argument("--load-seconds", type=positive, default=6.0, help="how long a round at part load takes (6)")
 
 
 def measure(options: Namespace) -> Report:
@@ -48,15 +49,19 @@ def measure(options: Namespace) -> Report:
             print(f"round {number} of {options.rounds}", file=sys.stderr)
         memory = desk.memory_mib()
         rate = LOAD * median(answers.per_second for answers in taken)
-        at_load = open_loop(
-            desk.port,
-            _requests(desk, "", options.rounds + 1),
-            per_second=rate,
-            connections=4 * CONNECTIONS,
-            seconds=options.load_seconds,
-            seed=SEED,
-        )
-        _all_well(at_load)
+        at_load = [
+            open_loop(
+                desk.port,
+                _requests(desk, "", options.rounds + number),
+                per_second=rate,
+                connections=4 * CONNECTIONS,
+                seconds=options.load_seconds,
+                seed=SEED + number,
+            )
+            for number in range(1, options.rounds + 1)
+        ]
+        for answers in at_load:
+            _all_well(answers)
         with desk.process("timekeeper"):
             whole = [_turn(desk, "", -number, options.seconds) for number in range(1, 5)][1:]
         durability = server.durability()
@@ -82,7 +87,7 @@ def measure(options: Namespace) -> Report:
                 Figure(
                     name=f"at {LOAD:.0%} load ({rate:,.0f}/s), p{share * 100:g}",
                     unit="ms",
-                    rounds=[at_load.percentile(share)],
+                    rounds=[answers.percentile(share) for answers in at_load],
                 )
                 for share in (0.5, 0.95, 0.99, 0.999)
             ),
@@ -98,7 +103,7 @@ def measure(options: Namespace) -> Report:
             ),
             Target(
                 name=f"p99 at {LOAD:.0%} load",
-                value=at_load.percentile(0.99),
+                value=median(answers.percentile(0.99) for answers in at_load),
                 unit="ms",
                 bound="at most",
                 wanted=WANTED_P99_MS,
@@ -107,7 +112,7 @@ def measure(options: Namespace) -> Report:
         notes=[
             (
                 "Latencies count from planned instants (Poisson);"
-                f" the client was at most {at_load.late_seconds * 1000:.1f} ms late."
+                f" the client was at most {1000 * max(each.late_seconds for each in at_load):.1f} ms late."
             ),
         ],
         calibration=calibrator.calibration,

@@ -19,6 +19,7 @@ import msgspec
 from benchmarks.generator import HEAVY_CUSTOMERS, Generated, generate
 from benchmarks.http_client import closed_loop
 from benchmarks.machine import Calibrator
+from benchmarks.options import at_least, positive
 from benchmarks.peers import OurRecorder
 from benchmarks.projecting import projecting, wait_for
 from benchmarks.report import Figure, Report, Target
@@ -35,6 +36,7 @@ SMALL = 10_000
 LARGE = 1_000_000
 SEED = 20_261_126
 WANTED = 0.95
+WANTED_MEMORY = 1.1
 THREADS = 16
 CONNECTIONS = 16
 _LOADS = 300
@@ -52,9 +54,9 @@ _SHORT, _LONG = "short", "long"
 
 def add_options(parser: ArgumentParser) -> None:
     """Add what can be chosen on the command line."""
-    parser.add_argument("--large", type=int, default=LARGE, help=f"events of the long log ({LARGE:,})")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds; in each both logs have their turn (5)")
-    parser.add_argument("--seconds", type=float, default=2.0, help="how long a turn of appends or commands takes (2)")
+    parser.add_argument("--large", type=at_least(SMALL), default=LARGE, help=f"events of the long log ({LARGE:,})")
+    parser.add_argument("--rounds", type=at_least(1), default=5, help="rounds; in each both logs have their turn (5)")
+    parser.add_argument("--seconds", type=positive, default=2.0, help="how long appends or commands take (2)")
 
 
 class _Desk(msgspec.Struct, frozen=True):
@@ -84,11 +86,7 @@ def measure(options: Namespace) -> Report:
         warming = {schema: _warm_up(desk, options) for schema, desk in desks.items()}
         _forget_statistics(server)
         _rounds(options, calibrator, figures, lambda schema, number: _of_desk(desks[schema], number, options))
-        memory = {
-            f"memory: {name}, {desk.made.events:,} events": [mib]
-            for desk in desks.values()
-            for name, mib in desk.running.memory_mib().items()
-        }
+        memory = {schema: desk.running.memory_mib() for schema, desk in desks.items()}
         sizes = _sizes(server)
         scans = _scans(server)
         durability = server.durability()
@@ -122,7 +120,11 @@ def measure(options: Namespace) -> Report:
                 )
                 for schema, r in warming.items()
             ),
-            *(Figure(name=name, unit="MiB", rounds=rounds) for name, rounds in memory.items()),
+            *(
+                Figure(name=f"memory: {name}, {desks[schema].made.events:,} events", unit="MiB", rounds=[mib])
+                for schema, found in memory.items()
+                for name, mib in found.items()
+            ),
             *(Figure(name=f"size of {name}", unit="B/event", rounds=[size]) for name, size in sizes.items()),
         ],
         targets=[
@@ -134,6 +136,16 @@ def measure(options: Namespace) -> Report:
                 bound="at least",
                 wanted=WANTED,
                 within_spread=max(tenths[6:9]) >= min(tenths[1:4]),
+            ),
+            *(
+                Target(
+                    name=f"memory: {name}, long to short",
+                    value=mib / memory[_SHORT][name],
+                    unit="x",
+                    bound="at most",
+                    wanted=WANTED_MEMORY,
+                )
+                for name, mib in memory[_LONG].items()
             ),
         ],
         notes=[

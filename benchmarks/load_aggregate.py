@@ -18,6 +18,7 @@ from eventsourcing.domain import Aggregate, event
 from psycopg2.extensions import parse_dsn
 
 from benchmarks.machine import Calibrator
+from benchmarks.options import at_least
 from benchmarks.report import Figure, Report, Target
 from benchmarks.server import BenchmarkServer, benchmark_server
 from commands.application import CaselogApplication
@@ -49,7 +50,7 @@ _ADA = Person(name=Personal("Ada Lovelace"), email=Personal("ada@example.com"))
 
 def add_options(parser: ArgumentParser) -> None:
     """Add what can be chosen on the command line."""
-    parser.add_argument("--rounds", type=int, default=15, help="rounds; in each every size has its turn (15)")
+    parser.add_argument("--rounds", type=at_least(1), default=15, help="rounds; in each every size has its turn (15)")
 
 
 def measure(options: Namespace) -> Report:

@@ -14,6 +14,7 @@ from time import thread_time
 import msgspec
 
 from benchmarks.machine import Calibrator
+from benchmarks.options import at_least
 from benchmarks.report import Figure, Report, Target
 from domain.plan import Plan, PlanPublished, TermsChange, default_terms
 from domain.rating.months import month_bounds
@@ -44,7 +45,7 @@ class _Story(msgspec.Struct, frozen=True):
 
 def add_options(parser: ArgumentParser) -> None:
     """Add what can be chosen on the command line."""
-    parser.add_argument("--rounds", type=int, default=7, help="rounds; in each every size has its turn (7)")
+    parser.add_argument("--rounds", type=at_least(1), default=7, help="rounds; in each every size has its turn (7)")
 
 
 def measure(options: Namespace) -> Report:

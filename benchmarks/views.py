@@ -11,6 +11,7 @@ import psutil
 from benchmarks.generator import Generated, generate
 from benchmarks.library_view import library_view
 from benchmarks.machine import Calibrator
+from benchmarks.options import at_least, positive
 from benchmarks.projecting import drop_views, projecting, wait_for
 from benchmarks.report import Figure, Report, Target
 from benchmarks.server import BenchmarkServer, benchmark_server
@@ -27,11 +28,11 @@ _SCHEMA = "benchmark"
 
 def add_options(parser: ArgumentParser) -> None:
     """Add what can be chosen on the command line."""
-    parser.add_argument("--events", type=int, default=300_000, help="events of the log (300,000)")
-    parser.add_argument("--library-events", type=int, default=5_000, help="events of a turn of the library's (5,000)")
-    parser.add_argument("--rounds", type=int, default=4, help="rounds; in each both have their turn (4)")
-    parser.add_argument("--per-second", type=float, default=1_000.0, help="commands a second, planned (1,000)")
-    parser.add_argument("--seconds", type=float, default=15.0, help="how long they are sent (15)")
+    parser.add_argument("--events", type=at_least(1_000), default=300_000, help="events of the log (300,000)")
+    parser.add_argument("--library-events", type=at_least(100), default=5_000, help="the library's (5,000)")
+    parser.add_argument("--rounds", type=at_least(1), default=4, help="rounds; in each both have their turn (4)")
+    parser.add_argument("--per-second", type=positive, default=1_000.0, help="commands a second, planned (1,000)")
+    parser.add_argument("--seconds", type=positive, default=15.0, help="how long they are sent (15)")
 
 
 def measure(options: Namespace) -> Report:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from time import monotonic
 from types import FrameType
 from typing import IO, Any, Self
 
@@ -23,7 +24,7 @@ from projections.catalogue import VIEWS
 from projections.view import View
 
 DIFFERENT = 1
-"""Exit code of `--check` where the builds differ."""
+"""Exit code of `--check` where the builds differ, or could not be compared."""
 INTERRUPTED = 130
 
 SHOWN = 5
@@ -35,7 +36,11 @@ log = structlog.get_logger()
 @click.command()
 @click.argument("views", nargs=-1, metavar="VIEW...", type=click.Choice(sorted(view.name for view in VIEWS)))
 @click.option("--all", "every", is_flag=True, help="All views, one after another.")
-@click.option("--check", is_flag=True, help="Build and compare, but do not switch; exit code 1 if they differ.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Build and compare, but do not switch; exit code 1 if they differ or cannot be compared.",
+)
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write every difference here (NDJSON).")
 @click.option("--from-scratch", is_flag=True, help="Do not go on with an unfinished build.")
 @click.option("--switch-back", is_flag=True, help="Let readers see the build again that the last switch replaced.")
@@ -59,6 +64,8 @@ def rebuild(
         raise click.UsageError("name a view, or --all")
     if sum((check, switch_back, drop_old)) > 1:
         raise click.UsageError("--check, --switch-back and --drop-old exclude one another")
+    if report is not None and not report.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no folder {report.absolute().parent}", param_hint="--report")
     configure_logging()
     config = Config.from_environment()
     chosen = [view for view in VIEWS if every or view.name in views]
@@ -66,7 +73,7 @@ def rebuild(
     with ExitStack() as stack:
         url = stack.enter_context(compose.database(config, existing=True))
         compose.prepare(config, url)
-        written = stack.enter_context(report.open("wb")) if report is not None else None
+        written = stack.enter_context(_opened(report)) if report is not None else None
         stopping = stack.enter_context(_stopping())
         for view in chosen:
             if drop_old:
@@ -75,9 +82,17 @@ def rebuild(
                 _switch_back(url, config.schema, view, stopping)
             else:
                 rebuilt = _rebuild(url, config.schema, view, written, stopping, check=check, resume=not from_scratch)
-                different = different or (rebuilt.comparison is not None and rebuilt.comparison.differences > 0)
+                compared = rebuilt.comparison
+                different = different or rebuilt.is_unchecked or (compared is not None and compared.differences > 0)
     if check and different:
         raise click.exceptions.Exit(DIFFERENT)
+
+
+def _opened(report: Path) -> IO[bytes]:
+    try:
+        return report.open("wb")
+    except OSError as error:
+        raise click.BadParameter(f"{report} cannot be written: {error.strerror}", param_hint="--report") from error
 
 
 def _rebuild(
@@ -104,8 +119,15 @@ def _rebuild(
         )
     if rebuilt.resumed_at is not None:
         click.echo(f"{view.name}: went on with an unfinished build, from position {rebuilt.resumed_at}.")
-    if rebuilt.comparison is not None:
+    if rebuilt.comparison is not None and rebuilt.build is not None:
         _tell(view, rebuilt.comparison, shown, reported=report is not None)
+    if rebuilt.is_unchecked:
+        click.echo(
+            f"{view.name}: not compared: the unfinished build was ahead of the one in use, which no projector brings"
+            " forward; --from-scratch builds another and compares that."
+        )
+    if rebuilt.parked:
+        click.echo(f"{view.name}: {rebuilt.parked:,} keys are parked in it, see `caselog parked list`.")
     if rebuilt.build is None:
         click.echo(
             f"{view.name}: interrupted at position {rebuilt.position}; readers see what they saw before,"
@@ -166,6 +188,7 @@ class Bar:
         self._view = view
         self._phase: Phase | None = None
         self._tenth = -1
+        self._began, self._first = monotonic(), 0
         self._bar: tqdm[Any] = tqdm(desc=view, unit=" events", mininterval=0.2, disable=None, leave=False)
 
     def __enter__(self) -> Self:
@@ -178,6 +201,7 @@ class Bar:
         """Show how much of a phase is done."""
         if phase != self._phase:
             self._phase, self._tenth = phase, -1
+            self._began, self._first = monotonic(), done
             self._bar.unit = " events" if phase == "building" else ""
             self._bar.set_description(f"{self._view}, {phase}")
             self._bar.reset(total)
@@ -186,7 +210,15 @@ class Bar:
         tenth = 10 * done // total if total else 10
         if self._bar.disable and tenth > self._tenth:
             self._tenth = tenth
-            log.info("rebuilding", view=self._view, phase=phase, done=done, of=total)
+            log.info(
+                "rebuilding", view=self._view, phase=phase, done=done, of=total, seconds_left=self._left(done, total)
+            )
+
+    def _left(self, done: int, total: int) -> int | None:
+        """Return how long the phase goes on at its rate until now; nothing before there is one."""
+        return (
+            round((monotonic() - self._began) * (total - done) / (done - self._first)) if done > self._first else None
+        )
 
 
 @contextmanager

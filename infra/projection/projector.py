@@ -17,6 +17,7 @@ from infra.leadership import Leadership
 from infra.log.tail import channel_of
 from infra.postgres.pool import DatabaseUnavailable, connect
 from infra.projection.builds import PositionMoved
+from infra.projection.comparing import Difference
 from infra.projection.feed import MOST_EVENTS, Feed
 from infra.projection.group import MOST_EVENTS as MOST_IN_GROUP
 from infra.projection.group import ProcessingGroup
@@ -34,6 +35,7 @@ from infra.projection.runner import BuildRunner, view_connection
 from projections.view import View
 
 ALLOCATIONS_BETWEEN_COLLECTIONS = 2_000_000
+_DIFFERENCES_TOLD = 20
 _IDLE_SECONDS = 1.0
 _LOOK_AGAIN_SECONDS = 2.0
 _LONGEST_PAUSE_SECONDS = 5.0
@@ -222,10 +224,26 @@ class Keeper:
     def _replace_older(self) -> None:
         """Build this code's version of the view, while readers see the older one, and tell how the two differ."""
         self._log.info("view is built anew, beside the older version in use", version=self.view.version)
-        rebuilt = rebuild(self._dsn, self._schema, self.view, stopping=self._over)
+        told = 0
+
+        def differs(difference: Difference) -> None:
+            nonlocal told
+            told += 1
+            if told <= _DIFFERENCES_TOLD:
+                self._log.warning(
+                    "row differs",
+                    table=difference.table,
+                    key=difference.key,
+                    kind=difference.kind,
+                    columns=difference.columns,
+                )
+
+        rebuilt = rebuild(self._dsn, self._schema, self.view, stopping=self._over, differs=differs)
         if rebuilt.build is None:
             return
-        self._log.info("view switched", build=rebuilt.build.build, position=rebuilt.position)
+        self._log.info("view switched", build=rebuilt.build.build, position=rebuilt.position, parked=rebuilt.parked)
+        if rebuilt.is_unchecked:
+            self._log.warning("the view was not compared with the one it replaces, which was behind it")
         if rebuilt.comparison is not None and rebuilt.comparison.differences:
             self._log.warning(
                 "the view differs from the one it replaces",

@@ -56,12 +56,16 @@ class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a rebuild. Without a `build` it was interrupted, at `position`.
 
     `comparison` is there if there was a build to compare with, `resumed_at` if an unfinished one was gone on with.
+    `is_unchecked`: readers see a build, but it stood behind the unfinished one, and did not move. `parked` counts the
+    keys that the new build has set aside.
     """
 
     build: Build | None
     position: int
     resumed_at: int | None = None
     comparison: Comparison | None = None
+    is_unchecked: bool = False
+    parked: int = 0
 
 
 def rebuild(
@@ -92,38 +96,50 @@ def rebuild(
         live = _live_of(connection, view)
         runner = BuildRunner(connection, view, _build_to_run(connection, view, resume=resume))
         resumed_at = runner.position or None
+        if resumed_at is not None:
+            runner.retry_parked()  # by handlers that may have been mended since
         # No further than readers see, until both have been compared at one position.
         until = None if live is None else live.position
         _follow(runner, reader, until, progress, stopping, most_events)
-        comparison = None
-        if live is not None and not stopping.is_set() and _is_behind(reader, live, runner, stopping):
-            comparison = compare(
-                dsn,
-                schema,
-                runner,
-                live,
-                differs=differs,
-                progress=lambda done, total: progress("comparing", done, total),
-                stopping=stopping,
+        comparison, is_unchecked = None, False
+        if live is not None and not stopping.is_set():
+            if _is_behind(reader, live, runner, stopping):
+                comparison = compare(
+                    dsn,
+                    schema,
+                    runner,
+                    live,
+                    differs=differs,
+                    progress=lambda done, total: progress("comparing", done, total),
+                    stopping=stopping,
+                )
+            else:
+                is_unchecked = True
+
+        def ended(build: Build | None) -> Rebuilt:
+            return Rebuilt(
+                build=build,
+                position=runner.position,
+                resumed_at=resumed_at,
+                comparison=comparison,
+                is_unchecked=is_unchecked,
+                parked=runner.parked_keys(),
             )
+
         _follow(runner, reader, None, progress, stopping, most_events)
         if not stopping.is_set():
             progress("indexing", 0, 1)
             runner.create_indexes()
             if not switch:
-                return Rebuilt(
-                    build=runner.build, position=runner.position, resumed_at=resumed_at, comparison=comparison
-                )
+                return ended(runner.build)
         while not stopping.is_set():
             progress("switching", 0, 1)
             if finish(connection, runner):
                 progress("switching", 1, 1)
-                return Rebuilt(
-                    build=runner.build, position=runner.position, resumed_at=resumed_at, comparison=comparison
-                )
+                return ended(runner.build)
             stopping.wait(BETWEEN_SWITCHES_SECONDS)
             _follow(runner, reader, None, progress, stopping, most_events)
-    return Rebuilt(build=None, position=runner.position, resumed_at=resumed_at, comparison=comparison)
+        return ended(None)
 
 
 def switch_back(dsn: str, schema: str, view: View, *, progress: Progress, stopping: threading.Event) -> Build | None:

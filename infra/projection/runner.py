@@ -171,6 +171,11 @@ class BuildRunner:
             if self.retry(part, key):
                 log.info("parked key taken up", view=self.view.name, part=part, key=parking.name_of(key))
 
+    def parked_keys(self) -> int:
+        """Return how many keys are parked in the build."""
+        with self._connection, self._connection.cursor() as cursor:
+            return len(parking.parked_keys(cursor, self.build))
+
     def _parked(self) -> Parking:
         with self._connection, self._connection.cursor() as cursor:
             return parking.load(cursor, self.build)

@@ -76,6 +76,24 @@ def test_differences_are_told_and_all_of_them_reported(
     assert cli("rebuild", "queue").stdout.startswith("queue: 4 rows compared")
 
 
+def test_a_check_that_could_compare_nothing_fails_and_says_why(cli: Cli, live: int, database: str, schema: str) -> None:
+    desk = Desk(database, schema)
+    with closing(desk.application):
+        desk.ticket(desk.customer())
+    assert cli("rebuild", "queue", "--check").returncode == 0
+    again = cli("rebuild", "queue", "--check")
+    assert again.returncode == 1
+    assert "queue: not compared: the unfinished build was ahead of the one in use" in again.stdout
+    assert cli("rebuild", "queue", "--check", "--from-scratch").returncode == 0
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is_built(cli: Cli, live: int) -> None:
+    refused = cli("rebuild", "queue", "--report", "/nowhere/at/all.ndjson")
+    assert refused.returncode == 2
+    assert "there is no folder /nowhere/at" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 SLOWLY = """
 import sys
 from infra.projection import rebuild

@@ -427,3 +427,19 @@ def test_a_build_parks_like_the_live_view_and_takes_its_parked_keys_with_it(
     assert second is not None
     assert contents(connection, faulty.view) == expected(faulty.view, recorded(story))
     assert [each.build for each in parking.parked(connection) if each.build == second.build] == []
+
+
+def test_an_unfinished_build_that_is_gone_on_with_by_mended_code_takes_up_what_was_parked_in_it(
+    database: str, schema: str, append: Append, connection: Connection
+) -> None:
+    story = desk_story(20)
+    append(story)
+    faulty = Faulty([places(story, NoteAdded)[0]])
+    begun = rebuild(database, schema, faulty.view, switch=False)
+    assert begun.parked == 1
+    faulty.failing.clear()
+    finished = rebuild(database, schema, faulty.view)
+    assert finished.resumed_at == begun.position
+    assert finished.parked == 0
+    assert contents(connection, faulty.view) == expected(faulty.view, recorded(story))
+    assert parking.parked(connection) == []

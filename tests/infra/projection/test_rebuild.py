@@ -243,6 +243,17 @@ class TestComparing:
         assert comparison.position == stood
         assert comparison.differences == 0
 
+    @pytest.mark.usefixtures("live")
+    def test_a_build_ahead_of_a_view_that_stands_still_is_said_to_be_unchecked(
+        self, database: str, schema: str, append: Append, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        append([("ticket-t1", note) for _, note in desk_story(40) if isinstance(note, NoteAdded)][:1])
+        compared = rebuild(database, schema, queue.VIEW, switch=False)
+        assert (compared.is_unchecked, compared.comparison is None) == (False, False)
+        monkeypatch.setattr("infra.projection.rebuild._PATIENCE", 1)
+        resumed = rebuild(database, schema, queue.VIEW, switch=False)
+        assert (resumed.is_unchecked, resumed.comparison is None) == (True, True)
+
 
 def test_an_interrupted_rebuild_changes_nothing_for_readers_and_is_gone_on_with(
     database: str, schema: str, append: Append, connection: Connection
