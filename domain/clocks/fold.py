@@ -215,9 +215,9 @@ _FOLDS: dict[type[TicketEvent], Callable[[Clocks, Any, int], Clocks]] = {
 }
 
 
-def _with(clocks: Clocks, *instances: Instance) -> Clocks:
-    """The clocks with these in the place of those of the same name, each of which is a field of its own."""
-    return replace(clocks, **{instance.clock: instance for instance in instances}) if instances else clocks
+def _with(clocks: Clocks, instance: Instance) -> Clocks:
+    """The clocks with an instance in the place of the latest one of its name, which is a field of its own."""
+    return replace(clocks, **{instance.clock: instance})
 
 
 def _ended(instance: Instance, at: datetime, kind: EndKind) -> Instance:
@@ -231,14 +231,15 @@ def _ended_if_running(clocks: Clocks, clock: ClockName, at: datetime, kind: EndK
 
 def _answered(clocks: Clocks, at: datetime) -> Clocks:
     """All that the customer had written by `at` is answered."""
-    answered = [
-        _ended(instance, at, "fulfilled")
-        for instance in (clocks.first_response, clocks.next_response)
-        if instance is not None and instance.ended_at is None and instance.started_at <= at
-    ]
-    clocks = _with(clocks, *answered)
-    later = tuple([each for each in clocks.unanswered if each > at])
-    return clocks if later == clocks.unanswered else replace(clocks, unanswered=later)
+    changed: dict[str, Any] = {}
+    for instance in (clocks.first_response, clocks.next_response):
+        if instance is not None and instance.ended_at is None and instance.started_at <= at:
+            changed[instance.clock] = _ended(instance, at, "fulfilled")
+    if clocks.unanswered:
+        later = tuple([each for each in clocks.unanswered if each > at])
+        if later != clocks.unanswered:
+            changed["unanswered"] = later
+    return replace(clocks, **changed) if changed else clocks
 
 
 def _paused(clocks: Clocks, reason: PauseReason, at: datetime, position: int) -> Clocks:
@@ -285,9 +286,9 @@ def _segmented(clocks: Clocks, event: _Segmenting, position: int, at: datetime) 
 
 def _dues(clocks: Clocks, deadlines: Sequence[Deadline]) -> Clocks:
     """Take over due instants; an instance that has ended keeps its last one, by which it is judged."""
-    changed = []
+    changed: dict[str, Instance] = {}
     for deadline in deadlines:
         instance = instance_of(clocks, deadline.clock)
         if instance is not None and instance.number == deadline.instance and instance.ended_at is None:
-            changed.append(replace(instance, due_at=deadline.due_at))
-    return _with(clocks, *changed)
+            changed[deadline.clock] = replace(instance, due_at=deadline.due_at)
+    return replace(clocks, **changed) if changed else clocks
