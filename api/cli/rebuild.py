@@ -64,16 +64,14 @@ def rebuild(
         raise click.UsageError("name a view, or --all")
     if sum((check, switch_back, drop_old)) > 1:
         raise click.UsageError("--check, --switch-back and --drop-old exclude one another")
-    if report is not None and not report.absolute().parent.is_dir():
-        raise click.BadParameter(f"there is no folder {report.absolute().parent}", param_hint="--report")
     configure_logging()
     config = Config.from_environment()
     chosen = [view for view in VIEWS if every or view.name in views]
     different = False
     with ExitStack() as stack:
+        written = stack.enter_context(_opened(report)) if report is not None else None
         url = stack.enter_context(compose.database(config, existing=True))
         compose.prepare(config, url)
-        written = stack.enter_context(_opened(report)) if report is not None else None
         stopping = stack.enter_context(_stopping())
         for view in chosen:
             if drop_old:
@@ -89,6 +87,9 @@ def rebuild(
 
 
 def _opened(report: Path) -> IO[bytes]:
+    folder = report.absolute().parent
+    if not folder.is_dir():
+        raise click.BadParameter(f"there is no folder {folder}", param_hint="--report")
     try:
         return report.open("wb")
     except OSError as error:
@@ -216,9 +217,9 @@ class Bar:
 
     def _left(self, done: int, total: int) -> int | None:
         """Return how long the phase goes on at its rate until now; nothing before there is one."""
-        return (
-            round((monotonic() - self._began) * (total - done) / (done - self._first)) if done > self._first else None
-        )
+        if done <= self._first:
+            return None
+        return round((monotonic() - self._began) * (total - done) / (done - self._first))
 
 
 @contextmanager

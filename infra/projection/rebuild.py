@@ -114,7 +114,7 @@ def rebuild(
                     stopping=stopping,
                 )
             else:
-                is_unchecked = True
+                is_unchecked = not stopping.is_set()
 
         def ended(build: Build | None) -> Rebuilt:
             return Rebuilt(
@@ -123,7 +123,7 @@ def rebuild(
                 resumed_at=resumed_at,
                 comparison=comparison,
                 is_unchecked=is_unchecked,
-                parked=runner.parked_keys(),
+                parked=len(runner.parked_keys()),
             )
 
         _follow(runner, reader, None, progress, stopping, most_events)

@@ -165,16 +165,14 @@ class BuildRunner:
 
     def retry_parked(self) -> None:
         """Try again whatever is parked: its handlers may have been mended since."""
-        with self._connection, self._connection.cursor() as cursor:
-            keys = parking.parked_keys(cursor, self.build)
-        for part, key in keys:
+        for part, key in self.parked_keys():
             if self.retry(part, key):
                 log.info("parked key taken up", view=self.view.name, part=part, key=parking.name_of(key))
 
-    def parked_keys(self) -> int:
-        """Return how many keys are parked in the build."""
+    def parked_keys(self) -> Sequence[tuple[str, ParkedKey]]:
+        """Return the parts and keys that are parked in the build, in the order of the events that failed."""
         with self._connection, self._connection.cursor() as cursor:
-            return len(parking.parked_keys(cursor, self.build))
+            return parking.parked_keys(cursor, self.build)
 
     def _parked(self) -> Parking:
         with self._connection, self._connection.cursor() as cursor:
