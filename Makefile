@@ -74,4 +74,4 @@ LOCK := $(PYTHON_IN_VENV) -m uv pip compile pyproject.toml --quiet --universal -
 lock: .venv/installed-dev
 	$(INSTALL) uv==0.13.9
 	$(LOCK) --upgrade -o requirements.lock
-	$(LOCK) --upgrade --group dev -c requirements.lock -o requirements-dev.lock
+	$(LOCK) --upgrade --all-extras --group dev -c requirements.lock -o requirements-dev.lock
