@@ -28,7 +28,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(queries_blueprint(services))
     app.register_blueprint(health_blueprint(services))
     app.register_blueprint(metrics_blueprint(services))
-    app.register_blueprint(docs_blueprint())
+    app.register_blueprint(docs_blueprint(test_clock=services.test_clock is not None))
     if services.test_clock is not None:
         app.register_blueprint(test_clock_blueprint(services.test_clock))
     answer_failures(app)

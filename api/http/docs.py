@@ -64,15 +64,15 @@ _START = """SwaggerUIBundle({
 
 
 @cache
-def _document() -> bytes:
+def _document(*, test_clock: bool) -> bytes:
     """Return the OpenAPI document as JSON: the code's, so the same for every application of a process."""
-    return msgspec.json.encode(openapi_document())
+    return msgspec.json.encode(openapi_document(test_clock=test_clock))
 
 
-def docs_blueprint() -> Blueprint:
-    """Return the routes of the documentation."""
+def docs_blueprint(*, test_clock: bool = False) -> Blueprint:
+    """Return the routes of the documentation of a desk with or without a test clock."""
     blueprint = Blueprint("docs", __name__)
-    document = _document()
+    document = _document(test_clock=test_clock)
     described = {kind.code: kind for kind in all_problem_types()}
     wheel = files("flask_swagger_ui") / "dist"
 

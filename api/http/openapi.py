@@ -18,6 +18,7 @@ from api.http import command_failures as failures
 from api.http.all_problems import all_problem_types, problem_types_of_query
 from api.http.batch import Batch, BatchAnswer, BatchCommand, BatchCommands, ExpectedVersion
 from api.http.correlation import HEADER
+from api.http.metrics import TEXT
 from api.http.problem_types import CLOCK_BACKWARDS, CLOCK_STILL_BEHIND, NOT_FOUND
 from api.http.queries.catalogue import QUERIES
 from api.http.queries.query import Query
@@ -41,8 +42,8 @@ page. With `min_position` a query waits until its view has passed a position, su
 """
 
 
-def openapi_document() -> Json:
-    """Return the document of the whole service."""
+def openapi_document(*, test_clock: bool = True) -> Json:
+    """Return the document of the whole service; `test_clock`: whether it is one that callers may move the clock of."""
     plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
     spec = APISpec(
         title="Caselog",
@@ -67,7 +68,8 @@ def openapi_document() -> Json:
     for command in COMMAND_TYPES.values():
         spec.path(path=f"/v1/commands/{command.name}", operations={"post": _command(command)})
     spec.path(path="/v1/commands", operations={"post": _batch()})
-    spec.path(path="/v1/test-clock", operations={"post": _test_clock()})
+    if test_clock:
+        spec.path(path="/v1/test-clock", operations={"post": _test_clock()})
     for query in QUERIES:
         parameters = _query_parameters(query, converter.schema2parameters)
         spec.path(path=_braces(query.path), operations={"get": _query(query, parameters)})
@@ -202,7 +204,9 @@ def _plain(path: str, summary: str) -> Json:
             "200": {
                 "description": "The answer.",
                 "headers": _EVERY_ANSWER,
-                "content": {JSON: {"schema": {"type": "object"}}},
+                "content": {TEXT: {"schema": {"type": "string"}}}
+                if path == "/metrics"
+                else {JSON: {"schema": {"type": "object"}}},
             },
             **_problems((NOT_FOUND, *failures.OF_EVERY_ANSWER)),
         },
@@ -266,7 +270,8 @@ def _schema_name(schema: Any) -> str:
 def _of_a_batch(field: fields.Field[Any], **_: Any) -> Json:
     """Say what the fields of a batch do not tell of themselves."""
     if isinstance(field, BatchCommands):
-        return {"items": {"$ref": "#/components/schemas/BatchCommand"}}
+        # Each is checked when its turn comes: what is none of these is refused in its own answer.
+        return {"items": {"anyOf": [{"$ref": "#/components/schemas/BatchCommand"}, {}]}}
     if isinstance(field, ExpectedVersion):
         return {"type": ["integer", "string"], "pattern": r'^"?[0-9]{1,9}"?$'}
     return {}
