@@ -12,6 +12,7 @@ from api.cli.api import api
 from api.cli.calendar import calendar
 from api.cli.close_months import close_months_command
 from api.cli.config import config
+from api.cli.diff import diff
 from api.cli.errors import exit_code_of, sentence_of
 from api.cli.explain import explain
 from api.cli.history import history
@@ -39,6 +40,7 @@ for command in (
     project,
     timekeeper,
     history,
+    diff,
     explain,
     import_,
     close_months_command,

@@ -23,6 +23,7 @@ from infra.config import Config
 from infra.logging import configure_logging
 from projections.account import until
 from projections.explanation import explanation, tickets_of
+from projections.moment import Moment
 
 
 @click.group()
@@ -46,7 +47,7 @@ def due(case: str, only: ClockName | None, as_of: datetime | None) -> None:
         desk = compose.prepare(config, url)
         with compose.application(config, url) as application, compose.connection_pool(config, url, size=1) as pool:
             now = as_of or compose.clock(config, pool).now()
-            recorded = events_of(application, case, as_of)
+            recorded = events_of(application, case, Moment(as_of=as_of))
             levels, _ = Settings(application).service_levels()
     zone = ZoneInfo(desk.zone)
     history: History | None = None

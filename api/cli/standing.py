@@ -1,24 +1,21 @@
 """A case as its events up to an instant tell it, for those who ask from a shell."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from api.case_file import stood
 from commands.application import CaselogApplication
 from commands.errors import UnknownTicket
 from domain.recorded import RecordedEvent
 from domain.ticket.events import TicketEvent
 from domain.ticket.state import Closed, Merged, Open, Resolved, Ticket, Waiting, evolve
+from projections.moment import Moment
 
 
-def events_of(application: CaselogApplication, case: str, as_of: datetime | None) -> list[RecordedEvent]:
-    """Return what had happened to a case (its number or its id) by an instant. Raises UnknownTicket."""
+def events_of(application: CaselogApplication, case: str, moment: Moment) -> list[RecordedEvent]:
+    """Return what had happened to a case (its number or its id) by a moment. Raises UnknownTicket."""
     stream_id = application.event_log.holder("case_number", case) or f"ticket-{case}"
-    recorded = [each for each in application.read(stream_id) if as_of is None or each.event.occurred_at <= as_of]
-    if not recorded:
-        moment = "" if as_of is None else f" at {as_of.isoformat()}"
-        raise UnknownTicket(f"there was no case {case}{moment}" if moment else f"there is no case {case}")
-    return recorded
+    return stood(application.read(stream_id), case, moment)
 
 
 def standing(recorded: Sequence[RecordedEvent], zone: ZoneInfo) -> str:

@@ -1,10 +1,11 @@
 """All the questions there are."""
 
-from api.http.queries import budgets, customers, incidents, knowledge, ledger, log, outlook, sla, tickets
+from api.http.queries import audit, budgets, customers, incidents, knowledge, ledger, log, outlook, sla, tickets
 from api.http.queries.query import Query
 
 QUERIES: tuple[Query, ...] = (
     *tickets.QUERIES,
+    *audit.QUERIES,
     *sla.QUERIES,
     *outlook.QUERIES,
     *customers.QUERIES,

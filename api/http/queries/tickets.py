@@ -1,10 +1,10 @@
 """Questions about cases: the queue, the search, one case now and as it stood, its clocks."""
 
-from collections.abc import Sequence
 from typing import Any, get_args
 
 from marshmallow import ValidationError, validates_schema
 
+from api.case_file import events_of_case, stood
 from api.http.cloud_events import cloud_event
 from api.http.parameters import FlagParameter, InstantParameter, NumberParameter, PageParameters, Parameters
 from api.http.queries.query import Asked, Query, choose, page_of
@@ -15,11 +15,10 @@ from api.http.shapes.tickets import QueueItem, TicketShape
 from commands.errors import UnknownTicket
 from commands.wire.fields import Choice, Identifier, Line
 from commands.wire.json_text import GREATEST_INTEGER
-from domain.recorded import RecordedEvent
 from domain.ticket.events import Category, Urgency
-from infra.feed import holder_of, read_streams
 from projections import queue, ticket, ticket_queries
 from projections.folding import fold
+from projections.moment import Moment
 from projections.ticket import TicketRow
 from projections.ticket_status import TicketStatus
 
@@ -104,34 +103,12 @@ def _ticket(asked: Asked) -> Any:
 
 
 def _history(asked: Asked) -> Any:
-    events = _events_of(asked)
-    wanted = asked.parameters
-    if "as_of" in wanted:
-        return _as_it_stood([each for each in events if each.event.occurred_at <= wanted["as_of"]], "by that instant")
-    if "version" in wanted:
-        if wanted["version"] > len(events):
-            raise UnknownTicket(f"the ticket has no version {wanted['version']}; its last is {len(events)}")
-        return _as_it_stood(events[: wanted["version"]], "at that version")
-    if "position" in wanted:
-        return _as_it_stood([each for each in events if (each.position or 0) <= wanted["position"]], "at that position")
+    name, moment = asked.path["ticket"], Moment(**choose(asked.parameters, "as_of", "version", "position"))
+    events = events_of_case(asked.connection, name)
+    if moment != Moment():
+        (row,) = fold(ticket.VIEW, stood(events, name, moment)).rows(ticket.ticket)
+        return ticket.shape(row)
     return {"items": [cloud_event(each) for each in events], "as_of_position": events[-1].position}
-
-
-def _events_of(asked: Asked) -> list[RecordedEvent]:
-    """Return all events of the case that the address names, by its id or its case number."""
-    name = asked.path["ticket"]
-    stream_id = holder_of(asked.connection, "case_number", name) or f"ticket-{name}"
-    events = read_streams(asked.connection, [stream_id])
-    if not events:
-        raise UnknownTicket(f"there is no ticket {name!r}")
-    return events
-
-
-def _as_it_stood(events: Sequence[RecordedEvent], when: str) -> Any:
-    if not events:
-        raise UnknownTicket(f"there was no such ticket {when}")
-    (row,) = fold(ticket.VIEW, events).rows(ticket.ticket)
-    return ticket.shape(row)
 
 
 QUERIES = (

@@ -46,12 +46,37 @@ def test_history_as_of_an_instant_knows_nothing_later(cli: Cli, case: str) -> No
     assert "TicketAssigned" not in shown.stdout
 
 
+def test_history_at_a_version_or_a_position_of_the_log_knows_nothing_later(cli: Cli, case: str) -> None:
+    at_version = cli("history", case, "--version", "1")
+    assert "assigned to nobody" in at_version.stdout
+    position = at_version.stdout.splitlines()[-1].split()[0]
+    assert cli("history", case, "--position", position).stdout == at_version.stdout
+
+
+def test_diff_tells_what_changed_and_which_event_did_it(cli: Cli, case: str) -> None:
+    shown = cli("diff", case, "--from", MONDAY.isoformat(), "--to", (MONDAY + timedelta(hours=2)).isoformat())
+    assert shown.returncode == 0, shown.stderr
+    (assigned,) = [line for line in shown.stdout.splitlines() if line.strip().startswith("assignee:")]
+    position = cli("history", case).stdout.splitlines()[-1].split()[0]
+    assert assigned.strip() == f"assignee: nothing -> kim  event {position}"
+    assert "TicketAssigned.v1" in shown.stdout
+    assert "elapsed_seconds: 0 s -> " in shown.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (("history", "C-999999"), "C-999999"),
         (("history", "C-000001", "--as-of", "2026-11-02T10:00:00"), "offset"),
         (("history", "C-000001", "--as-of", "yesterday"), "yesterday"),
+        (("history", "C-000001", "--version", "3"), "its last is 2"),
+        (("history", "C-000001", "--version", "0"), "--version"),
+        (("history", "C-000001", "--version", "1", "--position", "2"), "--version and --position"),
+        (("diff", "C-000001"), "--from"),
+        (("diff", "C-000001", "--to-version", "2"), "--from-version"),
+        (("diff", "C-000001", "--from-version", "2", "--to-version", "1"), "--from-version must not be after"),
+        (("diff", "C-000001", "--from-version", "1", "--from-position", "1"), "exclude each other"),
+        (("diff", "C-999999", "--from-version", "1"), "C-999999"),
         (("rebuild", "everything"), "everything"),
         (("close-months", "--through", "2026-13"), "2026-13"),
         (("close-months", "--through", "last"), "last"),

@@ -1,0 +1,76 @@
+"""What the log holds of one case and of what it was judged and billed by; for auditors, over HTTP and from a shell.
+
+Nothing here waits for a view: an answer is of the log's head at the time of the question.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+
+from commands.errors import UnknownTicket
+from domain.business_time import ALWAYS, ROUND_THE_CLOCK
+from domain.calendar import CalendarPublished, compiled
+from domain.clocks.levels import Calendars
+from domain.recorded import RecordedEvent
+from domain.ticket.events import TicketOpened
+from infra.feed import head_position, holder_of, read_streams
+from projections.moment import Moment, until
+
+
+class CaseFile(msgspec.Struct, frozen=True):
+    """A case: its own events, and those of its customer's subscription (none without one), all up to `head`."""
+
+    ticket_id: str
+    records: list[RecordedEvent]
+    billing: list[RecordedEvent]
+    head: int
+
+
+def events_of_case(connection: Connection, name: str) -> list[RecordedEvent]:
+    """Return all events of a case by its id or case number. Raises `UnknownTicket`."""
+    stream_id = holder_of(connection, "case_number", name) or f"ticket-{name}"
+    records = read_streams(connection, [stream_id])
+    if not records or not isinstance(records[0].event, TicketOpened):
+        raise UnknownTicket(f"there is no ticket {name!r}")
+    return records
+
+
+def read_case(connection: Connection, name: str) -> CaseFile:
+    """Return a case with what is billed to its customer. Raises `UnknownTicket`."""
+    head = head_position(connection)
+    records = [each for each in events_of_case(connection, name) if (each.position or 0) <= head]
+    opened = records[0].event if records else None
+    if not isinstance(opened, TicketOpened):
+        raise UnknownTicket(f"there is no ticket {name!r}")
+    subscription = holder_of(connection, "live_subscription", opened.customer_id)
+    billing = [] if subscription is None else read_streams(connection, [subscription])
+    return CaseFile(opened.ticket_id, records, [each for each in billing if (each.position or 0) <= head], head)
+
+
+def stood(records: Sequence[RecordedEvent], name: str, moment: Moment) -> list[RecordedEvent]:
+    """Return the events of a case until a moment; of a version that it has. Raises `UnknownTicket`."""
+    if not records:
+        raise UnknownTicket(f"there is no ticket {name!r}")
+    last = records[-1].originator_version
+    if moment.version is not None and moment.version > last:
+        raise UnknownTicket(f"the ticket {name!r} has no version {moment.version}; its last is {last}")
+    found = until(records, moment)
+    if not found:
+        raise UnknownTicket(f"there was no ticket {name!r} {moment}")
+    return found
+
+
+def calendar_records(connection: Connection, names: Sequence[str]) -> list[RecordedEvent]:
+    """Return the publications of calendars, in order."""
+    return read_streams(connection, [f"calendar-{name}" for name in names])
+
+
+def calendars_of(records: Sequence[RecordedEvent]) -> Calendars:
+    """Return the calendars that were published, ready to count with, and the round-the-clock one as version 0."""
+    found = {
+        (each.event.calendar, each.event.version): compiled(each.event)
+        for each in records
+        if isinstance(each.event, CalendarPublished)
+    }
+    return {(ROUND_THE_CLOCK, 0): ALWAYS, **found}

@@ -1,0 +1,84 @@
+"""What changed between two moments, from the log; the same answer over HTTP and in a shell."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+
+from api.case_file import CaseFile, calendar_records, calendars_of, read_case, stood
+from domain.clocks.explain import History, evolve_history
+from domain.recorded import RecordedEvent
+from domain.ticket.events import TicketEvent
+from projections.case_diff import Side, case_diff
+from projections.moment import Moment, until
+from projections.reading import Json, without_nulls
+
+
+def case_difference(connection: Connection, name: str, begin: Moment, end: Moment, now: datetime) -> Json:
+    """Return what changed on a case from one moment to another; its `events` as they were recorded.
+
+    The first is not after the second; the case need not exist at it. Raises `UnknownTicket` where it does not exist at
+    the second, or has no such version.
+    """
+    case = read_case(connection, name)
+    after = _side(case, stood(case.records, name, end), end, now)
+    if begin.version is not None:
+        stood(case.records, name, begin)
+    before = _side(case, until(case.records, begin), begin, now)
+    calendars = calendars_of(calendar_records(connection, sorted(_calendars(case.records))))
+    told = case_diff(before, after, calendars)
+    late = [each.position for each in told["events"] if end.as_of is not None and _recorded_after(each, end.as_of)]
+    return {
+        "ticket_id": case.ticket_id,
+        "from": _told(before),
+        "to": _told(after),
+        **told,
+        "late": late,
+        "as_of_position": case.head,
+    }
+
+
+def _side(case: CaseFile, records: Sequence[RecordedEvent], moment: Moment, now: datetime) -> Side:
+    """What stood then. An instant ahead is taken for now: what is still to come is not told."""
+    if moment.as_of is not None:
+        return Side(records, until(case.billing, moment), min(moment.as_of, now) if records else None)
+    billing = case.billing
+    if moment.version is not None:
+        # Together with the version's event its command wrote what the subscription drew.
+        last = records[-1]
+        billing = [each for each in billing if _in_step(each, last)]
+    return Side(records, until(billing, Moment(position=moment.position)), _instant(records))
+
+
+def _in_step(record: RecordedEvent, last: RecordedEvent) -> bool:
+    return (record.position or 0) <= (last.position or 0) or record.metadata.command_id == last.metadata.command_id
+
+
+def _instant(records: Sequence[RecordedEvent]) -> datetime | None:
+    return max((each.event.occurred_at for each in records), default=None)
+
+
+def _recorded_after(record: RecordedEvent, instant: datetime) -> bool:
+    return record.recorded_at is not None and record.recorded_at > instant
+
+
+def _calendars(records: Sequence[RecordedEvent]) -> set[str]:
+    """The calendars that the case's clocks count by."""
+    history: History | None = None
+    for record in records:
+        if isinstance(record.event, TicketEvent):
+            history = evolve_history(history, record.event, record.position or 0)
+    instances = () if history is None else (*history.former, *history.clocks.latest)
+    return {segment.calendar for instance in instances for segment in instance.segments}
+
+
+def _told(side: Side) -> Json:
+    last = side.records[-1] if side.records else None
+    return without_nulls(
+        {
+            "at": side.now,
+            "existed": last is not None,
+            "version": last and last.originator_version,
+            "position": last and last.position,
+        }
+    )

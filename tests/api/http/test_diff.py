@@ -1,0 +1,190 @@
+"""What changed on a case between two moments, over HTTP: each difference with the events that made it."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.api.http.conftest import Api, pointers_of, problem_of
+from tests.api.http.test_queries import fits, log_work
+
+STAFF = {"role": "staff", "name": "Jo", "email": "jo@example.com"}
+
+
+@pytest.fixture(scope="module")
+def changed(api: Api) -> Any:
+    """A case that was opened, made urgent, worked on for 50 min of which 30 stayed, answered and resolved."""
+    customer = api.customer()
+    before = api.clock.now().isoformat()
+    api.clock.forward(minutes=1)
+    opened = api.ticket(customer)
+    ticket = opened["ticket_id"]
+    at_first = api.clock.now().isoformat()
+    api.clock.forward(minutes=60)
+    urgent = api.done("set-urgency", ticket=ticket, urgency="high")
+    logged = log_work(api, ticket, 3_000)
+    api.clock.forward(minutes=1)
+    at_work = api.clock.now().isoformat()
+    api.clock.forward(minutes=1)
+    entry = logged["result"]["entry_id"]
+    corrected = api.done("correct-work", ticket=ticket, entry_id=entry, duration_seconds=1_800, reason="Lunch")
+    replied = api.done("add-reply", ticket=ticket, author=STAFF, body="So.")
+    return {
+        "path": f"/v1/tickets/{ticket}/diff",
+        "customer": customer,
+        "case": opened["case_number"],
+        "entry": entry,
+        "before": before,
+        "at_first": at_first,
+        "at_work": at_work,
+        "at_last": api.clock.now().isoformat(),
+        "urgent": urgent,
+        "logged": logged,
+        "corrected": corrected,
+        "replied": replied,
+    }
+
+
+def by(items: list[Any], name: str, value: str) -> Any:
+    (found,) = [each for each in items if each[name] == value]
+    return found
+
+
+def position_of(answer: Any, event_type: str) -> int:
+    (position,) = [each["position"] for each in answer["events"] if each["type"].startswith(event_type)]
+    return int(position)
+
+
+def test_a_field_that_differs_names_the_events_that_changed_it(api: Api, changed: Any) -> None:
+    diff = fits("ticket-diff", api.answer(changed["path"], **{"from": changed["at_first"], "to": changed["at_last"]}))
+    urgency = by(diff["changes"], "field", "urgency")
+    assert urgency == {
+        "field": "urgency",
+        "before": "normal",
+        "after": "high",
+        "positions": [position_of(changed["urgent"], "UrgencyChanged")],
+    }
+    worked = by(diff["changes"], "field", "worked_seconds")
+    assert (worked["before"], worked["after"]) == (0, 1_800)
+    assert worked["positions"] == [
+        position_of(changed["logged"], "WorkLogged"),
+        position_of(changed["corrected"], "WorkCorrected"),
+    ]
+    assert (diff["from"]["version"], diff["to"]["version"]) == (1, 5)
+    assert {each["field"] for each in diff["changes"]} == {"urgency", "worked_seconds", "status"}
+
+
+def test_a_clock_that_was_stopped_names_what_stopped_it(api: Api, changed: Any) -> None:
+    diff = api.answer(changed["path"], **{"from": changed["at_first"], "to": changed["at_last"]})
+    answered = by(diff["clocks"], "clock", "first_response")
+    state = by(answered["changes"], "field", "state")
+    assert (state["before"], state["after"]) == ("running", "fulfilled")
+    assert position_of(changed["replied"], "StaffReplied") in answered["positions"]
+
+
+def test_work_shows_what_it_was_billed_before_and_after(api: Api, changed: Any) -> None:
+    diff = api.answer(changed["path"], **{"from": changed["at_work"], "to": changed["at_last"]})
+    (work,) = diff["work"]
+    assert (work["entry_id"], work["change"]) == (changed["entry"], "changed")
+    assert (work["before"]["duration_seconds"], work["after"]["duration_seconds"]) == (3_000, 1_800)
+    assert (work["before"]["billed_seconds"], work["after"]["billed_seconds"]) == (3_600, 1_800)
+    assert sum(draw["seconds"] for draw in work["before"]["draws"]) == 3_600
+    assert sum(draw["seconds"] for draw in work["after"]["draws"]) == 1_800
+    assert work["positions"] == [
+        position_of(changed["corrected"], "WorkCorrected"),
+        position_of(changed["corrected"], "WorkRevised"),
+    ]
+    types = [each["type"] for each in diff["events"]]
+    assert types == ["WorkCorrected.v1", "WorkRevised.v1", "StaffReplied.v1"]
+
+
+def test_before_the_case_there_was_nothing_and_everything_is_new(api: Api, changed: Any) -> None:
+    diff = fits("ticket-diff", api.answer(changed["path"], **{"from": changed["before"], "to": changed["at_last"]}))
+    assert diff["from"] == {"existed": False}
+    assert "before" not in by(diff["changes"], "field", "subject")
+    assert by(diff["work"], "entry_id", changed["entry"])["change"] == "added"
+    assert len([each for each in diff["events"] if each["subject"].startswith("ticket-")]) == 5
+
+
+def test_versions_and_positions_tell_the_same_as_instants(api: Api, changed: Any) -> None:
+    by_instant = api.answer(changed["path"], **{"from": changed["at_first"], "to": changed["at_last"]})
+    by_version = fits("ticket-diff", api.answer(changed["path"], from_version=1, to_version=5))
+    by_position = api.answer(
+        changed["path"],
+        from_position=by_instant["from"]["position"],
+        to_position=position_of(changed["replied"], "StaffReplied"),
+    )
+    for other in (by_version, by_position):
+        for name in ("changes", "clocks", "work", "events"):
+            assert other[name] == by_instant[name], name
+
+
+def test_to_is_now_where_it_is_left_out(api: Api, changed: Any) -> None:
+    assert api.answer(changed["path"], from_version=1) == api.answer(changed["path"], from_version=1, to_version=5)
+
+
+def test_between_two_equal_moments_nothing_changed(api: Api, changed: Any) -> None:
+    same = api.answer(changed["path"], **{"from": changed["at_work"], "to": changed["at_work"]})
+    assert same["changes"] == same["clocks"] == same["work"] == same["events"] == same["late"] == []
+
+
+def test_a_clock_moves_by_time_alone_without_an_event(api: Api) -> None:
+    ticket = api.ticket(api.customer())["ticket_id"]
+    first = api.clock.now().isoformat()
+    last = api.clock.forward(minutes=5).isoformat()
+    diff = api.answer(f"/v1/tickets/{ticket}/diff", **{"from": first, "to": last})
+    assert diff["events"] == []
+    clock = by(diff["clocks"], "clock", "first_response")
+    assert clock["positions"] == []
+    elapsed = by(clock["changes"], "field", "elapsed_seconds")
+    assert elapsed["after"] - elapsed["before"] == 300
+
+
+@pytest.mark.parametrize(
+    ("parameters", "pointers"),
+    [
+        ({}, {"/from"}),
+        ({"to": "2026-11-02T17:00:00Z"}, {"/from"}),
+        ({"from": "2026-11-03T17:00:00Z", "to": "2026-11-02T17:00:00Z"}, {"/from"}),
+        ({"from": "yesterday", "to": "2026-11-02T17:00:00"}, {"/from", "/to"}),
+        ({"from_version": 2, "to_version": 1}, {"/from_version"}),
+        ({"from_version": 0}, {"/from_version"}),
+        ({"from_version": 1, "to_position": 2}, {"/from_version", "/to_position"}),
+        ({"from_position": 9, "to_position": 8}, {"/from_position"}),
+        ({"from": "2026-11-02T17:00:00Z", "colour": "red"}, {"/colour"}),
+    ],
+)
+def test_wrong_moments_are_named(api: Api, changed: Any, parameters: dict[str, Any], pointers: set[str]) -> None:
+    assert pointers_of(api.get(changed["path"], **parameters)) == pointers
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"from": "2026-01-02T17:00:00Z", "to": "2026-01-03T17:00:00Z"},
+        {"from_version": 1, "to_version": 99},
+        {"from_version": 99},
+        {"from_position": 0, "to_position": 1},
+    ],
+)
+def test_a_case_that_was_not_there_yet_is_unknown(api: Api, changed: Any, parameters: dict[str, Any]) -> None:
+    assert problem_of(api.get(changed["path"], **parameters), 404)["code"] == "unknown_ticket"
+
+
+def test_an_unknown_case_is_unknown(api: Api) -> None:
+    answer = api.get("/v1/tickets/C-999999/diff", **{"from": "2026-01-02T17:00:00Z"})
+    assert problem_of(answer, 404)["code"] == "unknown_ticket"
+
+
+def test_what_was_recorded_after_the_second_instant_is_told_as_late(api: Api, changed: Any) -> None:
+    """The desk's clock stands in 2026; what it says happened then was recorded when the test ran."""
+    diff = api.answer(changed["path"], **{"from": changed["at_first"], "to": changed["at_last"]})
+    recorded = [datetime.fromisoformat(each["recordedat"]) for each in diff["events"]]
+    expected = [
+        each["position"]
+        for each, at in zip(diff["events"], recorded, strict=True)
+        if at > datetime.fromisoformat(changed["at_last"])
+    ]
+    assert diff["late"] == expected
+    assert msgspec.json.encode(diff)
