@@ -33,6 +33,7 @@ from infra.timekeeper import Timekeeper
 from projections.catalogue import VIEWS
 
 DATABASE_URL = "CASELOG_DATABASE_URL"
+DATABASE_URL_FILE = "CASELOG_DATABASE_URL_FILE"
 
 
 @contextmanager
@@ -186,11 +187,18 @@ def worker_services(config: Config) -> Services:
     return services
 
 
+def environment_of_children(url: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of processes that find the database by its URL, whatever this one found it by."""
+    kept = {name: value for name, value in environment.items() if name != DATABASE_URL_FILE}
+    return {**kept, DATABASE_URL: url}
+
+
 @contextmanager
 def handed_down(url: str, environment: Mapping[str, str] = os.environ) -> Iterator[None]:
     """Let processes that are started meanwhile have an environment, and find the database by it."""
     before = dict(os.environ)
-    os.environ.update({**environment, DATABASE_URL: url})
+    os.environ.update(environment_of_children(url, environment))
+    os.environ.pop(DATABASE_URL_FILE, None)
     try:
         yield
     finally:

@@ -6,7 +6,8 @@ its log. Of the desk only zone and currency stand here, and only the start that 
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self, TypeVar, cast
@@ -49,6 +50,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     port: int
     database_url: str | None
+    database_url_file: str
     schema: str
     zone: str
     currency: str
@@ -62,8 +64,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Read every `CASELOG_` variable; an empty one counts as not set. Raises `ConfigError`."""
-        problems: dict[str, str] = {}
+        """Read every `CASELOG_` variable; an empty one counts as not set.
+
+        Raises `ConfigError`, also for a variable that there is none of: it may be a misspelt one, left without effect.
+        """
+        problems = _unknown(environment)
+        environment = _with_secrets_from_files(environment, problems)
 
         def read(variable: str, default: str, parse: Callable[[str], T]) -> T:
             try:
@@ -77,6 +83,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             host=read("CASELOG_HOST", "127.0.0.1", _address),
             port=read("CASELOG_PORT", "8000", _whole(1, 65535)),
             database_url=read("CASELOG_DATABASE_URL", "", _database_url),
+            database_url_file=read("CASELOG_DATABASE_URL_FILE", "", str),
             schema=read("CASELOG_SCHEMA", "caselog", _schema),
             zone=read("CASELOG_ZONE", "America/Denver", _zone),
             currency=read("CASELOG_CURRENCY", "USD", _currency),
@@ -101,6 +108,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             "CASELOG_HOST": self.host,
             "CASELOG_PORT": str(self.port),
             "CASELOG_DATABASE_URL": _without_password(self.database_url) if self.database_url else "",
+            "CASELOG_DATABASE_URL_FILE": self.database_url_file,
             "CASELOG_SCHEMA": self.schema,
             "CASELOG_ZONE": self.zone,
             "CASELOG_CURRENCY": self.currency,
@@ -122,6 +130,7 @@ MEANINGS: Mapping[str, str] = {
     "CASELOG_HOST": "IP address that the API listens on",
     "CASELOG_PORT": "port that the API listens on",
     "CASELOG_DATABASE_URL": "libpq URL of a PostgreSQL 15 or later of your own; empty: embedded",
+    "CASELOG_DATABASE_URL_FILE": "file whose content is that URL, so that no environment holds a password; instead of it",
     "CASELOG_SCHEMA": "schema of the desk; several desks can share a database",
     "CASELOG_ZONE": "IANA zone of a desk made by this start; a desk's zone never changes",
     "CASELOG_CURRENCY": "ISO 4217 code, likewise",
@@ -134,6 +143,51 @@ MEANINGS: Mapping[str, str] = {
     "CASELOG_ACCESS_LOG": "1 writes a line to standard error for each request",
 }
 """What each variable is for."""
+
+SECRETS = ("CASELOG_DATABASE_URL",)
+"""Variables that may come from a file, as container engines hand secrets over: the same name with `_FILE`."""
+
+_PREFIX = "CASELOG_"
+_NOT_SETTINGS = frozenset({"CASELOG_SUPERVISOR_PIPE"})
+"""What our own processes tell one another."""
+
+
+def _unknown(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what is wrong with each variable that looks like one of ours and is none."""
+    unknown = {name for name in environment if name.startswith(_PREFIX)} - MEANINGS.keys() - _NOT_SETTINGS
+    return {name: _no_such_variable(name, MEANINGS) for name in sorted(unknown)}
+
+
+def _no_such_variable(name: str, known: Iterable[str]) -> str:
+    # Compared without what all of them begin with, which would make any two alike.
+    nearest = get_close_matches(name[len(_PREFIX) :], [each[len(_PREFIX) :] for each in known], n=1)
+    advice = f"; is {_PREFIX}{nearest[0]} meant?" if nearest else ", see `caselog config`"
+    return f"there is no such variable{advice}"
+
+
+def _with_secrets_from_files(environment: Mapping[str, str], problems: dict[str, str]) -> Mapping[str, str]:
+    """Return the environment with secrets read from the files that it names; note a problem under the file's name.
+
+    A reason names the file, never what is in it. One line break at the end is not part of a secret.
+    """
+    found: dict[str, str] = {}
+    for variable in SECRETS:
+        named = f"{variable}_FILE"
+        path = environment.get(named)
+        if not path:
+            continue
+        if environment.get(variable):
+            problems[named] = f"is set together with {variable}, and only one of them can count"
+            continue
+        try:
+            found[variable] = Path(path).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+            problems[named] = f"{path} cannot be read: {reason}"
+        else:
+            if not found[variable]:
+                problems[named] = f"{path} is empty"
+    return {**environment, **found}
 
 
 def _address(value: str) -> str:

@@ -42,7 +42,7 @@ def up() -> None:
         url = config.database_url or (server.start() if server else "")
         desk = compose.prepare(config, url)
         with counted_together() as environment:
-            supervisor = Supervisor({**environment, "CASELOG_DATABASE_URL": url})
+            supervisor = Supervisor(compose.environment_of_children(url, environment))
             try:
                 supervisor.start(PROCESSES)
                 announcer = threading.Thread(target=_announce, args=(config, desk, stop), daemon=True)

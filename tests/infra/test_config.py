@@ -14,6 +14,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         host="127.0.0.1",
         port=8000,
         database_url=None,
+        database_url_file="",
         schema="caselog",
         zone="America/Denver",
         currency="USD",
@@ -30,7 +31,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
 def test_the_readme_shows_every_variable_with_its_default() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     for variable, default in Config.from_environment({}).described().items():
-        shown = {"CASELOG_DATA": "`./.caselog`", "CASELOG_DATABASE_URL": "none: embedded"}.get(variable, f"`{default}`")
+        shown = {"CASELOG_DATA": "`./.caselog`", "CASELOG_DATABASE_URL": "none: embedded"}.get(variable, f"`{default}`" if default else "none")
         assert f"| `{variable}` | {shown} |" in readme
 
 
@@ -112,3 +113,53 @@ def test_a_wrong_database_url_is_not_repeated_for_it_may_hold_a_password() -> No
     with pytest.raises(ConfigError) as refused:
         Config.from_environment({"CASELOG_DATABASE_URL": "postgresql://me:secret@db:5432:1/x?nonsense=1"})
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "nearest"),
+    [("CASELOG_DATABASE_ULR", "CASELOG_DATABASE_URL"), ("CASELOG_THREAD", "CASELOG_THREADS")],
+)
+def test_a_misspelt_variable_is_told_with_the_nearest_name(variable: str, nearest: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        Config.from_environment({variable: "4", "CASELOG_PORT": "x"})
+    assert refused.value.problems[variable] == f"there is no such variable; is {nearest} meant?"
+    assert set(refused.value.problems) == {variable, "CASELOG_PORT"}
+
+
+def test_a_variable_like_no_other_is_refused_and_one_of_other_programs_is_not() -> None:
+    with pytest.raises(ConfigError, match="CASELOG_XYZZY_QQ: there is no such variable, see `caselog config`"):
+        Config.from_environment({"CASELOG_XYZZY_QQ": "1"})
+    Config.from_environment({"PATH": "/bin", "MY_CASELOG_X": "1", "CASELOG_SUPERVISOR_PIPE": "7"})
+
+
+def test_the_database_url_can_stand_in_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "url"
+    secret.write_text("postgresql://me:secret@db/desk\n")
+    config = Config.from_environment({"CASELOG_DATABASE_URL_FILE": str(secret)})
+    assert config.database_url == "postgresql://me:secret@db/desk"
+    assert config.described()["CASELOG_DATABASE_URL_FILE"] == str(secret)
+    assert "secret" not in repr(config).replace(str(secret), "")
+
+
+def test_a_file_that_gives_no_url_is_told_by_its_name_and_never_by_its_content(tmp_path: Path) -> None:
+    missing, empty, wrong, binary = (tmp_path / name for name in ("missing", "empty", "wrong", "binary"))
+    empty.write_text("\n")
+    wrong.write_text("mysql://me:hunter2@here")
+    binary.write_bytes(b"\xff\xfe")
+    for path, told in [
+        (missing, f"CASELOG_DATABASE_URL_FILE: {missing} cannot be read: No such file or directory"),
+        (tmp_path, f"CASELOG_DATABASE_URL_FILE: {tmp_path} cannot be read: Is a directory"),
+        (empty, f"CASELOG_DATABASE_URL_FILE: {empty} is empty"),
+        (binary, f"CASELOG_DATABASE_URL_FILE: {binary} cannot be read: it is no UTF-8 text"),
+        (wrong, "CASELOG_DATABASE_URL: is not a libpq URL such as postgresql://user:password@host:5432/database"),
+    ]:
+        with pytest.raises(ConfigError) as refused:
+            Config.from_environment({"CASELOG_DATABASE_URL_FILE": str(path)})
+        assert str(refused.value) == told
+
+
+def test_a_url_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="CASELOG_DATABASE_URL_FILE: is set together with CASELOG_DATABASE_URL"):
+        Config.from_environment(
+            {"CASELOG_DATABASE_URL_FILE": str(tmp_path), "CASELOG_DATABASE_URL": "postgresql://db/desk"}
+        )

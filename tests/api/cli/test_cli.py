@@ -102,6 +102,16 @@ def test_rebuild_says_which_build_is_live(cli: Cli, case: str) -> None:
     assert "is live" in rebuilt.stdout
 
 
+def test_config_check_tells_every_reason_at_once_and_nothing_else(cli: Cli) -> None:
+    sound = cli("config", "--check")
+    assert (sound.returncode, sound.stdout, sound.stderr) == (0, "the configuration is sound\n", "")
+    wrong = cli("config", "--check", CASELOG_WROKERS="4", CASELOG_PORT="http")
+    assert wrong.returncode == 2
+    assert wrong.stdout == ""
+    assert "CASELOG_WROKERS: there is no such variable; is CASELOG_WORKERS meant?" in wrong.stderr
+    assert "CASELOG_PORT: 'http' is not a whole number" in wrong.stderr
+
+
 def test_config_shows_every_variable_and_no_secret(cli: Cli) -> None:
     shown = cli("config", CASELOG_DATABASE_URL="postgresql://me:secret@127.0.0.1/desk")
     assert shown.returncode == 0

@@ -33,7 +33,8 @@ class Server:
             [sys.executable, "-m", "api.cli", "api"],
             cwd=ROOT,
             env=os.environ
-            | {"CASELOG_DATABASE_URL": dsn, "CASELOG_SCHEMA": schema, "CASELOG_PORT": str(port), "CASELOG_THREADS": "4"}
+            | ({} if "CASELOG_DATABASE_URL_FILE" in environment else {"CASELOG_DATABASE_URL": dsn})
+            | {"CASELOG_SCHEMA": schema, "CASELOG_PORT": str(port), "CASELOG_THREADS": "4"}
             | environment,
             stderr=subprocess.PIPE,
             text=True,
