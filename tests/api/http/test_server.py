@@ -247,3 +247,13 @@ def test_readers_that_wait_leave_threads_to_commands(server: Server) -> None:
 def _let_it_arrive(server: Server) -> None:
     """Return once a request sent before has reached the application: requests are taken in the order they come."""
     assert server.request("GET", "/health/live")[0] == 200
+
+
+def test_its_workers_find_the_database_by_a_url_in_a_file(postgres_dsn: str, schema: str, tmp_path: Path) -> None:
+    secret = tmp_path / "database_url"
+    secret.write_text(f"{postgres_dsn}\n")
+    running = Server(postgres_dsn, schema, free_port(), CASELOG_DATABASE_URL_FILE=str(secret))
+    try:
+        running.wait_until_ready()
+    finally:
+        running.stop()
