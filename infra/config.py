@@ -130,7 +130,7 @@ MEANINGS: Mapping[str, str] = {
     "CASELOG_HOST": "IP address that the API listens on",
     "CASELOG_PORT": "port that the API listens on",
     "CASELOG_DATABASE_URL": "libpq URL of a PostgreSQL 15 or later of your own; empty: embedded",
-    "CASELOG_DATABASE_URL_FILE": "file whose content is that URL, so that no environment holds a password; instead of it",
+    "CASELOG_DATABASE_URL_FILE": "file whose content is that URL, so that no environment holds a password",
     "CASELOG_SCHEMA": "schema of the desk; several desks can share a database",
     "CASELOG_ZONE": "IANA zone of a desk made by this start; a desk's zone never changes",
     "CASELOG_CURRENCY": "ISO 4217 code, likewise",

@@ -31,7 +31,9 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
 def test_the_readme_shows_every_variable_with_its_default() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     for variable, default in Config.from_environment({}).described().items():
-        shown = {"CASELOG_DATA": "`./.caselog`", "CASELOG_DATABASE_URL": "none: embedded"}.get(variable, f"`{default}`" if default else "none")
+        shown = {"CASELOG_DATA": "`./.caselog`", "CASELOG_DATABASE_URL": "none: embedded"}.get(
+            variable, f"`{default}`" if default else "none"
+        )
         assert f"| `{variable}` | {shown} |" in readme
 
 
