@@ -51,7 +51,8 @@ def account_for_statement(connection: Connection, customer_id: str, period: str)
         found,
         _months(connection, customer_id, period),
         _packs(connection, customer_id),
-        select(connection, WorkRow, posted, (customer_id, period, period)),
+        # with what the month before drew, which leaves the rest of its allowance to this one
+        select(connection, WorkRow, posted, (customer_id, month_before(period), period)),
         position,
     )
 

@@ -163,7 +163,7 @@ def _readings(side: Side, calendars: Calendars) -> dict[tuple[str, int], Json]:
     for each in readings(history, calendars, side.now):
         told = without_nulls(msgspec.structs.asdict(each))
         del told["why"], told["clock"], told["instance"]
-        told.pop("positions", None)
+        del told["positions"], told["figure_positions"]
         found[each.clock, each.instance] = told
     return found
 

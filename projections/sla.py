@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import replace
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
-from domain.clocks.explain import History, evolve_history, readings
+from domain.clocks.explain import History, due_positions, evolve_history, readings
 from domain.clocks.levels import Calendars
 from domain.recorded import RecordedEvent
 from domain.sla_policy import ClockName
@@ -82,7 +82,7 @@ breaches = Table(
     key=("ticket_id", "clock", "instance", "target_seconds"),
     indexes=(Index(("breached_at", "position")), Index(("customer_id", "breached_at", "position"))),
 )
-VIEW = View("sla", version=4, tables=(sla, breaches))
+VIEW = View("sla", version=5, tables=(sla, breaches))
 
 
 @sla.begin(TicketOpened)
@@ -272,5 +272,6 @@ def _due_item(row: SlaRow) -> Json:
             "instance": due.number,
             "due_at": due.due_at,
             "target_seconds": due.target_seconds,
+            "positions": due_positions(due, row.history.clocks.pauses_of(due.clock)) if row.history else (),
         }
     )

@@ -9,6 +9,7 @@ import msgspec
 from domain.rating.months import month_before
 from projections.account import Account
 from projections.reading import Json, without_nulls
+from projections.statement_positions import figure_positions, together
 from projections.subscription import MonthRow, PackRow
 from projections.work_entry import DrawnFrom, GivenBack, Posting, WorkRow
 
@@ -16,7 +17,8 @@ from projections.work_entry import DrawnFrom, GivenBack, Posting, WorkRow
 def statement(account: Account, period: str, now: datetime | None = None) -> Json:
     """The `statement` of the HTTP contract for a month ("2026-11"), as it is at an instant.
 
-    Beside the contract's fields it has `positions`, the events that began the month and closed it.
+    Beside the contract's fields it has `positions`, the events that began the month and closed it, and
+    `figure_positions`, the events that each sum follows from.
     """
     posted = sorted(
         ((row, posting) for row in account.work if (posting := row.posting(period)) is not None), key=_in_order
@@ -55,6 +57,7 @@ def statement(account: Account, period: str, now: datetime | None = None) -> Jso
             "owed_cents": fee_cents + packs_cents + on_demand_cents + emergency_cents - credits_cents,
         },
         "positions": month.positions if month else (),
+        "figure_positions": figure_positions(account, period, posted, purchases),
         "as_of_position": account.position,
     }
 
@@ -103,6 +106,7 @@ def _entry(row: WorkRow, posting: Posting) -> Json:
         "billed_seconds": posting.billed_seconds,
         "class": posting.work_class,
         "draws": [draw_shape(draw) for draw in posting.draws],
+        "positions": together(posting.positions, *(draw.positions for draw in posting.draws)),
     }
 
 

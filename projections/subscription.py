@@ -154,7 +154,7 @@ months = Table(
     indexes=(Index(("customer_id", "month")),),
 )
 packs = Table("hour_pack", PackRow, key=("subscription_id", "pack_id"), indexes=(Index(("customer_id", "month")),))
-VIEW = View("subscription", version=2, tables=(subscriptions, months, packs, work))
+VIEW = View("subscription", version=3, tables=(subscriptions, months, packs, work))
 
 
 def _own(event: SubscriptionStarted) -> Iterable[Key]:

@@ -55,7 +55,10 @@ class GivenBack(Value, frozen=True, kw_only=True):
 
 
 class Posting(Value, frozen=True, kw_only=True):
-    """What is posted of an entry in one month, with the facts that it was rated by."""
+    """What is posted of an entry in one month, with the facts that it was rated by.
+
+    `positions` are the events that these facts come from.
+    """
 
     month: str
     ticket_id: str
@@ -67,6 +70,7 @@ class Posting(Value, frozen=True, kw_only=True):
     rating_at: datetime
     draws: tuple[DrawnFrom, ...] = ()
     credits: tuple[GivenBack, ...] = ()
+    positions: tuple[int, ...]
 
 
 class WorkRow(Row, frozen=True, kw_only=True):
@@ -120,6 +124,7 @@ def rated(event: WorkRated, at: RecordedEvent) -> WorkRow:
         purpose=event.purpose,
         rating_at=event.rating_at,
         draws=tuple(_drawn(draw, positions) for draw in event.draws),
+        positions=positions,
     )
     return WorkRow(
         entry_id=event.entry_id,
@@ -167,6 +172,7 @@ def revised(row: WorkRow, event: WorkRevised, at: RecordedEvent) -> WorkRow:
         rating_at=event.rating_at,
         draws=_draws(event.draws, stood, positions),
         credits=_credits(event.credits, row, stood, position),
+        positions=positions,
     )
     changed = replace(
         row,

@@ -1,6 +1,6 @@
 """What a clock shows at an instant, and why: state, verdict, and each stretch of time by its kind (T4, T7, T8)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -51,6 +51,8 @@ class Reading(Value, frozen=True, kw_only=True):
     """One instance of a clock at an instant. `why` tiles the time from its start to then, or to its end.
 
     `remaining_seconds` is negative once the target is overrun. Without a target there is neither due nor verdict.
+    `figure_positions` are the events behind each figure that is there, `positions` all of them, with those behind that
+    nothing is due.
     """
 
     clock: ClockName
@@ -67,6 +69,8 @@ class Reading(Value, frozen=True, kw_only=True):
     verdict: Verdict | None = None
     breached_at: datetime | None = None
     why: tuple[Stretch, ...]
+    positions: tuple[int, ...]
+    figure_positions: dict[str, tuple[int, ...]]
 
 
 def evolve_history(history: History | None, event: TicketEvent, position: int) -> History | None:
@@ -110,6 +114,9 @@ def reading(instance: Instance, clocks: Clocks, calendars: Calendars, now: datet
     until = whole_second(now)
     elapsed = elapsed_seconds(instance, pauses, calendars, until)
     segment = instance.segments[-1]
+    stretches = tuple(why(instance, pauses, calendars, until))
+    due, judged = _due(instance, pauses, calendars), verdict(instance, final=clocks.final)
+    figures = _figure_positions(instance, pauses, clocks, stretches, due=due, judged=judged)
     return Reading(
         clock=instance.clock,
         instance=instance.number,
@@ -121,11 +128,67 @@ def reading(instance: Instance, clocks: Clocks, calendars: Calendars, now: datet
         policy_version=segment.policy_version,
         elapsed_seconds=elapsed,
         remaining_seconds=None if segment.target_seconds is None else segment.target_seconds - elapsed,
-        due_at=_due(instance, pauses, calendars),
-        verdict=verdict(instance, final=clocks.final),
+        due_at=due,
+        verdict=judged,
         breached_at=instance.breaches[0].breached_at if instance.breaches else None,
-        why=tuple(why(instance, pauses, calendars, until)),
+        why=stretches,
+        positions=_together(*figures.values(), due_positions(instance, pauses)),
+        figure_positions=figures,
     )
+
+
+def _figure_positions(
+    instance: Instance,
+    pauses: Sequence[Pause],
+    clocks: Clocks,
+    stretches: Sequence[Stretch],
+    *,
+    due: datetime | None,
+    judged: Verdict | None,
+) -> dict[str, tuple[int, ...]]:
+    """The events behind each figure of a reading.
+
+    What has elapsed follows from those that began its stretches and from what ended it. What is due follows from its
+    segments and pauses, too, and from the event that said so.
+    """
+    first, last = instance.positions[:1], instance.positions[-1:]
+    ended = (instance.end_position,) if instance.ended_at is not None else ()
+    missed = tuple(each.position for each in instance.breaches)
+    elapsed = _together(first, *(each.positions for each in stretches), ended)
+    figures = {"started_at": first, "elapsed_seconds": elapsed}
+    if ended:
+        figures["ended_at"] = ended
+    if instance.target_seconds is not None:
+        figures["target_seconds"] = last
+        figures["remaining_seconds"] = _together(last, elapsed)
+    if due is not None:
+        figures["due_at"] = due_positions(instance, pauses)
+    if missed:
+        figures["breached_at"] = missed[:1]
+    if judged is not None:
+        closed = (clocks.final_position,) if instance.clock == "resolution" else ()
+        figures["verdict"] = missed[:1] if judged == "breached" else _together(last, ended, closed)
+    return {name: _together(positions) for name, positions in figures.items()}
+
+
+def due_positions(instance: Instance, pauses: Sequence[Pause]) -> tuple[int, ...]:
+    """The events that an instance's due instant follows from: of its segments and pauses, and the one that said it.
+
+    A target that was missed is due no more: when it was is known by its breach. `pauses` are those of its clock.
+    """
+    held = (
+        position
+        for pause in pauses
+        for position in (pause.position, pause.end_position)
+        if pause.ended_at is None or pause.ended_at >= instance.started_at
+    )
+    missed = (each.position for each in instance.breaches if each.target_seconds == instance.target_seconds)
+    return _together(instance.positions, held, missed, (instance.due_position,))
+
+
+def _together(*several: Iterable[int]) -> tuple[int, ...]:
+    """All of some positions, each once, in order; 0 is that of no event."""
+    return tuple(sorted({position for positions in several for position in positions if position}))
 
 
 def _due(instance: Instance, pauses: Sequence[Pause], calendars: Calendars) -> datetime | None:

@@ -66,19 +66,19 @@ def _opened(event: TicketOpened, position: int) -> Clocks | None:
 def _staff_replied(clocks: Clocks, event: StaffReplied, position: int) -> Clocks:
     """Staff have answered all; an emergency's next update is due from here on, where there are any (T3)."""
     at = whole_second(event.occurred_at)
-    updated = _ended_if_running(_answered(clocks, at), "periodic_update", at, "fulfilled")
-    return _dues(_segmented(updated, event, position, event.occurred_at), event.deadlines)
+    updated = _ended_if_running(_answered(clocks, at, position), "periodic_update", at, "fulfilled", position)
+    return _dues(_segmented(updated, event, position, event.occurred_at), event.deadlines, position)
 
 
 def _call_logged(clocks: Clocks, event: CallLogged, position: int) -> Clocks:
     """A call counts at its own instant: it answers no later message and moves no clock that has ended (T7)."""
-    answered = _answered(clocks, whole_second(event.at))
-    return _dues(_segmented(answered, event, position, event.occurred_at), event.deadlines)
+    answered = _answered(clocks, whole_second(event.at), position)
+    return _dues(_segmented(answered, event, position, event.occurred_at), event.deadlines, position)
 
 
 def _customer_replied(clocks: Clocks, event: CustomerReplied, position: int) -> Clocks:
     waiting = replace(clocks, unanswered=(*clocks.unanswered, whole_second(event.occurred_at)))
-    return _dues(_segmented(waiting, event, position, event.occurred_at), event.deadlines)
+    return _dues(_segmented(waiting, event, position, event.occurred_at), event.deadlines, position)
 
 
 def _traits_changed(
@@ -86,46 +86,48 @@ def _traits_changed(
     event: UrgencyChanged | ComplexityChanged | CategoryChanged | EmergencyAccepted,
     position: int,
 ) -> Clocks:
-    return _dues(_segmented(clocks, event, position, event.occurred_at), event.deadlines)
+    return _dues(_segmented(clocks, event, position, event.occurred_at), event.deadlines, position)
 
 
 def _emergency_declined(clocks: Clocks, event: EmergencyDeclined, position: int) -> Clocks:
     """What is no emergency needs no updates as one (T3)."""
-    cancelled = _ended_if_running(clocks, "periodic_update", whole_second(event.occurred_at), "cancelled")
-    return _dues(_segmented(cancelled, event, position, event.occurred_at), event.deadlines)
+    cancelled = _ended_if_running(clocks, "periodic_update", whole_second(event.occurred_at), "cancelled", position)
+    return _dues(_segmented(cancelled, event, position, event.occurred_at), event.deadlines, position)
 
 
 def _waiting_started(clocks: Clocks, event: WaitingStarted, position: int) -> Clocks:
     pauses = clocks.pauses
     if pauses and pauses[-1].ended_at is None and pauses[-1].reason == event.waiting_for:
-        return _dues(clocks, event.deadlines)
+        return _dues(clocks, event.deadlines, position)
     paused = _paused(clocks, event.waiting_for, event.occurred_at, position)
-    return _dues(paused, event.deadlines)
+    return _dues(paused, event.deadlines, position)
 
 
 def _resumed(clocks: Clocks, event: TicketResumed, position: int) -> Clocks:
-    return _dues(_unpaused(clocks, event.occurred_at, position), event.deadlines)
+    return _dues(_unpaused(clocks, event.occurred_at, position), event.deadlines, position)
 
 
 def _resolved(clocks: Clocks, event: TicketResolved, position: int) -> Clocks:
     at = whole_second(event.occurred_at)
-    ended = _with(_answered(clocks, at), _ended(clocks.resolution, at, "fulfilled"))
-    ended = _ended_if_running(ended, "periodic_update", at, "fulfilled")
-    return _dues(_paused(ended, "resolved", event.occurred_at, position), event.deadlines)
+    ended = _with(_answered(clocks, at, position), _ended(clocks.resolution, at, "fulfilled", position))
+    ended = _ended_if_running(ended, "periodic_update", at, "fulfilled", position)
+    return _dues(_paused(ended, "resolved", event.occurred_at, position), event.deadlines, position)
 
 
 def _reopened(clocks: Clocks, event: TicketReopened, position: int) -> Clocks:
-    resolution = replace(clocks.resolution, ended_at=None, end_kind=None, due_at=None)
-    going_on = replace(_unpaused(clocks, event.occurred_at, position), resolution=resolution, final=False)
-    return _dues(_segmented(going_on, event, position, event.occurred_at), event.deadlines)
+    resolution = replace(clocks.resolution, ended_at=None, end_kind=None, end_position=0, due_at=None, due_position=0)
+    going_on = replace(
+        _unpaused(clocks, event.occurred_at, position), resolution=resolution, final=False, final_position=0
+    )
+    return _dues(_segmented(going_on, event, position, event.occurred_at), event.deadlines, position)
 
 
-def _closed(clocks: Clocks, _event: TicketClosed, _position: int) -> Clocks:
-    return replace(clocks, final=True)
+def _closed(clocks: Clocks, _event: TicketClosed, position: int) -> Clocks:
+    return replace(clocks, final=True, final_position=position)
 
 
 def _levels_changed(clocks: Clocks, event: ServiceLevelsChanged, position: int) -> Clocks:
-    return _dues(_segmented(clocks, event, position, event.effective_at), event.deadlines)
+    return _dues(_segmented(clocks, event, position, event.effective_at), event.deadlines, position)
 
 
 def _breached(clocks: Clocks, event: ServiceLevelBreached, position: int) -> Clocks:
@@ -146,7 +148,7 @@ def _split_off(clocks: Clocks, event: TicketSplitOff, position: int) -> Clocks:
         pauses=tuple(_inherited_pause(each, position) for each in event.pauses),
         unanswered=event.unanswered,
     )
-    return _dues(_segmented(taken_over, event, position, event.occurred_at), event.deadlines)
+    return _dues(_segmented(taken_over, event, position, event.occurred_at), event.deadlines, position)
 
 
 def _inherited(each: InheritedClock, position: int) -> Instance:
@@ -160,6 +162,8 @@ def _inherited(each: InheritedClock, position: int) -> Instance:
         breaches=tuple(Breach(b.target_seconds, b.breached_at, b.position or position) for b in each.breaches),
         ended_at=each.ended_at,
         end_kind=None if each.ended_at is None else "fulfilled",
+        due_position=0 if each.due_at is None else position,
+        end_position=0 if each.ended_at is None else position,
     )
 
 
@@ -172,7 +176,7 @@ def _absorbed(clocks: Clocks, event: TicketAbsorbed, position: int) -> Clocks:
     """The other case's oldest unanswered message begins `next_response`, or begins it earlier (T9)."""
     waiting = replace(clocks, unanswered=event.unanswered)
     if not event.segments:
-        return _dues(waiting, event.deadlines)
+        return _dues(waiting, event.deadlines, position)
     first, running = event.segments[0], clocks.next_response
     instance = Instance(
         first.clock,
@@ -182,15 +186,15 @@ def _absorbed(clocks: Clocks, event: TicketAbsorbed, position: int) -> Clocks:
         levels_at=whole_second(event.occurred_at),
         breaches=running.breaches if running is not None and running.number == first.instance else (),
     )
-    return _dues(_with(waiting, instance), event.deadlines)
+    return _dues(_with(waiting, instance), event.deadlines, position)
 
 
-def _merged(clocks: Clocks, event: TicketMerged, _position: int) -> Clocks:
+def _merged(clocks: Clocks, event: TicketMerged, position: int) -> Clocks:
     """The other case goes on for both: what has not ended is cancelled (T9)."""
     at = whole_second(event.occurred_at)
     for instance in clocks.running:
-        clocks = _with(clocks, _ended(instance, at, "cancelled"))
-    return _dues(clocks, event.deadlines)
+        clocks = _with(clocks, _ended(instance, at, "cancelled", position))
+    return _dues(clocks, event.deadlines, position)
 
 
 _FOLDS: dict[type[TicketEvent], Callable[[Clocks, Any, int], Clocks]] = {
@@ -220,21 +224,23 @@ def _with(clocks: Clocks, instance: Instance) -> Clocks:
     return replace(clocks, **{instance.clock: instance})
 
 
-def _ended(instance: Instance, at: datetime, kind: EndKind) -> Instance:
-    return instance if instance.ended_at is not None else replace(instance, ended_at=at, end_kind=kind)
+def _ended(instance: Instance, at: datetime, kind: EndKind, position: int) -> Instance:
+    if instance.ended_at is not None:
+        return instance
+    return replace(instance, ended_at=at, end_kind=kind, end_position=position)
 
 
-def _ended_if_running(clocks: Clocks, clock: ClockName, at: datetime, kind: EndKind) -> Clocks:
+def _ended_if_running(clocks: Clocks, clock: ClockName, at: datetime, kind: EndKind, position: int) -> Clocks:
     instance = instance_of(clocks, clock)
-    return clocks if instance is None else _with(clocks, _ended(instance, at, kind))
+    return clocks if instance is None else _with(clocks, _ended(instance, at, kind, position))
 
 
-def _answered(clocks: Clocks, at: datetime) -> Clocks:
+def _answered(clocks: Clocks, at: datetime, position: int) -> Clocks:
     """All that the customer had written by `at` is answered."""
     changed: dict[str, Any] = {}
     for instance in (clocks.first_response, clocks.next_response):
         if instance is not None and instance.ended_at is None and instance.started_at <= at:
-            changed[instance.clock] = _ended(instance, at, "fulfilled")
+            changed[instance.clock] = _ended(instance, at, "fulfilled", position)
     if clocks.unanswered:
         later = tuple([each for each in clocks.unanswered if each > at])
         if later != clocks.unanswered:
@@ -257,7 +263,10 @@ def _unpaused(clocks: Clocks, at: datetime, position: int) -> Clocks:
 
 
 def _begun(segment: Segment, position: int, levels_at: datetime, due_at: datetime | None = None) -> Instance:
-    return Instance(segment.clock, segment.instance, (segment,), (position,), levels_at, due_at)
+    due_position = 0 if due_at is None else position
+    return Instance(
+        segment.clock, segment.instance, (segment,), (position,), levels_at, due_at, due_position=due_position
+    )
 
 
 class _Segmenting(Protocol):
@@ -279,16 +288,17 @@ def _segmented(clocks: Clocks, event: _Segmenting, position: int, at: datetime) 
             positions=(*instance.positions, position),
             levels_at=levels_at,
             due_at=None,
+            due_position=0,
         )
         clocks = _with(clocks, continued)
     return clocks
 
 
-def _dues(clocks: Clocks, deadlines: Sequence[Deadline]) -> Clocks:
+def _dues(clocks: Clocks, deadlines: Sequence[Deadline], position: int) -> Clocks:
     """Take over due instants; an instance that has ended keeps its last one, by which it is judged."""
     changed: dict[str, Instance] = {}
     for deadline in deadlines:
         instance = instance_of(clocks, deadline.clock)
         if instance is not None and instance.number == deadline.instance and instance.ended_at is None:
-            changed[deadline.clock] = replace(instance, due_at=deadline.due_at)
+            changed[deadline.clock] = replace(instance, due_at=deadline.due_at, due_position=position)
     return replace(clocks, **changed) if changed else clocks

@@ -33,6 +33,8 @@ class Breach(msgspec.Struct, frozen=True, gc=False, array_like=True):
 class Instance(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One run of a clock, numbered from 1. `positions` are those of the events that began its segments.
 
+    `due_position` is that of the event that said when it is due, `end_position` of the one that ended it.
+
     `levels_at` is the instant whose settings the last segment counts by; it differs from the segment's start where that
     lies ahead. `due_at` is what the last event that changed it said; it is left out while nothing can fall due.
     """
@@ -46,6 +48,8 @@ class Instance(msgspec.Struct, frozen=True, gc=False, array_like=True):
     breaches: tuple[Breach, ...] = ()
     ended_at: datetime | None = None
     end_kind: EndKind | None = None
+    due_position: int = 0
+    end_position: int = 0
 
     @property
     def started_at(self) -> datetime:
@@ -71,7 +75,8 @@ class Instance(msgspec.Struct, frozen=True, gc=False, array_like=True):
 class Clocks(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The latest instance of each clock of a case, and the pauses of `resolution`.
 
-    `final` says that the case is closed, so that the verdict on `resolution` is given (T7). `unanswered` is when the
+    `final` says that the case is closed, so that the verdict on `resolution` is given (T7), by the event at
+    `final_position`. `unanswered` is when the
     customer wrote what staff have not answered, beside the request itself; in order, to the whole second.
     """
 
@@ -82,6 +87,7 @@ class Clocks(msgspec.Struct, frozen=True, gc=False, array_like=True):
     pauses: tuple[Pause, ...] = ()
     final: bool = False
     unanswered: tuple[datetime, ...] = ()
+    final_position: int = 0
 
     @property
     def latest(self) -> tuple[Instance, ...]:

@@ -36,6 +36,7 @@ class EntryShape(Shape, kw_only=True):
     billed_seconds: Seconds
     work_class: WorkClass = msgspec.field(name="class")
     draws: list[DrawShape]
+    positions: Positions
 
 
 class PurchaseShape(Shape, kw_only=True):
@@ -93,6 +94,38 @@ class TotalsShape(Shape, kw_only=True):
     owed_cents: Cents
 
 
+class AllowancePositions(Shape, kw_only=True):
+    """The events behind each figure of `allowance`."""
+
+    granted_seconds: Positions
+    rollover_seconds: Positions
+    used_seconds: Positions
+    left_seconds: Positions
+
+
+class TotalPositions(Shape, kw_only=True):
+    """The events behind each figure of `totals`."""
+
+    worked_seconds: Positions
+    billed_seconds: Positions
+    on_demand_seconds: Positions
+    on_demand_cents: Positions
+    emergency_seconds: Positions
+    emergency_cents: Positions
+    packs_cents: Positions
+    credits_cents: Positions
+    hold_cents: Positions
+    owed_cents: Positions
+
+
+class FigurePositions(Shape, kw_only=True):
+    """The events that each sum of a statement follows from; none where it is 0 because nothing happened."""
+
+    fee_cents: Positions
+    allowance: AllowancePositions
+    totals: TotalPositions
+
+
 class StatementShape(Shape, kw_only=True):
     """A customer's month."""
 
@@ -107,6 +140,7 @@ class StatementShape(Shape, kw_only=True):
     allowance: AllowanceShape
     totals: TotalsShape
     positions: Positions
+    figure_positions: FigurePositions
     as_of_position: Position
 
 

@@ -25,6 +25,19 @@ class Stretch(Shape, kw_only=True):
     positions: Positions
 
 
+class ClockPositions(Shape, kw_only=True):
+    """The events behind each figure of a clock that is there."""
+
+    started_at: Positions
+    ended_at: Positions | UnsetType = UNSET
+    target_seconds: Positions | UnsetType = UNSET
+    elapsed_seconds: Positions
+    remaining_seconds: Positions | UnsetType = UNSET
+    due_at: Positions | UnsetType = UNSET
+    verdict: Positions | UnsetType = UNSET
+    breached_at: Positions | UnsetType = UNSET
+
+
 class ClockShape(Shape, kw_only=True):
     """A clock of a ticket: where it stands, and why."""
 
@@ -42,6 +55,8 @@ class ClockShape(Shape, kw_only=True):
     verdict: Literal["met", "breached"] | UnsetType = UNSET
     breached_at: datetime | UnsetType = UNSET
     why: list[Stretch]
+    positions: Positions
+    figure_positions: ClockPositions
 
 
 class TicketSla(Shape, kw_only=True):
@@ -77,6 +92,7 @@ class DueShape(Shape, kw_only=True):
     instance: int
     due_at: datetime
     target_seconds: Seconds
+    positions: Positions
 
 
 class SlaOverview(Shape, kw_only=True):

@@ -104,6 +104,10 @@ def test_a_reading_has_the_fields_of_the_contract() -> None:
                 "positions": [1],
             }
         ],
+        "positions": [1],
+        "figure_positions": {
+            name: [1] for name in ("started_at", "elapsed_seconds", "target_seconds", "remaining_seconds", "due_at")
+        },
     }
 
 

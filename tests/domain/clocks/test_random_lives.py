@@ -257,3 +257,43 @@ def test_the_reasons_tile_the_time_and_add_up_to_what_has_elapsed(levels: Servic
         ]
         assert sum(each.seconds for each in reading.why if each.kind == "counted") == reading.elapsed_seconds
         assert all(each.seconds > 0 for each in reading.why)
+
+
+@settings(max_examples=150, deadline=None)
+@given(desks(), lives, st.integers(0, 30))
+def test_each_figure_of_a_clock_follows_from_the_events_that_it_names(
+    levels: ServiceLevels, life: Life, days: int
+) -> None:
+    """The opening and a clock's own events, folded alone, give its reading again; each figure names some of them."""
+    now = START + timedelta(days=20 + days, hours=5)
+    events = list(enumerate(live(levels, life, []), 1))
+    for read in readings(fold_placed(events), levels.calendars, now):
+        alone = fold_placed([(position, event) for position, event in events if position in {1, *read.positions}])
+        found = [each for each in readings(alone, levels.calendars, now) if each.instance == read.instance]
+        assert [each for each in found if each.clock == read.clock] == [read]
+        named = read.figure_positions
+        figures = {name for name in FIGURES if getattr(read, name) is not None}
+        assert named.keys() == figures
+        assert all(named[name] for name in figures)
+        assert {position for each in named.values() for position in each} <= set(read.positions)
+        assert set(read.positions) >= {position for each in read.why for position in each.positions}
+
+
+FIGURES = (
+    "started_at",
+    "ended_at",
+    "target_seconds",
+    "elapsed_seconds",
+    "remaining_seconds",
+    "due_at",
+    "verdict",
+    "breached_at",
+)
+
+
+def fold_placed(events: list[tuple[int, TicketEvent]]) -> History:
+    history: History | None = None
+    for position, event in events:
+        history = evolve_history(history, event, position)
+    assert history is not None
+    return history
