@@ -98,9 +98,10 @@ class CaselogApplication(Application[str]):
         events: Sequence[RecordedEvent],
         *,
         claims: Sequence[Claim] = (),
+        releases: Sequence[Claim] = (),
         guards: Sequence[Guard] = (),
         idempotency: IdempotencyRecord | None = None,
     ) -> int:
         """Append events of one or more streams; see `Log.append`."""
         stored = [self.mapper.to_stored_event(event) for event in events]
-        return self.event_log.append(stored, claims=claims, guards=guards, idempotency=idempotency)
+        return self.event_log.append(stored, claims=claims, releases=releases, guards=guards, idempotency=idempotency)

@@ -54,6 +54,12 @@ class UnknownArticle(UnknownAggregate):
     code = "unknown_article"
 
 
+class UnknownApiKey(UnknownAggregate):
+    """No API key has that id."""
+
+    code = "unknown_api_key"
+
+
 class UnknownStatementLine(UnknownAggregate):
     """No draw or credit of an entry with that id is posted in the period."""
 

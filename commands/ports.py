@@ -117,6 +117,7 @@ class Log(Protocol):
         events: Sequence[StoredEvent],
         *,
         claims: Sequence[Claim] = (),
+        releases: Sequence[Claim] = (),
         guards: Sequence[Guard] = (),
         idempotency: IdempotencyRecord | None = None,
     ) -> int:

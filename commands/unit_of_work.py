@@ -80,6 +80,7 @@ class UnitOfWork:
         self._left: dict[str, Loaded[Any]] = {}
         self._customer_of: dict[str, str | None] = {}
         self._claims: list[Claim] = []
+        self._releases: list[Claim] = []
         self._guards: dict[str, int] = {}
 
     def stream(
@@ -140,6 +141,13 @@ class UnitOfWork:
         """Claim a key for a stream with the append."""
         self._claims.append(Claim(kind, key, stream_id))
 
+    def release(self, kind: str, key: str, stream_id: str) -> None:
+        """Give a claim of a stream back with the append.
+
+        Only of a kind that nobody asks `holder` for: what a process remembers of it would be out of date.
+        """
+        self._releases.append(Claim(kind, key, stream_id))
+
     def guard(self, guards: Iterable[Guard]) -> None:
         """Name streams that the decision read: they must not have moved on when it is appended."""
         for guard in guards:
@@ -173,7 +181,11 @@ class UnitOfWork:
     def _append(self, recorded: Sequence[RecordedEvent], idempotency: IdempotencyRecord | None) -> int:
         try:
             return self._application.append(
-                recorded, claims=self._claims if recorded else (), guards=self._guarded(), idempotency=idempotency
+                recorded,
+                claims=self._claims if recorded else (),
+                releases=self._releases if recorded else (),
+                guards=self._guarded(),
+                idempotency=idempotency,
             )
         except AppendConflict:
             for stream in self._streams.values():

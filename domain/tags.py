@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from domain.api_key import ApiKeyCreated, ApiKeyRevoked
 from domain.article import ArticlePublished, ArticleRetired, ArticleRevised
 from domain.budget import BudgetSet, BudgetThresholdReached
 from domain.calendar import CalendarPublished
@@ -82,6 +83,8 @@ EVENT_TYPES: dict[str, type[Event]] = {
     "ArticlePublished.v1": ArticlePublished,
     "ArticleRevised.v1": ArticleRevised,
     "ArticleRetired.v1": ArticleRetired,
+    "ApiKeyCreated.v1": ApiKeyCreated,
+    "ApiKeyRevoked.v1": ApiKeyRevoked,
 }
 """Every tag ever stored with the type that it decodes to now. A tag's meaning never changes: a breaking change of an
 event is a new tag, the old one stays here with an upcaster in `UPCASTERS`."""

@@ -17,6 +17,7 @@ from api.cli.errors import exit_code_of, sentence_of
 from api.cli.explain import explain
 from api.cli.history import history
 from api.cli.importing import import_
+from api.cli.keys import keys
 from api.cli.parked import parked
 from api.cli.project import project
 from api.cli.rebuild import rebuild
@@ -46,6 +47,7 @@ for command in (
     close_months_command,
     rebuild,
     parked,
+    keys,
     calendar,
     config,
 ):

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from commands.dispatch import Handler
 from commands.handlers import (
+    api_keys,
     articles,
     budgets,
     customers,
@@ -66,10 +67,12 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "publish-plan": settings.publish_plan,
         "publish-calendar": settings.publish_calendar,
         "publish-sla-policy": settings.publish_sla_policy,
+        "create-api-key": api_keys.create_api_key,
+        "revoke-api-key": api_keys.revoke_api_key,
         "record-due-ticket": due.record_due_ticket,
         "record-due-subscription": due.record_due_subscription,
         "announce-incident-resolution": policies.announce_incident_resolution,
         "notice-exhaustion": policies.notice_exhaustion,
     }
 )
-"""Every command by its name; those that `commands.wire` does not know are the timekeeper's and the policies'."""
+"""Every command by its name; those unknown to `commands.wire` come from the timekeeper, the policies and the shell."""
