@@ -11,9 +11,10 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 from commands.errors import UnknownTicket
 from domain.business_time import ALWAYS, ROUND_THE_CLOCK
 from domain.calendar import CalendarPublished, compiled
+from domain.clocks.explain import History, evolve_history
 from domain.clocks.levels import Calendars
 from domain.recorded import RecordedEvent
-from domain.ticket.events import TicketOpened
+from domain.ticket.events import TicketEvent, TicketOpened
 from infra.feed import head_position, holder_of, read_streams
 from projections.moment import Moment, until
 
@@ -36,9 +37,12 @@ def events_of_case(connection: Connection, name: str) -> list[RecordedEvent]:
     return records
 
 
-def read_case(connection: Connection, name: str) -> CaseFile:
-    """Return a case with what is billed to its customer. Raises `UnknownTicket`."""
-    head = head_position(connection)
+def read_case(connection: Connection, name: str, head: int | None = None) -> CaseFile:
+    """Return a case with what is billed to its customer, up to the log's head or an earlier position of it.
+
+    Raises `UnknownTicket`.
+    """
+    head = head_position(connection) if head is None else head
     records = [each for each in events_of_case(connection, name) if (each.position or 0) <= head]
     opened = records[0].event if records else None
     if not isinstance(opened, TicketOpened):
@@ -64,6 +68,15 @@ def stood(records: Sequence[RecordedEvent], name: str, moment: Moment) -> list[R
 def calendar_records(connection: Connection, names: Sequence[str]) -> list[RecordedEvent]:
     """Return the publications of calendars, in order."""
     return read_streams(connection, [f"calendar-{name}" for name in names])
+
+
+def history_of(records: Sequence[RecordedEvent]) -> History | None:
+    """Return the clocks that events of a case tell, with all their former instances."""
+    history: History | None = None
+    for record in records:
+        if isinstance(record.event, TicketEvent):
+            history = evolve_history(history, record.event, record.position or 0)
+    return history
 
 
 def calendars_of(records: Sequence[RecordedEvent]) -> Calendars:

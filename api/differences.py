@@ -5,10 +5,8 @@ from datetime import datetime
 
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
-from api.case_file import CaseFile, calendar_records, calendars_of, read_case, stood
-from domain.clocks.explain import History, evolve_history
+from api.case_file import CaseFile, calendar_records, calendars_of, history_of, read_case, stood
 from domain.recorded import RecordedEvent
-from domain.ticket.events import TicketEvent
 from projections.case_diff import Side, case_diff
 from projections.moment import Moment, until
 from projections.reading import Json, without_nulls
@@ -64,10 +62,7 @@ def _recorded_after(record: RecordedEvent, instant: datetime) -> bool:
 
 def _calendars(records: Sequence[RecordedEvent]) -> set[str]:
     """The calendars that the case's clocks count by."""
-    history: History | None = None
-    for record in records:
-        if isinstance(record.event, TicketEvent):
-            history = evolve_history(history, record.event, record.position or 0)
+    history = history_of(records)
     instances = () if history is None else (*history.former, *history.clocks.latest)
     return {segment.calendar for instance in instances for segment in instance.segments}
 

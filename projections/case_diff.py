@@ -228,6 +228,16 @@ def _billed(records: Sequence[RecordedEvent], keys: Collection[Key]) -> dict[str
     return rows
 
 
+def entries_of(side: Side) -> list[Json]:
+    """Return the work entries of the case with what each is billed in all months together."""
+    on_case = _on_case(_state(side.records))
+    rows = _billed(side.billing, {(entry_id,) for entry_id in on_case})
+    return [
+        {"entry_id": entry_id, "activity": entry.activity, **(_entry(entry, rows.get(entry_id)) or {})}
+        for entry_id, entry in on_case.items()
+    ]
+
+
 def _entry(entry: Entry | None, row: WorkRow | None) -> Json | None:
     """An entry as the case has it, and as the subscription bills it in all months together."""
     if entry is None:

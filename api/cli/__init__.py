@@ -15,6 +15,7 @@ from api.cli.config import config
 from api.cli.diff import diff
 from api.cli.errors import exit_code_of, sentence_of
 from api.cli.explain import explain
+from api.cli.export import export
 from api.cli.history import history
 from api.cli.importing import import_
 from api.cli.keys import keys
@@ -42,6 +43,7 @@ for command in (
     timekeeper,
     history,
     diff,
+    export,
     explain,
     import_,
     close_months_command,

@@ -2,6 +2,7 @@
 
 from eventsourcing.persistence import PersistenceError
 
+from api.case_export import NotAnExport
 from api.cli.parked import UnknownParkedKey
 from api.cli.schedules import BadFile
 from api.http.server import PortInUse
@@ -22,6 +23,7 @@ UNAVAILABLE = 3
 _CODES: dict[type[Exception], int] = {
     ConfigError: USAGE,
     BadFile: USAGE,
+    NotAnExport: USAGE,
     UnknownParkedKey: USAGE,
     PortInUse: USAGE,
     Refusal: USAGE,

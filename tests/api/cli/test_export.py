@@ -1,0 +1,221 @@
+"""`caselog export`: a case as a file that stands alone, is safe to open, and can be held against the log."""
+
+import hashlib
+import json
+from datetime import timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.cli.export_page import document_of, page_of
+from tests.api.cli.conftest import Cli
+from tests.desk import MONDAY, Desk, body_of
+
+SCRIPT = "<script>alert('x')</script><img src=x onerror=alert(1)>"
+ATTACK = f"Rates {SCRIPT} \"]]>'</title></style>"
+ATTACKER = {"role": "requester", "name": ATTACK, "email": "ada@example.com"}
+STAFF = {"role": "staff", "name": "Kim Stone", "email": "kim@desk.example"}
+
+
+@pytest.fixture
+def case(database: str, schema: str) -> str:
+    """The number of a case that was answered, waited for the customer, was worked on and corrected."""
+    desk = Desk(database, schema)
+    customer = desk.customer()
+    ticket = desk.ticket(customer, subject=ATTACK, description=f"See {SCRIPT}")
+    desk.clock.forward(hours=1)
+    desk.send("assign-ticket", ticket=ticket, agent="kim")
+    desk.send("add-reply", ticket=ticket, author=STAFF, body="Which weekend?")
+    desk.send("wait-for-customer", ticket=ticket, reason="Which weekend")
+    desk.clock.forward(hours=20)
+    desk.send("add-reply", ticket=ticket, author=ATTACKER, body=f"This one: {SCRIPT}")
+    desk.send("add-note", ticket=ticket, author=STAFF, body="</script><!-- -->")
+    started = desk.clock.now()
+    desk.clock.forward(hours=2)
+    work: dict[str, Any] = {"agent": "kim", "duration_seconds": 5_400, "activity": f"research {SCRIPT}"}
+    logged = body_of(desk.send("log-work", ticket=ticket, started_at=started, **work))
+    entry = logged["result"]["entry_id"]
+    desk.send("correct-work", ticket=ticket, entry_id=entry, duration_seconds=4_500, reason=ATTACK)
+    desk.send("resolve-ticket", ticket=ticket, resolution="The season was set for weekdays only.")
+    number: str = str(desk.events(f"ticket-{ticket}")[0].event.case_number)  # type: ignore[attr-defined]
+    desk.application.close()
+    return number
+
+
+def exported(cli: Cli, *arguments: str) -> Any:
+    done = cli("export", *arguments)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_document_has_the_case_whole(cli: Cli, case: str) -> None:
+    document = exported(cli, case)
+    assert document["ticket"]["case_number"] == case
+    assert [each["kind"] for each in document["messages"]] == ["request", "staff", "customer", "note"]
+    clocks = {(each["clock"], each["instance"]): each for each in document["clocks"]}
+    assert clocks["first_response", 1]["verdict"] == "met"
+    assert "paused" in [each["kind"] for each in clocks["resolution", 1]["why"]]
+    (entry,) = document["work"]
+    assert (entry["duration_seconds"], entry["billed_seconds"]) == (4_500, 4_500)
+    assert [draw["source"] for draw in entry["draws"]] == ["allowance", "on_demand"]
+    positions = {each["position"] for each in document["events"]}
+    assert {position for draw in entry["draws"] for position in draw["positions"]} <= positions
+    assert {each["kind"] for each in document["settings"]} == {"calendar", "sla_policy", "plan"}
+    types = [each["type"] for each in document["events"]]
+    assert types.count("WorkRated.v1") == types.count("WorkRevised.v1") == types.count("MonthStarted.v1") == 1
+
+
+def test_the_chain_can_be_worked_out_with_a_json_library_alone(cli: Cli, case: str) -> None:
+    document = exported(cli, case)
+    link = "0" * 64
+    for event in document["events"]:
+        text = json.dumps(event, sort_keys=True, separators=(",", ":"))
+        link = hashlib.sha256((link + "\n" + text).encode()).hexdigest()
+    assert document["integrity"] == {"algorithm": "sha256", "events": len(document["events"]), "digest": link}
+
+
+@pytest.mark.parametrize("form", ["json", "html"])
+def test_a_file_is_what_the_log_says_also_when_the_case_has_gone_on(
+    cli: Cli, case: str, database: str, schema: str, tmp_path: Path, form: str
+) -> None:
+    file = tmp_path / f"case.{form}"
+    done = cli("export", case, "--format", form, "--out", str(file))
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+    desk = Desk(database, schema)
+    desk.clock.forward(days=2)
+    desk.send("close-ticket", ticket=case, reason="Done")
+    desk.application.close()
+    verified = cli("export", "--verify", str(file))
+    assert verified.returncode == 0, verified.stdout
+    assert "is what the log says" in verified.stdout
+
+
+def test_as_of_an_instant_it_holds_nothing_later_and_is_sound(cli: Cli, case: str, tmp_path: Path) -> None:
+    file = tmp_path / "case.json"
+    as_of = (MONDAY + timedelta(minutes=30)).isoformat()
+    assert cli("export", case, "--as-of", as_of, "--out", str(file)).returncode == 0
+    document = json.loads(file.read_text())
+    assert document["ticket"]["status"] == "new"
+    assert [each["type"] for each in document["events"]] == ["TicketOpened.v1"]
+    assert cli("export", "--verify", str(file)).returncode == 0
+
+
+def change(document: Any, path: str, value: Any) -> None:
+    *steps, last = path.split("/")
+    for step in steps:
+        document = document[int(step) if step.isdigit() else step]
+    document[last] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("events/1/data/agent", "jo", ["/integrity/digest", "/events/1/data/agent"]),
+        ("messages/0/body", "Nothing", ["/messages/0/body"]),
+        ("work/0/amount_cents", 1, ["/work/0/amount_cents"]),
+        ("work/0/billed_seconds", True, ["/work/0/billed_seconds"]),
+        ("clocks/0/verdict", "breached", ["/clocks/0/verdict"]),
+        ("ticket/colour", "red", ["/ticket/colour: is in the file only"]),
+        ("head_position", 10**9, ["/head_position"]),
+        ("integrity/digest", "0" * 64, ["/integrity/digest"]),
+    ],
+)
+def test_a_file_that_was_changed_is_told_field_by_field(
+    cli: Cli, case: str, tmp_path: Path, path: str, value: Any, told: list[str]
+) -> None:
+    document = exported(cli, case)
+    change(document, path, value)
+    file = tmp_path / "changed.json"
+    file.write_text(json.dumps(document))
+    verified = cli("export", "--verify", str(file))
+    assert verified.returncode == 1, verified.stderr
+    assert all(each in verified.stdout for each in told), verified.stdout
+
+
+def test_an_event_left_out_is_missed(cli: Cli, case: str, tmp_path: Path) -> None:
+    document = exported(cli, case)
+    del document["events"][-1]
+    file = tmp_path / "short.json"
+    file.write_text(json.dumps(document))
+    verified = cli("export", "--verify", str(file))
+    assert verified.returncode == 1
+    assert "is missing in the file" in verified.stdout
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", "<html></html>", '{"format": "caselog-case/1"}', "[" * 100_000, "\x00"]
+)
+def test_what_is_no_export_is_refused(cli: Cli, case: str, tmp_path: Path, text: str) -> None:
+    file = tmp_path / "other"
+    file.write_text(text)
+    refused = cli("export", "--verify", str(file))
+    assert refused.returncode == 2, refused.stdout
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((), "--verify"),
+        (("C-999999",), "C-999999"),
+        (("C-000001", "--as-of", "2026-01-01T00:00:00Z"), "by 2026-01-01"),
+        (("C-000001", "--out", "nowhere/case.json"), "nowhere/case.json"),
+        (("C-000001", "--verify", "README.md"), "--verify"),
+        (("--verify", "nowhere.json"), "nowhere.json"),
+        (("--verify", "README.md"), "neither JSON nor a page"),
+    ],
+)
+def test_wrong_usage_names_what_is_wrong(cli: Cli, case: str, arguments: tuple[str, ...], told: str) -> None:
+    wrong = cli("export", *arguments)
+    assert wrong.returncode == 2, wrong.stderr
+    assert told in wrong.stderr
+    assert "Traceback" not in wrong.stderr
+
+
+class Markup(HTMLParser):
+    """Collects what of a page is markup, and what is text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_what_people_wrote_stays_text_on_the_page(cli: Cli, case: str) -> None:
+    page = cli("export", case, "--format", "html").stdout
+    parsed = Markup()
+    parsed.feed(page)
+    scripts = [attributes for tag, attributes in parsed.tags if tag == "script"]
+    assert scripts == [{"type": "application/json", "id": "caselog-export"}]
+    names = {tag for tag, _ in parsed.tags}
+    assert not names & {"img", "iframe", "object", "embed", "link", "base", "form", "svg"}
+    attributes = {name for _, found in parsed.tags for name in found}
+    assert not [name for name in attributes if name.startswith("on")]
+    assert not attributes & {"src", "srcset", "action"}
+    assert all(str(found["href"]).startswith("#") for _, found in parsed.tags if "href" in found)
+    assert parsed.text.count(SCRIPT) >= 5
+    assert "<style>" in page
+    assert "default-src 'none'" in page
+
+
+def test_every_position_that_a_page_links_to_is_on_it(cli: Cli, case: str) -> None:
+    parsed = Markup()
+    parsed.feed(cli("export", case, "--format", "html").stdout)
+    targets = {f"#{found['id']}" for _, found in parsed.tags if "id" in found}
+    links = {str(found["href"]) for _, found in parsed.tags if "href" in found}
+    assert links
+    assert links <= targets
+
+
+def test_a_page_holds_the_document_itself(cli: Cli, case: str) -> None:
+    document = exported(cli, case)
+    assert document_of(page_of(document)) == document
