@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from multiprocessing.util import Finalize
 
 from api.http.services import Services
 from commands.application import CaselogApplication
-from commands.dispatch import Dispatcher
+from commands.dispatch import Commands, Dispatcher
 from commands.founding import found_desk
 from commands.handlers.catalogue import HANDLERS
 from commands.lookups import Settings
@@ -30,6 +30,7 @@ from infra.postgres.pool import ConnectionPool
 from infra.projection.listening import Listener
 from infra.projection.positions import ViewPositions
 from infra.timekeeper import Timekeeper
+from infra.tracing import TracedCommands, tracer
 from projections.catalogue import VIEWS
 
 DATABASE_URL = "CASELOG_DATABASE_URL"
@@ -102,6 +103,22 @@ def prepare(config: Config, url: str) -> Desk:
     return desk
 
 
+def commands(app: CaselogApplication, desk_clock: Clock) -> Commands:
+    """Return what carries commands out, measured, and traced where the process has a tracer."""
+    measured = MeasuredCommands(Dispatcher(app, desk_clock, HANDLERS))
+    made = tracer()
+    return measured if made is None else TracedCommands(measured, made)
+
+
+def traces(config: Config, process: str) -> AbstractContextManager[None]:
+    """Give the process a tracer where the configuration names a collector."""
+    if not config.traces_endpoint:
+        return nullcontext()
+    from infra.otlp import traces_sent  # noqa: PLC0415 - the extra `tracing` need not be installed
+
+    return traces_sent(config.traces_endpoint, config.traces_ratio, process)
+
+
 @contextmanager
 def timekeeper(config: Config, url: str) -> Iterator[Caretaker]:
     """Give what runs by itself, ready to run: the timekeeper and the policies."""
@@ -110,7 +127,8 @@ def timekeeper(config: Config, url: str) -> Iterator[Caretaker]:
         pool = stack.enter_context(connection_pool(config, url, size=4))
         positions = stack.enter_context(view_positions(config, url))
         desk_clock = clock(config, pool)
-        dispatcher = MeasuredCommands(Dispatcher(app, desk_clock, HANDLERS))
+        stack.enter_context(traces(config, "timekeeper"))
+        dispatcher = commands(app, desk_clock)
         keeper = Timekeeper(
             dispatcher=dispatcher,
             settings=Settings(app),
@@ -148,12 +166,13 @@ def timekeeper(config: Config, url: str) -> Iterator[Caretaker]:
 def api_services(config: Config, url: str) -> Iterator[Services]:
     """Give what a worker of the HTTP interface uses."""
     with ExitStack() as stack:
+        stack.enter_context(traces(config, "api"))
         app = stack.enter_context(application(config, url))
         pool = stack.enter_context(connection_pool(config, url))
         positions = stack.enter_context(view_positions(config, url))
         desk_clock = clock(config, pool)
         yield Services(
-            commands=MeasuredCommands(Dispatcher(app, desk_clock, HANDLERS)),
+            commands=commands(app, desk_clock),
             connections=pool,
             views=positions,
             clock=desk_clock,

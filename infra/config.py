@@ -8,9 +8,11 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self, TypeVar, cast
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -61,6 +63,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     workers: int
     threads: int
     access_log: bool
+    traces_endpoint: str
+    traces_ratio: float
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -94,6 +98,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             workers=read("CASELOG_WORKERS", "1", _whole(1, 64)),
             threads=read("CASELOG_THREADS", "16", _whole(1, 256)),
             access_log=read("CASELOG_ACCESS_LOG", "0", _one_of("0", "1")) == "1",
+            traces_endpoint=read("CASELOG_TRACES_ENDPOINT", "", _traces_endpoint),
+            traces_ratio=read("CASELOG_TRACES_RATIO", "1", _ratio),
         )
         if config.test_clock and config.environment == "production":
             problems["CASELOG_TEST_CLOCK"] = "is refused together with CASELOG_ENV=production"
@@ -119,6 +125,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             "CASELOG_WORKERS": str(self.workers),
             "CASELOG_THREADS": str(self.threads),
             "CASELOG_ACCESS_LOG": "1" if self.access_log else "0",
+            "CASELOG_TRACES_ENDPOINT": self.traces_endpoint,
+            "CASELOG_TRACES_RATIO": f"{self.traces_ratio:g}",
         }
 
     def __repr__(self) -> str:
@@ -141,6 +149,8 @@ MEANINGS: Mapping[str, str] = {
     "CASELOG_WORKERS": "processes of the API",
     "CASELOG_THREADS": "threads of each",
     "CASELOG_ACCESS_LOG": "1 writes a line to standard error for each request",
+    "CASELOG_TRACES_ENDPOINT": "OTLP/HTTP URL of a collector of OpenTelemetry traces; empty: no traces",
+    "CASELOG_TRACES_RATIO": "part, 0 to 1, of the traces begun here that are sampled",
 }
 """What each variable is for."""
 
@@ -246,6 +256,34 @@ def _database_url(value: str) -> str | None:
     except psycopg2.ProgrammingError:
         raise ValueError("is not a libpq URL such as postgresql://user:password@host:5432/database") from None
     return value or None
+
+
+def _traces_endpoint(value: str) -> str:
+    if not value:
+        return value
+    try:
+        url = urlsplit(value)
+        sound = url.scheme in {"http", "https"} and url.hostname and url.port != 0
+    except ValueError:
+        sound = False
+    else:
+        if url.username is not None or url.password is not None:
+            raise ValueError("must not hold a name or password: OTEL_EXPORTER_OTLP_HEADERS can hold them")
+    if not sound:
+        raise ValueError(f"{value!r} is not an OTLP/HTTP URL such as http://127.0.0.1:4318/v1/traces")
+    try:
+        installed = find_spec("opentelemetry.exporter.otlp.proto.http") and find_spec("opentelemetry.sdk")
+    except ModuleNotFoundError:
+        installed = None
+    if installed is None:
+        raise ValueError("needs the extra `tracing`, which is not installed: pip install 'caselog[tracing]'")
+    return value
+
+
+def _ratio(value: str) -> float:
+    if not re.fullmatch(r"0|1|1\.0{1,9}|0\.[0-9]{1,9}", value):
+        raise ValueError(f"{value!r} is not a number from 0 to 1 such as 0.1")
+    return float(value)
 
 
 def _without_password(url: str) -> str:

@@ -23,4 +23,5 @@ def project() -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: projector.request_stop())
         stop_with_supervisor()
-        projector.run()
+        with compose.traces(config, "project"):
+            projector.run()

@@ -15,6 +15,8 @@ from api.http.queries.routes import queries_blueprint
 from api.http.requests import LONGEST_BATCH, discard_unread_body
 from api.http.services import Services
 from api.http.test_clock import test_clock_blueprint
+from api.http.tracing import trace_requests
+from infra.tracing import tracer
 
 log = structlog.get_logger()
 
@@ -32,6 +34,8 @@ def create_app(services: Services) -> Flask:
     if services.test_clock is not None:
         app.register_blueprint(test_clock_blueprint(services.test_clock))
     answer_failures(app)
+    if (made := tracer()) is not None:
+        trace_requests(app, made)
     if services.access_log:
         app.before_request(_note_the_start)
         app.after_request(_log_the_request)

@@ -24,6 +24,12 @@ def correlation_id() -> str:
 
 
 def traceparent() -> str | None:
-    """Return the trace the request belongs to (W3C Trace Context); a header that is none is ignored, as that asks."""
+    """Return the span that the request's events come from (W3C Trace Context): where it is traced, the request's own.
+
+    A header that is none is ignored, as that asks.
+    """
+    if "traceparent" in g:
+        ours: str = g.traceparent
+        return ours
     sent = request.environ.get("HTTP_TRACEPARENT", "")
     return sent if _TRACEPARENT.fullmatch(sent) else None

@@ -72,6 +72,7 @@ def request_for(policy: Policy, intent: Intent, cause: RecordedEvent) -> Request
         actor=f"policy {policy.name}",
         correlation_id=cause.metadata.correlation_id,
         causation_id=cause.metadata.event_id,
+        traceparent=cause.metadata.traceparent,
         idempotency_key=str(uuid5(NAMESPACE_OID, key)) if intent.once else None,
         keep=True,
     )

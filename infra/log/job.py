@@ -22,6 +22,7 @@ from commands.ports import (
     VersionConflict,
 )
 from infra.log.stored import LogEvent
+from infra.tracing import Span
 
 _encode = msgspec.json.Encoder().encode
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -39,8 +40,10 @@ class Job:
     """One append, all or nothing. Raises where it cannot be encoded: `ValueError`, `UnicodeEncodeError`, `DataError`.
 
     `writes` and `reads` are what it depends on: two jobs of one statement must not write the same, nor may the later
-    one read what the earlier one writes.
+    one read what the earlier one writes. `span` is its append's, where that is traced.
     """
+
+    span: Span | None
 
     __slots__ = (
         "answers",
@@ -54,6 +57,7 @@ class Job:
         "reads",
         "releases",
         "size",
+        "span",
         "streams",
         "trackings",
         "types",
@@ -108,7 +112,7 @@ class Job:
         self.data = b",".join(data)
         self.metadata = b",".join(metadata)
         self.raw = raw
-        self.guards = guards
+        self.guards, self.span = guards, None
         self.claims = [_open(claim) for claim in claims]
         self.releases = [_open(claim) for claim in releases]
         self.answers = [] if idempotency is None else [_open(idempotency)]

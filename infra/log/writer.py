@@ -14,6 +14,7 @@ from infra.log.group_commit import GroupCommit
 from infra.log.job import APPEND, Job, arguments, outcomes
 from infra.metrics.instruments import APPEND_GROUP, APPENDED_EVENTS, APPENDS, CONFLICTS
 from infra.postgres.pool import ConnectionPool, DatabaseUnavailable, PoolClosed, PoolTimeout
+from infra.tracing import begin_append
 
 _encode = msgspec.json.Encoder().encode
 
@@ -45,9 +46,20 @@ class LogWriter:
         """
         if not (events or claims or releases or idempotency or tracking):
             return self._confirm(guards)
-        return self._commits.submit(
-            Job(events, claims=claims, releases=releases, guards=guards, idempotency=idempotency, tracking=tracking)
-        )
+        job = Job(events, claims=claims, releases=releases, guards=guards, idempotency=idempotency, tracking=tracking)
+        if (span := begin_append(len(events))) is None:
+            return self._commits.submit(job)
+        job.span = span
+        try:
+            position = self._commits.submit(job)
+            span.set("caselog.position", position)
+        except Exception as error:
+            span.fail(type(error).__name__)
+            raise
+        else:
+            return position
+        finally:
+            span.end()
 
     def _confirm(self, guards: Sequence[Guard]) -> int:
         """Return the head of the log, at which no guarded stream has moved on: a read, which nobody waits for."""
@@ -120,8 +132,13 @@ class LogWriter:
                     if connection.closed:
                         raise OutcomeUnknown(f"the connection was lost during the append: {error}".strip()) from error
                     raise
-        APPENDS.observe(perf_counter() - started)
+        seconds = perf_counter() - started
+        APPENDS.observe(seconds)
         APPEND_GROUP.observe(len(jobs))
+        for job in jobs:
+            if job.span is not None:  # its thread waits, so nobody else has it in hand
+                job.span.set("caselog.group_commands", len(jobs))
+                job.span.set("caselog.statement_seconds", seconds)
         result = outcomes(jobs, head_before, conflicts)
         appended = 0
         for job, outcome in zip(jobs, result, strict=True):

@@ -7,7 +7,7 @@ of its own, which costs more than the rows do. docs/adr/0046-views-go-on-togethe
 import threading
 from collections.abc import Iterable
 from contextlib import closing
-from time import perf_counter
+from time import perf_counter, time_ns
 
 import psycopg2
 import structlog
@@ -21,6 +21,7 @@ from infra.projection.feed import Batch, Feed
 from infra.projection.positions import Announcer
 from infra.projection.rows import REFUSED_DATA
 from infra.projection.runner import BuildRunner, view_connection
+from infra.tracing import seen_by
 
 MOST_EVENTS = 500
 """Larger batches are left to the views' own threads, which share the processors better."""
@@ -110,7 +111,7 @@ class ProcessingGroup:
             self._apply(connection, batch)
 
     def _apply(self, connection: Connection, batch: Batch) -> None:
-        started = perf_counter()
+        started, started_ns = perf_counter(), time_ns()
         behind = [member for member in self._members if member.runner.position < batch.position]
         try:
             # A batch changes a table at most once, so no view reads what another one, or it itself, has yet to write.
@@ -133,6 +134,7 @@ class ProcessingGroup:
         for member in reached:
             member.runner.position = batch.position
         self._announcer.announce({member.runner.view.name: batch.position for member in reached})
+        seen_by(moved, batch.records, started_ns)
         self._release([member for member in behind if member.runner.view.name not in moved])
 
     def _release(self, members: Iterable["_Member"]) -> None:

@@ -7,6 +7,7 @@ import gc
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from time import time_ns
 
 import psycopg2
 import structlog
@@ -32,6 +33,7 @@ from infra.projection.rebuild import (
     rebuild,
 )
 from infra.projection.runner import BuildRunner, view_connection
+from infra.tracing import seen_by
 from projections.view import View
 
 ALLOCATIONS_BETWEEN_COLLECTIONS = 2_000_000
@@ -208,8 +210,11 @@ class Keeper:
             if in_group:
                 idle = 0.0 if self._group.follow(runner) else _IDLE_SECONDS
             elif batch is not None:
+                started_ns = time_ns()
                 runner.apply(batch)
                 self._announce(runner)
+                if runner.build.live and len(batch.records) <= MOST_IN_GROUP:
+                    seen_by((self.view.name,), batch.records, started_ns)
             elif runner.build.live or self._behind(connection, runner):
                 continue
             elif not indexed:

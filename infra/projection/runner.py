@@ -18,6 +18,7 @@ from infra.projection.builds import Build, BuildTables, advance, begin_epoch, lo
 from infra.projection.feed import MOST_EVENTS, Batch, Undecodable, read_batch, read_positions
 from infra.projection.rows import CACHED_ROWS, REFUSED_DATA, CachedRows, refused
 from infra.projection.tables import RowTable
+from infra.tracing import trace_of
 from projections.folding import entries_for, totals_of
 from projections.parking import EVERYWHERE, ParkedKey, Parking
 from projections.view import Journal, Total, View
@@ -272,6 +273,7 @@ class BuildRunner:
                     stream_id=each.at.originator_id,
                     correlation_id=correlation_id_of(each.at.metadata_json),
                     error=each.error,
+                    **trace_of(each.at.metadata_json),
                 )
 
     @contextmanager

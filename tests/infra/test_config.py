@@ -1,5 +1,6 @@
 """The configuration is checked as a whole, and every wrong variable is named with its reason."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         workers=1,
         threads=16,
         access_log=False,
+        traces_endpoint="",
+        traces_ratio=1.0,
     )
 
 
@@ -74,6 +77,12 @@ def test_a_variable_that_is_set_to_nothing_counts_as_not_set() -> None:
         ("CASELOG_POOL_WAIT_MS", "-5"),
         ("CASELOG_WORKERS", "two"),
         ("CASELOG_THREADS", "257"),
+        ("CASELOG_TRACES_ENDPOINT", "localhost:4318"),
+        ("CASELOG_TRACES_ENDPOINT", "ftp://collector/v1/traces"),
+        ("CASELOG_TRACES_ENDPOINT", "http://collector:port/v1/traces"),
+        ("CASELOG_TRACES_RATIO", "1.5"),
+        ("CASELOG_TRACES_RATIO", "nan"),
+        ("CASELOG_TRACES_RATIO", "-0.1"),
     ],
 )
 def test_a_wrong_value_is_refused_under_its_variable_name(variable: str, value: str) -> None:
@@ -165,3 +174,19 @@ def test_a_url_that_is_given_twice_is_refused(tmp_path: Path) -> None:
         Config.from_environment(
             {"CASELOG_DATABASE_URL_FILE": str(tmp_path), "CASELOG_DATABASE_URL": "postgresql://db/desk"}
         )
+
+
+def test_a_collector_without_the_extra_that_sends_traces_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"CASELOG_TRACES_ENDPOINT": "http://127.0.0.1:4318/v1/traces", "CASELOG_PORT": "x"}
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "opentelemetry", None)
+        with pytest.raises(ConfigError) as refused:
+            Config.from_environment(settings)
+    assert set(refused.value.problems) == set(settings)
+    assert "pip install 'caselog[tracing]'" in refused.value.problems["CASELOG_TRACES_ENDPOINT"]
+
+
+def test_a_password_of_a_collector_is_neither_taken_nor_repeated() -> None:
+    with pytest.raises(ConfigError) as refused:
+        Config.from_environment({"CASELOG_TRACES_ENDPOINT": "http://me:hunter2@collector/v1/traces"})
+    assert "hunter2" not in str(refused.value)
