@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from multiprocessing.util import Finalize
 
+from api.http.access.tokens import Tokens
 from api.http.services import Services
 from commands.application import CaselogApplication
 from commands.dispatch import Commands, Dispatcher
@@ -15,6 +16,7 @@ from commands.policies.catalogue import ALL_POLICIES
 from commands.policies.policy import POLICIES
 from commands.ports import Clock
 from domain.desk import Desk
+from infra.api_keys import KeyRing
 from infra.awaited_clock import AwaitedClock
 from infra.caretaker import Caretaker
 from infra.clock import SystemClock, TestClock, clock_channel
@@ -29,6 +31,7 @@ from infra.postgres.migrations import migrate
 from infra.postgres.pool import ConnectionPool
 from infra.projection.listening import Listener
 from infra.projection.positions import ViewPositions
+from infra.rate_limits import RateLimits
 from infra.timekeeper import Timekeeper
 from infra.tracing import TracedCommands, tracer
 from projections.catalogue import VIEWS
@@ -177,6 +180,10 @@ def api_services(config: Config, url: str) -> Iterator[Services]:
             views=positions,
             clock=desk_clock,
             metrics=Metrics(pool),
+            keys=KeyRing(pool),
+            rate_limits=RateLimits(pool),
+            tokens=_tokens(config),
+            requests_per_minute=config.requests_per_minute,
             test_clock=AwaitedClock(
                 desk_clock,
                 settings=Settings(app),
@@ -190,6 +197,12 @@ def api_services(config: Config, url: str) -> Iterator[Services]:
             most_waiting=max(1, config.threads // 2),
             access_log=config.access_log,
         )
+
+
+def _tokens(config: Config) -> Tokens | None:
+    if config.jwt_issuer is None or config.jwt_audience is None or config.jwt_jwks is None:
+        return None
+    return Tokens(issuer=config.jwt_issuer, audience=config.jwt_audience, jwks=config.jwt_jwks)
 
 
 def worker_services(config: Config) -> Services:

@@ -23,7 +23,7 @@ from benchmarks.options import at_least, positive
 from benchmarks.peers import OurRecorder
 from benchmarks.projecting import projecting, wait_for
 from benchmarks.report import Figure, Report, Target
-from benchmarks.running_desk import RunningDesk, mixed
+from benchmarks.running_desk import SECRET, RunningDesk, mixed
 from benchmarks.server import BenchmarkServer, benchmark_server
 from commands.application import CaselogApplication
 from commands.handlers.streams import EVOLVE_TICKET
@@ -302,7 +302,10 @@ def _of_desk(desk: _Desk, number: int, options: Namespace) -> Iterator[tuple[str
 
 def _read_ms(desk: _Desk, path: str) -> float:
     started = perf_counter()
-    with urllib.request.urlopen(f"http://127.0.0.1:{desk.running.port}{path}", timeout=30) as answer:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{desk.running.port}{path}", headers={"Authorization": f"Bearer {SECRET}"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
         json.load(answer)
     return (perf_counter() - started) * 1000
 

@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from api.http.access.table import OTHERS, STAFF
 from api.http.commands import commands_blueprint
 from api.http.server import build_worker_app as build_product_app
 from api.http.services import Services
@@ -36,8 +37,11 @@ def build_worker_app() -> Flask:
         views=None,  # type: ignore[arg-type]
         clock=None,  # type: ignore[arg-type]
         metrics=None,  # type: ignore[arg-type]
+        keys=None,  # type: ignore[arg-type]
+        rate_limits=None,  # type: ignore[arg-type]
         test_clock=None,
         environment="development",
     )
     app.register_blueprint(commands_blueprint(services), name="validate", url_prefix=VALIDATE)
+    OTHERS["validate.one_command"] = STAFF
     return app

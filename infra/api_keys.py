@@ -103,8 +103,14 @@ class KeyRing:
         known = self._known.get(secret)
         if known is not None and now < known[0]:
             return known[1]
-        with self._connections.connection() as connection:
-            key = find_key(connection, digest_of(secret))
+        try:
+            with self._connections.connection() as connection:
+                key = find_key(connection, digest_of(secret))
+        except Exception:
+            # While the database is away nothing else can be had of it either: the answer should tell of that.
+            if known is not None:
+                return known[1]
+            raise
         with self._lock:
             if key is None:
                 self._known.pop(secret, None)

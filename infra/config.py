@@ -33,6 +33,9 @@ CURRENCIES = frozenset(
     VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG
     """.split()
 )
+JWT_SETTINGS = ("CASELOG_JWT_ISSUER", "CASELOG_JWT_AUDIENCE", "CASELOG_JWT_JWKS")
+"""All of them are set, or none."""
+
 # Lower case, so that it means the same quoted and not; short, so that names derived from it fit into 63 bytes.
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,39}")
 
@@ -65,6 +68,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     access_log: bool
     traces_endpoint: str
     traces_ratio: float
+    requests_per_minute: int
+    jwt_issuer: str | None
+    jwt_audience: str | None
+    jwt_jwks: str | None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -100,7 +107,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             access_log=read("CASELOG_ACCESS_LOG", "0", _one_of("0", "1")) == "1",
             traces_endpoint=read("CASELOG_TRACES_ENDPOINT", "", _traces_endpoint),
             traces_ratio=read("CASELOG_TRACES_RATIO", "1", _ratio),
+            requests_per_minute=read("CASELOG_REQUESTS_PER_MINUTE", "60000", _whole(0, 999_999_999)),
+            jwt_issuer=environment.get("CASELOG_JWT_ISSUER") or None,
+            jwt_audience=environment.get("CASELOG_JWT_AUDIENCE") or None,
+            jwt_jwks=read("CASELOG_JWT_JWKS", "", _jwks),
         )
+        of_tokens = {name: environment.get(name) for name in JWT_SETTINGS}
+        if any(of_tokens.values()):
+            problems |= {
+                name: "is needed with the other JWT settings" for name, value in of_tokens.items() if not value
+            }
         if config.test_clock and config.environment == "production":
             problems["CASELOG_TEST_CLOCK"] = "is refused together with CASELOG_ENV=production"
         if problems:
@@ -127,6 +143,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             "CASELOG_ACCESS_LOG": "1" if self.access_log else "0",
             "CASELOG_TRACES_ENDPOINT": self.traces_endpoint,
             "CASELOG_TRACES_RATIO": f"{self.traces_ratio:g}",
+            "CASELOG_REQUESTS_PER_MINUTE": str(self.requests_per_minute),
+            "CASELOG_JWT_ISSUER": self.jwt_issuer or "",
+            "CASELOG_JWT_AUDIENCE": self.jwt_audience or "",
+            "CASELOG_JWT_JWKS": self.jwt_jwks or "",
         }
 
     def __repr__(self) -> str:
@@ -151,6 +171,10 @@ MEANINGS: Mapping[str, str] = {
     "CASELOG_ACCESS_LOG": "1 writes a line to standard error for each request",
     "CASELOG_TRACES_ENDPOINT": "OTLP/HTTP URL of a collector of OpenTelemetry traces; empty: no traces",
     "CASELOG_TRACES_RATIO": "part, 0 to 1, of the traces begun here that are sampled",
+    "CASELOG_REQUESTS_PER_MINUTE": "most requests a minute of a key or token without a limit of its own; 0: any number",
+    "CASELOG_JWT_ISSUER": "`iss` of the JSON Web Tokens that are taken; empty: none are",
+    "CASELOG_JWT_AUDIENCE": "their `aud`",
+    "CASELOG_JWT_JWKS": "address or file of the issuer's keys (JWKS)",
 }
 """What each variable is for."""
 
@@ -158,8 +182,8 @@ SECRETS = ("CASELOG_DATABASE_URL",)
 """Variables that may come from a file, as container engines hand secrets over: the same name with `_FILE`."""
 
 _PREFIX = "CASELOG_"
-_NOT_SETTINGS = frozenset({"CASELOG_SUPERVISOR_PIPE"})
-"""What our own processes tell one another."""
+_NOT_SETTINGS = frozenset({"CASELOG_SUPERVISOR_PIPE", "CASELOG_URL", "CASELOG_KEY"})
+"""What our own processes tell one another, and what clients in a shell keep the desk's address and their key in."""
 
 
 def _unknown(environment: Mapping[str, str]) -> dict[str, str]:
@@ -246,6 +270,13 @@ def _currency(value: str) -> str:
     if value not in CURRENCIES:
         raise ValueError(f"{value!r} is not an ISO 4217 currency code such as USD")
     return value
+
+
+def _jwks(value: str) -> str | None:
+    scheme = urlsplit(value).scheme
+    if value and scheme not in ("https", "http") and not Path(value).is_file():
+        raise ValueError(f"{value!r} is neither an https address nor a file that is there")
+    return value or None
 
 
 def _database_url(value: str) -> str | None:

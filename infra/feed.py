@@ -75,6 +75,18 @@ def holder_of(connection: Connection, kind: str, key: str) -> str | None:
     return None if row is None else str(row[0])
 
 
+def customer_of_ticket(connection: Connection, name: str) -> str | None:
+    """Return whose a case is, named by its id or its case number; a case never changes hands."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT data ->> 'customer_id' FROM events WHERE version = 1 AND stream_id = coalesce("
+            "(SELECT stream_id FROM claims WHERE kind = 'case_number' AND key = %(name)s), 'ticket-' || %(name)s)",
+            {"name": name},
+        )
+        row = cursor.fetchone()
+    return None if row is None else row[0]
+
+
 def claims_of(connection: Connection, kind: str) -> dict[str, str]:
     """Return all claims of a kind, in the order of their keys: which stream holds each key."""
     with connection.cursor() as cursor:

@@ -12,6 +12,7 @@ import click
 
 from api import compose
 from api.http.server import check_port_is_free
+from api.keys import DEVELOPMENT_KEY, development_key
 from domain.desk import Desk
 from infra.config import Config
 from infra.logging import configure_logging
@@ -41,11 +42,12 @@ def up() -> None:
         click.echo(f"Starting a desk, its data in {(config.database_url and 'your database') or config.data_folder} …")
         url = config.database_url or (server.start() if server else "")
         desk = compose.prepare(config, url)
+        key = development_key(config, url) if config.environment == "development" else None
         with counted_together() as environment:
             supervisor = Supervisor(compose.environment_of_children(url, environment))
             try:
                 supervisor.start(PROCESSES)
-                announcer = threading.Thread(target=_announce, args=(config, desk, stop), daemon=True)
+                announcer = threading.Thread(target=_announce, args=(config, desk, key, stop), daemon=True)
                 announcer.start()
                 supervisor.run(stop, look_after=lambda: _keep_alive(server))
             finally:
@@ -76,7 +78,7 @@ def _keep_alive(server: EmbeddedServer | None) -> None:
         server.start()
 
 
-def _announce(config: Config, desk: Desk, stop: threading.Event) -> None:
+def _announce(config: Config, desk: Desk, key: str | None, stop: threading.Event) -> None:
     """Tell the address as soon as the API answers, and what to try next."""
     address = f"http://{config.host}:{config.port}"
     deadline = time.monotonic() + READY_SECONDS
@@ -88,9 +90,19 @@ def _announce(config: Config, desk: Desk, stop: threading.Event) -> None:
             return
     else:
         return
+    file = config.data_folder / DEVELOPMENT_KEY
+    way_in = (
+        f"""The development key, a manager's, also in {file}:
+    {key}
+    curl -H "Authorization: Bearer {key}" {address}/v1/queue"""
+        if key
+        else "Keys: `caselog keys create --name NAME --role ROLE`"
+    )
     click.echo(
         f"""
 Caselog is ready: {address}   (zone {desk.zone}, currency {desk.currency}{", TEST CLOCK" if config.test_clock else ""})
+
+  {way_in}
 
   Try next, in another terminal:
     curl {address}/                       where everything is

@@ -5,6 +5,7 @@ from time import perf_counter
 import structlog
 from flask import Flask, Response, g, request
 
+from api.http.access.gate import guard
 from api.http.commands import commands_blueprint
 from api.http.correlation import HEADER, correlation_id
 from api.http.docs import docs_blueprint
@@ -36,6 +37,7 @@ def create_app(services: Services) -> Flask:
     answer_failures(app)
     if (made := tracer()) is not None:
         trace_requests(app, made)
+    guard(app, services)
     if services.access_log:
         app.before_request(_note_the_start)
         app.after_request(_log_the_request)

@@ -78,14 +78,23 @@ class BatchAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
     replayed: bool = False
 
 
-def answer_batch(body: Any, execute: Execute) -> dict[str, list[BatchAnswer]]:
+def read_batch(body: Any) -> list[Any]:
+    """Return the commands of a batch, each as it was sent.
+
+    Raises `InvalidData` if it is no list of 1 to `MOST_COMMANDS`.
+    """
+    commands: list[Any] = load(_BATCH, body)["commands"]
+    return commands
+
+
+def answer_batch(commands: list[Any], execute: Execute) -> dict[str, list[BatchAnswer]]:
     """Carry out the commands one after the other and answer each in its place.
 
-    Raises `InvalidData` if the body is no list of 1 to `MOST_COMMANDS` commands; what is wrong with one of them is that
-    one's answer. Once the database is gone the rest is answered `unavailable` without a try: each would wait in vain.
+    What is wrong with one of them is that one's answer. Once the database is gone the rest is answered `unavailable`
+    without a try: each would wait in vain.
     """
     answers: list[BatchAnswer] = []
-    for item in load(_BATCH, body)["commands"]:
+    for item in commands:
         before = answers[-1].problem if answers else UNSET
         if before is not UNSET and before.code == UNAVAILABLE.code:
             answers.append(BatchAnswer(status=before.status, problem=before))

@@ -187,6 +187,7 @@ FAILURES: dict[str, tuple[Failure, ...]] = {
 """The rules and the unknown things that each command may be refused for."""
 
 OF_EVERY_ANSWER = (http.NOT_ACCEPTABLE, http.INTERNAL_ERROR, UNAVAILABLE)
+OF_EVERY_SENDER = (http.UNAUTHENTICATED, http.FORBIDDEN, http.TOO_MANY_REQUESTS, http.IDENTITY_UNAVAILABLE)
 OF_EVERY_BODY = (
     MALFORMED_JSON,
     INVALID_DATA,
@@ -207,4 +208,4 @@ def type_of(failure: Failure) -> ProblemType:
 def problem_types_of(command: str) -> tuple[ProblemType, ...]:
     """Return every problem that a command may be answered with."""
     own = tuple(type_of(failure) for failure in (*FAILURES[command], *_OF_EVERY_COMMAND))
-    return (*own, OUTCOME_UNKNOWN, *OF_EVERY_BODY, *OF_EVERY_ANSWER)
+    return (*own, OUTCOME_UNKNOWN, *OF_EVERY_SENDER, *OF_EVERY_BODY, *OF_EVERY_ANSWER)

@@ -4,7 +4,10 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from api.http.batch import answer_batch
+from api.http.access.gate import charge, check_command
+from api.http.access.identity import identity
+from api.http.access.own import confine_command
+from api.http.batch import answer_batch, read_batch
 from api.http.correlation import correlation_id, traceparent
 from api.http.problem_types import INVALID_HEADER
 from api.http.replies import JSON, ProblemRaised, etag, json_reply
@@ -22,9 +25,6 @@ from commands.dispatch import Request
 from commands.problems import UNKNOWN_COMMAND
 from commands.wire.catalogue import COMMAND_TYPES
 
-ANONYMOUS = "anonymous"
-"""Caller and actor while nobody has to say who they are."""
-
 
 def commands_blueprint(services: Services) -> Blueprint:
     """Return the routes of commands."""
@@ -34,13 +34,17 @@ def commands_blueprint(services: Services) -> Blueprint:
         known = COMMAND_TYPES.get(command)
         if known is None:
             raise ProblemRaised(UNKNOWN_COMMAND, f"there is no command {command!r}")
+        check_command(command)
+        loaded = known.load(data)
+        confine_command(services.connections, loaded)
+        who = identity()
         return services.commands.execute(
             Request(
                 command=command,
-                data=known.load(data),
+                data=loaded,
                 fingerprint=known.fingerprint(data),
-                caller=ANONYMOUS,
-                actor=ANONYMOUS,
+                caller=who.caller,
+                actor=who.actor,
                 correlation_id=correlation_id(),
                 traceparent=traceparent(),
                 idempotency_key=key,
@@ -68,6 +72,8 @@ def commands_blueprint(services: Services) -> Blueprint:
                 raise ProblemRaised(
                     INVALID_HEADER, f"{name} of a batch stands in each of its commands, not in a header"
                 )
-        return json_reply(answer_batch(read_json(LONGEST_BATCH), execute))
+        commands = read_batch(read_json(LONGEST_BATCH))
+        charge(services, len(commands) - 1)  # one was counted when the request came
+        return json_reply(answer_batch(commands, execute))
 
     return blueprint

@@ -15,6 +15,7 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import fields
 
 from api.http import command_failures as failures
+from api.http.access import table
 from api.http.all_problems import all_problem_types, problem_types_of_query
 from api.http.batch import Batch, BatchAnswer, BatchCommand, BatchCommands, ExpectedVersion
 from api.http.correlation import HEADER
@@ -63,6 +64,9 @@ def openapi_document(*, test_clock: bool = True) -> Json:
     }
     converter.attribute_functions.append(_of_a_batch)
     spec.components.schema("BatchCommand", schema=BatchCommand)
+    spec.components.security_scheme(
+        _BEARER, {"type": "http", "scheme": "bearer", "description": "An API key, or a token of a trusted issuer."}
+    )
 
     _describe_answers(spec)
     for command in COMMAND_TYPES.values():
@@ -108,6 +112,7 @@ def _command(command: CommandType) -> Json:
     return {
         "operationId": command.name,
         "summary": command.summary,
+        **_for(table.COMMANDS[command.name]),
         "tags": ["commands"],
         "parameters": [{"in": "header", "name": name, **described} for name, described in header.items()],
         "requestBody": _body(type(command.schema), EXAMPLES[command.name]),
@@ -129,6 +134,7 @@ _ANSWER_HEADERS: Json = {
 def _batch() -> Json:
     return {
         "operationId": "batch",
+        **_for(table.OTHERS["commands.many_commands"]),
         "summary": "Many commands in order, each answered for itself.",
         "tags": ["commands"],
         "requestBody": _body(
@@ -148,7 +154,7 @@ def _batch() -> Json:
                     }
                 },
             },
-            **_problems((*failures.OF_EVERY_BODY, *failures.OF_EVERY_ANSWER)),
+            **_problems((*failures.OF_EVERY_SENDER, *failures.OF_EVERY_BODY, *failures.OF_EVERY_ANSWER)),
         },
     }
 
@@ -156,6 +162,7 @@ def _batch() -> Json:
 def _test_clock() -> Json:
     return {
         "operationId": "test-clock",
+        **_for(table.OTHERS["test_clock.set_test_clock"]),
         "summary": "Set the desk's clock forward; only there with CASELOG_TEST_CLOCK=1.",
         "tags": ["operations"],
         "requestBody": _body(TestClockSetting, {"now": "2026-11-23T09:00:00-07:00"}),
@@ -166,7 +173,14 @@ def _test_clock() -> Json:
                 "content": {JSON: {"schema": TestClockSetting}},
             },
             **_problems(
-                (CLOCK_BACKWARDS, CLOCK_STILL_BEHIND, NOT_FOUND, *failures.OF_EVERY_BODY, *failures.OF_EVERY_ANSWER)
+                (
+                    CLOCK_BACKWARDS,
+                    CLOCK_STILL_BEHIND,
+                    NOT_FOUND,
+                    *failures.OF_EVERY_SENDER,
+                    *failures.OF_EVERY_BODY,
+                    *failures.OF_EVERY_ANSWER,
+                )
             ),
         },
     }
@@ -176,6 +190,7 @@ def _query(query: Query, parameters: list[Json]) -> Json:
     headers = {"ETag": _ANSWER_HEADERS["ETag"]} if query.tagged else {}
     return {
         "operationId": query.name,
+        **_for(table.QUERIES[query.name]),
         "summary": query.summary,
         "tags": ["queries"],
         "parameters": parameters,
@@ -208,14 +223,24 @@ def _plain(path: str, summary: str) -> Json:
                 if path == "/metrics"
                 else {JSON: {"schema": {"type": "object"}}},
             },
-            **_problems((NOT_FOUND, *failures.OF_EVERY_ANSWER)),
+            **_problems(
+                (NOT_FOUND, *(failures.OF_EVERY_SENDER if path == "/metrics" else ()), *failures.OF_EVERY_ANSWER)
+            ),
         },
     }
+    if path == "/metrics":
+        operation |= _for(table.OTHERS["metrics.metrics"])
     if "{code}" in path:
         operation["parameters"] = [{"in": "path", "name": "code", "required": True, "schema": {"type": "string"}}]
     return operation
 
 
+def _for(roles: table.Roles) -> Json:
+    """Say that an operation takes a key or token, and whose."""
+    return {"security": [{_BEARER: []}], "x-roles": sorted(roles)}
+
+
+_BEARER = "bearer"
 _EVERY_ANSWER: Json = {HEADER: {"$ref": "#/components/headers/CorrelationId"}}
 
 
@@ -237,7 +262,11 @@ def _problems(kinds: Iterable[ProblemType]) -> Json:
         str(status): {
             "description": "\n".join(f"- `{kind.code}`: {kind.description}" for _, kind in sorted(found.items())),
             "headers": _EVERY_ANSWER
-            | ({"Retry-After": {"description": "Seconds.", "schema": {"type": "string"}}} if status == 503 else {}),
+            | (
+                {"Retry-After": {"description": "Seconds.", "schema": {"type": "string"}}}
+                if status in (429, 503)
+                else {}
+            ),
             "content": {
                 MEDIA_TYPE: {
                     "schema": {"allOf": [_reference(Problem), {"properties": {"code": {"enum": sorted(found)}}}]}

@@ -17,6 +17,16 @@ INCOMPLETE_BODY = ProblemType(
 INVALID_HEADER = ProblemType(
     "invalid_header", 400, "A header's value does not have the form that the contract gives it."
 )
+UNAUTHENTICATED = ProblemType(
+    "unauthenticated", 401, "The request brings no key or token that lets its sender in; `detail` says what is wrong."
+)
+FORBIDDEN = ProblemType("forbidden", 403, "The sender's role may not do this.")
+TOO_MANY_REQUESTS = ProblemType(
+    "too_many_requests", 429, "The sender has made all requests of this minute; Retry-After says when the next begins."
+)
+IDENTITY_UNAVAILABLE = ProblemType(
+    "identity_unavailable", 503, "The keys of the tokens' issuer cannot be had now, so the token cannot be checked."
+)
 BAD_REQUEST = ProblemType("bad_request", 400, "The request is no proper HTTP.")
 VIEW_BEHIND = ProblemType(
     "view_behind",
@@ -43,6 +53,10 @@ HTTP_PROBLEM_TYPES = (
     UNSUPPORTED_MEDIA_TYPE,
     INCOMPLETE_BODY,
     INVALID_HEADER,
+    UNAUTHENTICATED,
+    FORBIDDEN,
+    TOO_MANY_REQUESTS,
+    IDENTITY_UNAVAILABLE,
     BAD_REQUEST,
     VIEW_BEHIND,
     CLOCK_BACKWARDS,

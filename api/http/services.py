@@ -8,8 +8,11 @@ from typing import Protocol
 import msgspec
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
+from api.http.access.tokens import Tokens
 from commands.dispatch import Commands
 from commands.ports import Clock
+from domain.api_key import ApiKey
+from infra.rate_limits import Standing
 
 
 class Connections(Protocol):
@@ -43,10 +46,25 @@ class Metrics(Protocol):
         """Return all of them in Prometheus' text format."""
 
 
+class Keys(Protocol):
+    """Knows the API keys."""
+
+    def find(self, secret: str) -> ApiKey | None:
+        """Return the key of a secret; none where it is no key's, or was revoked."""
+
+
+class RateLimits(Protocol):
+    """Counts the requests of callers."""
+
+    def take(self, caller: str, quota: int, requests: int = 1) -> Standing:
+        """Count requests of a caller, all of them or none."""
+
+
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a worker of the HTTP interface uses. `test_clock` is there only where the desk runs with one.
 
-    `most_waiting`: how many requests may wait for a view at once.
+    `tokens` checks JSON Web Tokens where an issuer is trusted. `requests_per_minute`: of a caller without a limit of
+    its own; 0 is none. `most_waiting`: how many requests may wait for a view at once.
     """
 
     commands: Commands
@@ -54,6 +72,10 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     views: Views
     clock: Clock
     metrics: Metrics
+    keys: Keys
+    rate_limits: RateLimits
+    tokens: Tokens | None = None
+    requests_per_minute: int = 0
     test_clock: SettableClock | None = None
     environment: str = "development"
     most_waiting: int = 8

@@ -13,14 +13,14 @@ import pytest
 
 from tests.e2e.desk_process import ROOT, DeskProcess
 
-GUIDES = ("README.md", "docs/services.md")
+GUIDES = ("README.md", "docs/services.md", "docs/access.md")
 """Pages whose blocks run here, one after the other at one desk: later ones build on what earlier ones did."""
 
 RUN_ELSEWHERE: dict[str, str] = {}
 """Pages whose blocks other tests run, and which test that is."""
 
 _BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_OWN_DESK = re.compile(r"CASELOG_DATA=|make run")
+_OWN_DESK = re.compile(r"CASELOG_DATA=|^make run", re.MULTILINE)
 
 
 class Block(NamedTuple):

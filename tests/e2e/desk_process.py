@@ -151,10 +151,17 @@ class DeskProcess:
         headers = {} if key is None else {"Idempotency-Key": key}
         return self.post(f"/v1/commands/{command}", data, **headers)
 
+    def _authorization(self) -> dict[str, str]:
+        """Return the header with the desk's development key, once it has made it."""
+        file = self.data / "development-key"
+        return {"Authorization": f"Bearer {file.read_text().strip()}"} if file.exists() else {}
+
     def _request(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
-            connection.request(method, path, body, {"Content-Type": "application/json", **headers})
+            connection.request(
+                method, path, body, {"Content-Type": "application/json", **self._authorization(), **headers}
+            )
             answer = connection.getresponse()
             return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
         except http.client.HTTPException as error:  # a server killed in the middle of its answer

@@ -28,6 +28,10 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         access_log=False,
         traces_endpoint="",
         traces_ratio=1.0,
+        requests_per_minute=60_000,
+        jwt_issuer=None,
+        jwt_audience=None,
+        jwt_jwks=None,
     )
 
 
@@ -190,3 +194,11 @@ def test_a_password_of_a_collector_is_neither_taken_nor_repeated() -> None:
     with pytest.raises(ConfigError) as refused:
         Config.from_environment({"CASELOG_TRACES_ENDPOINT": "http://me:hunter2@collector/v1/traces"})
     assert "hunter2" not in str(refused.value)
+
+
+def test_the_settings_of_tokens_are_set_together() -> None:
+    with pytest.raises(ConfigError) as refused:
+        Config.from_environment({"CASELOG_JWT_ISSUER": "https://id.example", "CASELOG_JWT_JWKS": "no/such/file"})
+    assert set(refused.value.problems) == {"CASELOG_JWT_AUDIENCE", "CASELOG_JWT_JWKS"}
+    whole = {"CASELOG_JWT_ISSUER": "i", "CASELOG_JWT_AUDIENCE": "a", "CASELOG_JWT_JWKS": "https://id.example/jwks"}
+    assert Config.from_environment(whole).jwt_jwks == "https://id.example/jwks"

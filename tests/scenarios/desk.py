@@ -40,6 +40,7 @@ class Desk:
     def __init__(self, running: RunningDesk) -> None:
         self._running = running
         self._connection = http.client.HTTPConnection(*running.address, timeout=70)
+        self._key = {"Authorization": f"Bearer {running.secret}"}
         self._position = 0
         self._entries = count(1)
         self._now = ""
@@ -90,7 +91,7 @@ class Desk:
         """Send a command over a connection of its own, as several people do at once; in any thread."""
         with closing(http.client.HTTPConnection(*self._running.address, timeout=70)) as connection:
             connection.request(
-                "POST", f"/v1/commands/{command}", json.dumps(data), {"Content-Type": "application/json"}
+                "POST", f"/v1/commands/{command}", json.dumps(data), {"Content-Type": "application/json"} | self._key
             )
             answer = Answer(connection.getresponse())
         if answer.status in {200, 201}:
@@ -251,7 +252,7 @@ class Desk:
 
     def request(self, method: str, path: str, body: Any = None, headers: dict[str, str | None] | None = None) -> Answer:
         """Send a request as any client would."""
-        sent = {name: value for name, value in (headers or {}).items() if value is not None}
+        sent = self._key | {name: value for name, value in (headers or {}).items() if value is not None}
         data = None
         if body is not None:
             data = json.dumps(body)

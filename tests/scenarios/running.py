@@ -11,6 +11,7 @@ from werkzeug.wsgi import get_input_stream
 
 from api import compose
 from api.http.app import create_app
+from api.keys import create_key
 from infra.clock import TestClock
 from infra.config import Config
 from infra.projection.projector import Projector
@@ -26,10 +27,12 @@ class RunningDesk:
         self._parts = parts
         self._timekeepers = ExitStack()
         self.address = ("", 0)
+        self.secret = ""
 
     def start(self) -> None:
         """Start everything."""
         compose.prepare(self._config, self._url)
+        self.secret = create_key(self._config, self._url, name="scenario", role="manager")
         projector = Projector(self._url, self._config.schema, VIEWS)
         projector.start()
         self._parts.callback(projector.stop)

@@ -8,6 +8,7 @@ import msgspec
 import psycopg2
 from flask import Blueprint, Response
 
+from api.http.access.own import confine_path, confined
 from api.http.parameters import read_parameters
 from api.http.problem_types import VIEW_BEHIND
 from api.http.queries.catalogue import QUERIES
@@ -44,7 +45,13 @@ def _route(query: Query, services: Services, waiting: Waiting) -> Callable[..., 
         if query.views and (position := parameters.get("min_position")) is not None:
             waiting.wait_for(query.views, position, parameters["wait_ms"])
         with services.connections.connection() as connection:
-            asked = Asked(services=services, path=path, parameters=parameters, connection=connection)
+            asked = Asked(
+                services=services,
+                path=path,
+                parameters=confined(parameters, query.parameters.fields),
+                connection=connection,
+            )
+            confine_path(connection, path)
             _check_position(query, asked)
             body = _look(query, asked)
         return json_reply(body, headers={"ETag": etag(body["version"])} if query.tagged else None)

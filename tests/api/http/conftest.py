@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import psycopg2
 import pytest
+import uuid_utils
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -21,12 +22,15 @@ from commands.dispatch import Dispatcher, Request
 from commands.founding import found_desk
 from commands.handlers.catalogue import HANDLERS
 from commands.wire.examples import EXAMPLES
+from domain.api_key import Role
+from infra.api_keys import KeyRing, digest_of, new_secret
 from infra.metrics.exposition import Metrics
 from infra.metrics.measured import MeasuredCommands
 from infra.postgres.migrations import migrate
 from infra.postgres.pool import ConnectionPool
 from infra.projection.positions import ViewPositions
 from infra.projection.projector import Projector
+from infra.rate_limits import RateLimits
 from projections.catalogue import VIEWS
 
 MONDAY = datetime(2026, 11, 2, 17, 0, tzinfo=UTC)
@@ -52,13 +56,44 @@ class Api:
 
     def __init__(self, services: Services, clock: StandingClock, commands: Dispatcher, schema: str) -> None:
         self.services = services
-        app = self.app = create_app(services)
+        self._numbers = count(1)
+        self.position = 0
+        self.app = create_app(services)
         self.schema = schema
         self._commands = commands
         self.clock = clock
-        self.client: FlaskClient = app.test_client()
-        self._numbers = count(1)
-        self.position = 0
+        self.secret = self.key("manager")
+        self.client: FlaskClient = self.client_with(self.secret)
+
+    def key(self, role: Role, customer_id: str | None = None, requests_per_minute: int | None = None) -> str:
+        """Create an API key and return its secret."""
+        secret = new_secret()
+        self.happen(
+            "create-api-key",
+            key_id=str(uuid_utils.uuid7()),
+            name=f"the {role}",
+            role=role,
+            digest=digest_of(secret),
+            customer_id=customer_id,
+            requests_per_minute=requests_per_minute,
+        )
+        return secret
+
+    def client_of(self, services: Services) -> FlaskClient:
+        """Return a manager's client of an application of its own, over other services."""
+        client = create_app(services).test_client()
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {self.secret}"
+        return client
+
+    def client_with(self, bearer: str) -> FlaskClient:
+        """Return a client that sends a key or token with every request."""
+        client = self.app.test_client()
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {bearer}"
+        return client
+
+    def client_as(self, role: Role, customer_id: str | None = None) -> FlaskClient:
+        """Return a client with a new key of a role."""
+        return self.client_with(self.key(role, customer_id))
 
     def post(self, command: str, data: Any, **headers: str) -> TestResponse:
         """Send a command; header names are written with underscores."""
@@ -165,7 +200,13 @@ def api(postgres_dsn: str) -> Iterator[Api]:
             parts.callback(part.stop)
         commands = Dispatcher(application, clock, HANDLERS)
         services = Services(
-            commands=MeasuredCommands(commands), connections=pool, views=views, clock=clock, metrics=Metrics(pool)
+            commands=MeasuredCommands(commands),
+            connections=pool,
+            views=views,
+            clock=clock,
+            metrics=Metrics(pool),
+            keys=KeyRing(pool),
+            rate_limits=RateLimits(pool),
         )
         yield Api(services, clock, commands, schema)
 

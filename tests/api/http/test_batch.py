@@ -3,10 +3,9 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from api.http.app import create_app
 from api.http.batch import MOST_COMMANDS
-from api.http.services import Services
 from commands.answers import Answer
 from commands.dispatch import Request
 from commands.wire.examples import EXAMPLES
@@ -106,8 +105,8 @@ class Unplugged:
 
 def test_once_the_database_has_gone_the_rest_is_not_tried(api: Api) -> None:
     unplugged = Unplugged()
-    services = Services(commands=unplugged, connections=None, views=None, clock=api.clock, metrics=None)  # type: ignore[arg-type]
-    answer = create_app(services).test_client().post("/v1/commands", json={"commands": [register("x")] * 4})
+    client = api.client_of(replace(api.services, commands=unplugged))
+    answer = client.post("/v1/commands", json={"commands": [register("x")] * 4})
     answers = json_of(answer)["answers"]
     assert [each["status"] for each in answers] == [201, 503, 503, 503]
     assert {each["problem"]["code"] for each in answers[1:]} == {"unavailable"}

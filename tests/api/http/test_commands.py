@@ -4,10 +4,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from api.http.app import create_app
-from api.http.services import Services
 from api.http.shapes.commands import CommandAnswer
 from commands.answers import Answer
 from commands.dispatch import Request
@@ -138,11 +137,7 @@ class Faulty:
 
 
 def test_a_fault_of_the_program_is_told_to_the_log_and_not_to_the_client(api: Api) -> None:
-    def unused() -> Any:
-        raise NotImplementedError
-
-    services = Services(commands=Faulty(), connections=unused, views=unused, clock=api.clock, metrics=unused)  # type: ignore[arg-type]
-    client = create_app(services).test_client()
+    client = api.client_of(replace(api.services, commands=Faulty()))
     with capture_logs() as logged:
         answer = client.post("/v1/commands/add-note", json=EXAMPLES["add-note"], headers={"X-Correlation-Id": "c-1"})
     problem = problem_of(answer, 500)

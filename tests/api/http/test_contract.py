@@ -22,6 +22,7 @@ CONFIG = schemathesis.Config.from_dict(
     {
         "checks": {
             "positive_data_acceptance": {"expected-statuses": ["2xx", 400, 404, 409, 412, 422, 503]},
+            "negative_data_rejection": {"expected-statuses": [400, 401, 403, 404, 405, 406, 409, 413, 415, 422]},
             "not_a_server_error": {"expected-statuses": ["2xx", "3xx", "4xx", 503]},
         }
     }
@@ -34,6 +35,7 @@ class Served:
     def __init__(self) -> None:
         self.app = Flask("documentation")
         self.app.register_blueprint(docs_blueprint())
+        self.secret = ""
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         return self.app(environ, start_response)
@@ -47,6 +49,7 @@ document = schemathesis.openapi.from_wsgi("/openapi.json", served, config=CONFIG
 def desk(api: Api) -> None:
     """A desk with its log, views and projector."""
     served.app = api.app
+    served.secret = api.secret
 
 
 def head_of(app: Flask) -> int:
@@ -65,7 +68,7 @@ def head_of(app: Flask) -> int:
 def test_every_answer_is_as_the_document_tells(case: schemathesis.Case[Any]) -> None:
     if case.query and str(case.query.get("wait_ms", "")).isdigit():
         case.query["wait_ms"] = min(int(case.query["wait_ms"]), LONGEST_WAIT_MS)
-    answer = case.call_and_validate()
+    answer = case.call_and_validate(headers={"Authorization": f"Bearer {served.secret}"})
     if answer.status_code == 400 and case.meta and case.meta.generation.mode.is_positive:
         assert IF_MATCH.fullmatch(case.headers["If-Match"]) is None
     if answer.status_code == 503:

@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
-from api.http.app import create_app
 from commands.wire.examples import EXAMPLES
 from tests.api.http.conftest import Api
 from tests.api.http.test_no_database import Outage, outage
@@ -106,7 +105,7 @@ def test_without_a_database_that_is_what_the_figures_say(api_without_database: A
 
 
 def test_requests_are_logged_where_that_is_asked_for(api: Api) -> None:
-    client = create_app(replace(api.services, access_log=True)).test_client()
+    client = api.client_of(replace(api.services, access_log=True))
     with capture_logs() as logged:
         client.get("/v1/queue?limit=nonsense", headers={"X-Correlation-Id": "c-7"})
     (line,) = logged

@@ -14,10 +14,12 @@ from commands.dispatch import Dispatcher
 from commands.founding import found_desk
 from commands.handlers.catalogue import HANDLERS
 from commands.wire.examples import EXAMPLES
+from infra.api_keys import KeyRing
 from infra.metrics.exposition import Metrics
 from infra.postgres.migrations import migrate
 from infra.postgres.pool import ConnectionPool
 from infra.projection.positions import ViewPositions
+from infra.rate_limits import RateLimits
 from tests.api.http.conftest import MONDAY, Api, StandingClock, json_of, problem_of
 
 SCHEMA = "caselog"
@@ -69,7 +71,15 @@ def api(outage: Outage) -> Iterator[Api]:
         views.start()
         parts.callback(views.stop)
         dispatcher = Dispatcher(application, clock, HANDLERS)
-        services = Services(commands=dispatcher, connections=pool, views=views, clock=clock, metrics=Metrics(pool))
+        services = Services(
+            commands=dispatcher,
+            connections=pool,
+            views=views,
+            clock=clock,
+            metrics=Metrics(pool),
+            keys=KeyRing(pool),
+            rate_limits=RateLimits(pool),
+        )
         yield Api(services, clock, dispatcher, SCHEMA)
 
 

@@ -17,7 +17,9 @@ import psutil
 import pytest
 
 from api.http.server import PortInUse, check_port_is_free
+from api.keys import create_key
 from commands.wire.examples import EXAMPLES
+from infra.config import Config
 
 ROOT = Path(__file__).parents[3]
 HOST = "127.0.0.1"
@@ -28,7 +30,8 @@ class Server:
     """A running `caselog api`."""
 
     def __init__(self, dsn: str, schema: str, port: int, **environment: str) -> None:
-        self.port = port
+        self.dsn, self.schema, self.port = dsn, schema, port
+        self.authorization = ""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "api.cli", "api"],
             cwd=ROOT,
@@ -46,11 +49,13 @@ class Server:
         while True:
             try:
                 if self.request("GET", "/health/ready")[0] == 200:
-                    return
+                    break
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     raise
             time.sleep(0.05)
+        config = Config.from_environment({"CASELOG_SCHEMA": self.schema})
+        self.authorization = f"Bearer {create_key(config, self.dsn, name='test', role='manager')}"
 
     def request(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
@@ -58,14 +63,20 @@ class Server:
         """Send a request and return status, headers and JSON."""
         with closing(http.client.HTTPConnection(HOST, self.port, timeout=20)) as connection:
             content = None if body is None else json.dumps(body)
-            connection.request(method, path, content, {"Content-Type": "application/json", **(headers or {})})
+            sent = {"Content-Type": "application/json", "Authorization": self.authorization, **(headers or {})}
+            connection.request(method, path, content, sent)
             answer = connection.getresponse()
             return answer.status, {name.lower(): value for name, value in answer.getheaders()}, json.load(answer)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What lets a request in."""
+        return {"Authorization": self.authorization}
 
     def raw(self, request: bytes, *, half_close: bool = False) -> tuple[int, bytes]:
         """Send bytes and return the status of the answer and all of it."""
         with socket.create_connection((HOST, self.port), timeout=20) as connection:
-            connection.sendall(request)
+            connection.sendall(request.replace(b"\r\n", f"\r\nAuthorization: {self.authorization}\r\n".encode(), 1))
             if half_close:
                 connection.shutdown(socket.SHUT_WR)
             answer = b""
@@ -170,7 +181,10 @@ def test_a_body_that_comes_in_pieces_is_read_whole(server: Server) -> None:
     data = json.dumps(EXAMPLES["register-customer"] | {"customer_id": "pieces"}).encode()
     padded = data[:-1] + b" " * 500_000 + b"}"
     with socket.create_connection((HOST, server.port), timeout=20) as connection:
-        connection.sendall(post("register-customer", b"", f"Content-Length: {len(padded)}"))
+        head = post(
+            "register-customer", b"", f"Content-Length: {len(padded)}", f"Authorization: {server.authorization}"
+        )
+        connection.sendall(head)
         for start in range(0, len(padded), 100_000):
             connection.sendall(padded[start : start + 100_000])
             server.request("GET", "/health/live")  # something else in between
@@ -181,7 +195,7 @@ def test_whoever_sends_far_too_much_still_gets_the_answer(server: Server) -> Non
     """Without reading what was refused, the sender meets a broken pipe long before it has written it all."""
     with closing(http.client.HTTPConnection(HOST, server.port, timeout=20)) as connection:
         for path in ("/v1/commands/register-customer", "/v1/commands", "/v1/commands/none", "/nothing"):
-            connection.request("POST", path, b" " * 30_000_000, {"Content-Type": "application/json"})
+            connection.request("POST", path, b" " * 30_000_000, {"Content-Type": "application/json"} | server.headers)
             answer = connection.getresponse()
             assert json.load(answer)["status"] == answer.status
             assert answer.status in {404, 413}
@@ -214,7 +228,7 @@ def test_what_was_accepted_is_answered_before_it_stops(postgres_dsn: str, schema
     own = Server(postgres_dsn, schema, free_port())
     own.wait_until_ready()
     with closing(http.client.HTTPConnection(HOST, own.port, timeout=20)) as connection:
-        connection.request("GET", "/v1/queue?min_position=9000000000&wait_ms=1500")
+        connection.request("GET", "/v1/queue?min_position=9000000000&wait_ms=1500", headers=own.headers)
         _let_it_arrive(own)
         own.process.send_signal(signal.SIGTERM)
         answer = connection.getresponse()
@@ -230,7 +244,7 @@ def test_readers_that_wait_leave_threads_to_commands(server: Server) -> None:
     with ExitStack() as stack:
         connections = [stack.enter_context(each) for each in waiting]
         for connection in connections:
-            connection.request("GET", "/v1/queue?min_position=9000000000&wait_ms=4000")
+            connection.request("GET", "/v1/queue?min_position=9000000000&wait_ms=4000", headers=server.headers)
         started = time.monotonic()
         status, _, _ = server.request(
             "POST", "/v1/commands/register-customer", EXAMPLES["register-customer"] | {"customer_id": "not-held-up"}

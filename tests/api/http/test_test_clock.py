@@ -10,9 +10,11 @@ from flask.testing import FlaskClient
 
 from api.http.app import create_app
 from api.http.services import Services
+from domain.api_key import ApiKey, ApiKeyCreated
 from infra.awaited_clock import StillBehind
 from infra.clock import TestClock
 from infra.postgres.pool import ConnectionPool
+from infra.rate_limits import RateLimits
 from tests.api.http.conftest import json_of, pointers_of, problem_of
 
 
@@ -24,6 +26,17 @@ class Late(TestClock):
         raise StillBehind("the timekeeper does not run")
 
 
+class Manager:
+    """Takes whoever comes for a manager: this is about the clock."""
+
+    def find(self, _secret: str) -> ApiKey:
+        return ApiKey(
+            created=ApiKeyCreated(
+                occurred_at=datetime.now(UTC), key_id="k-1", name="the manager", role="manager", digest=""
+            )
+        )
+
+
 @pytest.fixture
 def pool(database: str, schema: str) -> Iterator[ConnectionPool]:
     with closing(ConnectionPool(database, schema, size=2)) as connections:
@@ -31,8 +44,19 @@ def pool(database: str, schema: str) -> Iterator[ConnectionPool]:
 
 
 def client_of(pool: ConnectionPool, clock: TestClock) -> FlaskClient:
-    services = Services(commands=None, connections=pool, views=None, clock=clock, metrics=None, test_clock=clock)  # type: ignore[arg-type]
-    return create_app(services).test_client()
+    services = Services(
+        commands=None,  # type: ignore[arg-type]
+        connections=pool,
+        views=None,  # type: ignore[arg-type]
+        clock=clock,
+        metrics=None,  # type: ignore[arg-type]
+        keys=Manager(),
+        rate_limits=RateLimits(pool),
+        test_clock=clock,
+    )
+    client = create_app(services).test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = "Bearer any"
+    return client
 
 
 def set_to(client: FlaskClient, now: Any) -> Any:
