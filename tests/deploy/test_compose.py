@@ -1,0 +1,152 @@
+"""compose.yaml and Dockerfile are sound, and what they name exists. No container engine is needed for that.
+
+The schema is of our own making: the part of the Compose specification that the file uses, so that a key outside it fails.
+"""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+import jsonschema
+import pytest
+
+from api.http.server import KILL_AFTER_SECONDS
+from infra.config import MEANINGS, SECRETS, Config, ConfigError
+from tests.deploy.files import DEPLOY, ROOT, check_command, commands_of, texts, yaml_of
+
+COMPOSE = yaml_of("compose.yaml")
+SERVICES: dict[str, Any] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("caselog:")}
+INSTRUCTIONS = {
+    "FROM", "ARG", "ENV", "WORKDIR", "RUN", "COPY", "USER", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD"
+}  # fmt: skip
+
+
+def instructions() -> list[tuple[str, str]]:
+    """The Dockerfile's instructions with their arguments."""
+    lines = [line for line in (DEPLOY / "Dockerfile").read_text().splitlines() if not line.startswith("#")]
+    joined = re.sub(r"\\\n\s*", " ", "\n".join(lines))
+    return [(line.split(" ", 1)[0], line.split(" ", 1)[1]) for line in joined.splitlines() if line.strip()]
+
+
+def test_the_compose_file_fits_its_schema() -> None:
+    schema = json.loads(Path(__file__).with_name("compose_schema.json").read_text())
+    jsonschema.Draft7Validator.check_schema(schema)
+    errors = [
+        f"{list(error.path)}: {error.message}" for error in jsonschema.Draft7Validator(schema).iter_errors(COMPOSE)
+    ]
+    assert errors == []
+
+
+def test_what_a_service_refers_to_is_declared_or_there() -> None:
+    for name, service in SERVICES.items():
+        assert set(service.get("secrets", ())) <= set(COMPOSE["secrets"]), name
+        assert set(service["networks"]) <= set(COMPOSE["networks"]), name
+        assert set(service.get("depends_on", ())) <= set(SERVICES), name
+        for volume in service.get("volumes", ()):
+            source = volume.split(":")[0]
+            assert (DEPLOY / source).exists() if source.startswith(".") else source in COMPOSE["volumes"], volume
+        for value in service.get("environment", {}).values():
+            if value.startswith("/run/secrets/"):
+                assert Path(value).name in service["secrets"], (name, value)
+        if "build" in service:
+            assert (DEPLOY / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
+    for secret in COMPOSE["secrets"].values():
+        assert secret["file"].startswith("./secrets/"), "which .gitignore keeps out of the source"
+    assert "/deploy/secrets/" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def test_every_process_of_a_desk_is_a_service_and_its_command_exists() -> None:
+    assert {service["command"][0] for service in OURS.values()} == {"api", "project", "timekeeper"}
+    for service in OURS.values():
+        check_command(service["command"])
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_service_is_configured_as_the_start_would_take_it(name: str) -> None:
+    environment = {
+        variable: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value) for variable, value in OURS[name]["environment"].items()
+    }
+    for secret in SECRETS:
+        if environment.pop(f"{secret}_FILE", None):
+            environment[secret] = "postgresql://caselog:secret@postgres/caselog"
+    config = Config.from_environment(environment)
+    assert config.environment == "production"
+    assert config.database_url is not None
+    with pytest.raises(ConfigError):
+        Config.from_environment(environment | {"CASELOG_TEST_CLOCK": "1"})
+
+
+def test_the_engine_waits_longer_for_an_api_than_the_api_for_its_workers() -> None:
+    assert int(SERVICES["api"]["stop_grace_period"].removesuffix("s")) >= KILL_AFTER_SECONDS + 5
+
+
+def test_images_are_pinned_and_of_one_python() -> None:
+    for name, service in SERVICES.items():
+        if name not in OURS:
+            assert re.fullmatch(r"[a-z/]+:v?[0-9]+\.[0-9.]+", service["image"]), service["image"]
+    bases = {argument.split(" ")[0] for instruction, argument in instructions() if instruction == "FROM"}
+    assert len(bases) == 1
+    assert re.fullmatch(r"python:3\.11\.[0-9]+-slim-\w+", bases.pop())
+
+
+def test_the_dockerfile_copies_what_there_is_and_all_that_the_package_needs() -> None:
+    found = instructions()
+    assert {name for name, _ in found} <= INSTRUCTIONS
+    copied = {
+        source
+        for name, argument in found
+        if name == "COPY" and not argument.startswith("--from")
+        for source in argument.split()[:-1]
+    }
+    assert all((ROOT / source).exists() for source in copied)
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert set(pyproject["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]) <= copied
+    taken = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert copied == taken, "what is left out of the context cannot be copied"
+
+
+def test_the_image_runs_as_nobody_special_and_installs_by_hashes() -> None:
+    found = instructions()
+    last_stage = found[max(number for number, (name, _) in enumerate(found) if name == "FROM") :]
+    assert ("USER", "10001") in last_stage
+    assert ("ENTRYPOINT", '["caselog"]') in last_stage
+    (locked,) = [argument for name, argument in found if name == "RUN" and "-r ${LOCK}" in argument]
+    assert "--require-hashes --no-deps" in locked
+    assert ("ARG", "LOCK=requirements.lock") in found
+    for name, argument in last_stage:
+        if name == "CMD":
+            check_command(json.loads(argument))
+        if name == "HEALTHCHECK":
+            compile(json.loads(argument[argument.index("CMD ") + 4 :])[2], "healthcheck", "exec")
+
+
+def test_every_setting_that_is_named_exists() -> None:
+    for name, text in texts():
+        named = set(re.findall(r"CASELOG_[A-Z_]+", text))
+        assert named <= set(MEANINGS), name
+
+
+def test_every_command_that_is_named_exists_with_its_options() -> None:
+    seen = 0
+    for name, text in texts():
+        for arguments in commands_of(text):
+            try:
+                check_command(arguments)
+            except click.UsageError as error:
+                raise AssertionError(f"{name}: caselog {' '.join(arguments)}: {error.message}") from None
+            seen += 1
+    assert seen > 5
+
+
+def test_the_proxy_takes_the_longest_batch_and_drops_names_with_underscores() -> None:
+    from api.http.requests import LONGEST_BATCH
+
+    text = (DEPLOY / "nginx.conf").read_text()
+    assert f"client_max_body_size {LONGEST_BATCH // 2**20}m;" in text
+    assert "underscores_in_headers off;" in text
+    assert "proxy_request_buffering on;" in text
+    assert text.count("{") == text.count("}")
