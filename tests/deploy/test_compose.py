@@ -1,6 +1,6 @@
 """compose.yaml and Dockerfile are sound, and what they name exists. No container engine is needed for that.
 
-The schema is of our own making: the part of the Compose specification that the file uses, so that a key outside it fails.
+The schema is of our own making: the part of the Compose specification that the file uses. A key outside it fails.
 """
 
 import json

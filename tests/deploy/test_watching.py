@@ -38,13 +38,13 @@ def asked_for(expression: str) -> tuple[set[str], set[str], list[tuple[str, str]
         selected += re.findall(r'(\w+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"', selector)
     grouped = [label.strip() for by in re.findall(r"by \(([^)]*)\)", expression) for label in by.split(",")]
     bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]|by \([^)]*\)", " ", _STRING.sub('""', expression))
-    metrics = {name for name in _NAME.findall(bare)} - FUNCTIONS
+    metrics = set(_NAME.findall(bare)) - FUNCTIONS
     return metrics, {label for label, _ in selected} | {*grouped}, selected
 
 
 @pytest.fixture(scope="module")
 def known(api: Api) -> dict[str, set[str]]:
-    """Name of each sample that a desk can tell -> its labels: those counted, and those the desk is asked at the scrape."""
+    """Name of each sample that a desk can tell -> its labels: what is counted, and what is asked at the scrape."""
     found: dict[str, set[str]] = {}
     for each in vars(instruments).values():
         if isinstance(each, MetricWrapperBase):
