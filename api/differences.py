@@ -6,10 +6,13 @@ from datetime import datetime
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from api.case_file import CaseFile, calendar_records, calendars_of, history_of, read_case, stood
+from commands.errors import UnknownCustomer, UnknownSubscription
 from domain.recorded import RecordedEvent
+from infra.feed import head_position, holder_of, read_streams
 from projections.case_diff import Side, case_diff
 from projections.moment import Moment, until
 from projections.reading import Json, without_nulls
+from projections.statement_diff import Seen, statement_diff
 
 
 def case_difference(connection: Connection, name: str, begin: Moment, end: Moment, now: datetime) -> Json:
@@ -33,6 +36,39 @@ def case_difference(connection: Connection, name: str, begin: Moment, end: Momen
         **told,
         "late": late,
         "as_of_position": case.head,
+    }
+
+
+def statement_difference(
+    connection: Connection, customer_id: str, period: str, begin: datetime, end: datetime, now: datetime
+) -> Json:
+    """Return what changed on a customer's statement of a month from one instant to a later one, `events` as recorded.
+
+    The subscription need not exist at the first instant. Raises `UnknownCustomer`, or `UnknownSubscription` where
+    there is none at the second.
+    """
+    head = head_position(connection)
+    stream_id = holder_of(connection, "live_subscription", customer_id)
+    if stream_id is None and not read_streams(connection, [f"customer-{customer_id}"]):
+        raise UnknownCustomer(f"there is no customer {customer_id!r}")
+    streams = [] if stream_id is None else [stream_id]
+    records = [each for each in read_streams(connection, streams) if (each.position or 0) <= head]
+    before, after = (until(records, Moment(as_of=instant)) for instant in (begin, end))
+    told = statement_diff(Seen(before, min(begin, now)), Seen(after, min(end, now)), period)
+    if told is None:
+        raise UnknownSubscription(f"customer {customer_id!r} had no subscription by {end.isoformat()}")
+    lines = (told["changes"], told["entries"], told["purchases"], told["credits"])
+    named = {position for several in lines for each in several for position in each["positions"]}
+    events = [each for each in after if each.position in named]
+    return {
+        "customer_id": customer_id,
+        "period": period,
+        "from": _told(Side(before, (), min(begin, now) if before else None)),
+        "to": _told(Side(after, (), min(end, now))),
+        **told,
+        "events": events,
+        "late": [each.position for each in events if _recorded_after(each, end)],
+        "as_of_position": head,
     }
 
 

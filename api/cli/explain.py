@@ -13,6 +13,8 @@ from api.cli.instant import Instant
 from api.cli.line_words import line_in_words
 from api.cli.month import Month
 from api.cli.standing import events_of, standing
+from api.cli.statement_words import statement_in_words
+from commands.application import CaselogApplication
 from commands.errors import UnknownCustomer, UnknownStatementLine, UnknownSubscription, UnknownTicket
 from commands.lookups import Settings
 from domain.clocks.explain import History, evolve_history
@@ -21,9 +23,10 @@ from domain.sla_policy import ClockName
 from domain.ticket.events import TicketEvent
 from infra.config import Config
 from infra.logging import configure_logging
-from projections.account import until
+from projections.account import account_of, until
 from projections.explanation import explanation, tickets_of
 from projections.moment import Moment
+from projections.statement import statement as statement_at
 
 
 @click.group()
@@ -77,18 +80,43 @@ def line(customer: str, period: str, entry: str, as_of: datetime | None) -> None
     with compose.database(config, existing=True) as url:
         desk = compose.prepare(config, url)
         with compose.application(config, url) as application:
-            stream_id = application.event_log.holder("live_subscription", customer)
-            if stream_id is None:
-                if not application.read(f"customer-{customer}"):
-                    raise UnknownCustomer(f"there is no customer {customer!r}")
-                raise UnknownSubscription(f"customer {customer!r} has no subscription")
-            records = _known(application.read(stream_id), as_of)
+            records = _known(_subscription_of(application, customer), as_of)
             cases = [each for case in tickets_of(records, entry) for each in application.read(case)]
     found = explanation(records, _known(cases, as_of), period, entry)
     if found is None:
         raise UnknownStatementLine(f"nothing of an entry {entry!r} is posted in {period}")
     for text in line_in_words(found, desk.currency, ZoneInfo(desk.zone)):
         click.echo(text)
+
+
+@explain.command()
+@click.argument("customer")
+@click.argument("period", type=Month())
+@click.option("--as-of", type=Instant(), help="By what was recorded until that instant (RFC 3339 with an offset).")
+def statement(customer: str, period: str, as_of: datetime | None) -> None:
+    """Show how the bill of CUSTOMER for PERIOD comes about: each sum with its parts and the events behind it."""
+    configure_logging()
+    config = Config.from_environment()
+    with compose.database(config, existing=True) as url:
+        compose.prepare(config, url)
+        with compose.application(config, url) as application, compose.connection_pool(config, url, size=1) as pool:
+            now = as_of or compose.clock(config, pool).now()
+            account = account_of(_known(_subscription_of(application, customer), as_of))
+    if account is None:
+        raise UnknownSubscription(f"customer {customer!r} had no subscription by {now.isoformat()}")
+    shown = statement_at(account, period, now)
+    for text in statement_in_words(shown, shown["figure_positions"]):
+        click.echo(text)
+
+
+def _subscription_of(application: CaselogApplication, customer: str) -> list[RecordedEvent]:
+    """Return the events of a customer's subscription. Raises `UnknownCustomer` and `UnknownSubscription`."""
+    stream_id = application.event_log.holder("live_subscription", customer)
+    if stream_id is None:
+        if not application.read(f"customer-{customer}"):
+            raise UnknownCustomer(f"there is no customer {customer!r}")
+        raise UnknownSubscription(f"customer {customer!r} has no subscription")
+    return application.read(stream_id)
 
 
 def _known(records: Sequence[RecordedEvent], as_of: datetime | None) -> Sequence[RecordedEvent]:

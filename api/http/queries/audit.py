@@ -4,13 +4,14 @@ from typing import Any
 
 from marshmallow import ValidationError, validates_schema
 
-from api.differences import case_difference
+from api.differences import case_difference, statement_difference
 from api.http.cloud_events import cloud_event
 from api.http.parameters import InstantParameter, NumberParameter, Parameters
 from api.http.queries.query import Asked, Query
 from api.http.requests import GREATEST_VERSION
-from api.http.shapes.differences import TicketDiff
-from commands.errors import UnknownTicket
+from api.http.shapes.differences import StatementDiff, TicketDiff
+from commands.errors import UnknownCustomer, UnknownSubscription, UnknownTicket
+from commands.wire.fields import Period
 from commands.wire.json_text import GREATEST_INTEGER
 from projections.moment import Moment
 
@@ -45,6 +46,21 @@ class DiffParameters(Parameters):
             raise ValidationError(f"must not be after to{kind}", f"from{kind}")
 
 
+class StatementDiffParameters(Parameters):
+    """Of which month, from when to when; without `to` it is now."""
+
+    period = Period(required=True, metadata={"example": "2026-11"})
+    begin = InstantParameter(
+        data_key="from", required=True, metadata={"description": "The earlier instant: what happened by then."}
+    )
+    end = InstantParameter(data_key="to", metadata={"description": "The later instant; without it, now."})
+
+    @validates_schema(skip_on_field_errors=True)
+    def _in_order(self, data: dict[str, Any], **_: Any) -> None:
+        if "end" in data and data["end"] < data["begin"]:
+            raise ValidationError("must not be after to", "from")
+
+
 def _named(data: dict[str, Any]) -> dict[str, Any]:
     """The parameters by the names that they have in the address."""
     return {{"begin": "from", "end": "to"}.get(name, name): value for name, value in data.items()}
@@ -58,7 +74,24 @@ def _ticket_diff(asked: Asked) -> Any:
     return {**told, "events": [cloud_event(each) for each in told["events"]]}
 
 
+def _statement_diff(asked: Asked) -> Any:
+    wanted, now = asked.parameters, asked.services.clock.now()
+    begin, end = wanted["begin"], wanted.get("end", max(now, wanted["begin"]))
+    told = statement_difference(asked.connection, asked.path["customer"], wanted["period"], begin, end, now)
+    return {**told, "events": [cloud_event(each) for each in told["events"]]}
+
+
 QUERIES = (
+    Query(
+        path="/v1/customers/<customer>/statement/diff",
+        name="statement-diff",
+        summary="Why a customer's bill changed between two instants: lines and sums before and after, and the events.",
+        views=(),
+        parameters=StatementDiffParameters(),
+        shapes=(StatementDiff,),
+        answer=_statement_diff,
+        failures=(UnknownCustomer, UnknownSubscription),
+    ),
     Query(
         path="/v1/tickets/<ticket>/diff",
         name="ticket-diff",

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from api.http.shapes.billing import CreditShape, DrawShape
+from api.http.shapes.billing import CreditShape, DrawShape, EntryShape, PurchaseShape
 from api.http.shapes.common import Cents, Month, Position, Positions, Seconds, Shape
 from api.http.shapes.log import CloudEvent
 from domain.sla_policy import ClockName
@@ -31,7 +31,7 @@ class FieldChange(Shape, kw_only=True):
 
 
 class TicketChange(FieldChange, kw_only=True):
-    """A field of the ticket that differs, and the events that changed it."""
+    """A field that differs, and the events that changed it."""
 
     positions: Positions
 
@@ -73,6 +73,49 @@ class WorkChange(Shape, kw_only=True):
     before: WorkShape | UnsetType = UNSET
     after: WorkShape | UnsetType = UNSET
     positions: Positions
+
+
+class EntryChange(Shape, kw_only=True):
+    """A work entry of a statement that was added, removed or changed."""
+
+    change: Literal["added", "removed", "changed"]
+    before: EntryShape | UnsetType = UNSET
+    after: EntryShape | UnsetType = UNSET
+    positions: Positions
+
+
+class PurchaseChange(Shape, kw_only=True):
+    """A purchase of a statement that was added, removed or changed."""
+
+    change: Literal["added", "removed", "changed"]
+    before: PurchaseShape | UnsetType = UNSET
+    after: PurchaseShape | UnsetType = UNSET
+    positions: Positions
+
+
+class CreditChange(Shape, kw_only=True):
+    """A credit of a statement that was added, removed or changed."""
+
+    change: Literal["added", "removed", "changed"]
+    before: CreditShape | UnsetType = UNSET
+    after: CreditShape | UnsetType = UNSET
+    positions: Positions
+
+
+class StatementDiff(Shape, kw_only=True):
+    """What changed on a month's statement. `changes` are its sums by name, and its `state`."""
+
+    customer_id: str
+    period: Month
+    begins: MomentShape = msgspec.field(name="from")
+    ends: MomentShape = msgspec.field(name="to")
+    changes: list[TicketChange]
+    entries: list[EntryChange]
+    purchases: list[PurchaseChange]
+    credits: list[CreditChange]
+    events: list[CloudEvent]
+    late: Positions
+    as_of_position: Position
 
 
 class TicketDiff(Shape, kw_only=True):

@@ -182,6 +182,17 @@ def test_a_line_is_explained_with_its_facts_its_rules_and_its_amount(cli: Cli, w
     assert lines[-1] == "in all 45 min, 112.50 USD"
 
 
+def test_a_bill_is_explained_sum_by_sum_with_its_parts(cli: Cli, worked: Desk) -> None:
+    shown = cli("explain", "statement", "alpine", "2026-11")
+    assert shown.returncode == 0, shown.stderr
+    lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
+    (rated,) = (each for each in lines if each.startswith("on demand 112.50 event"))
+    position = rated.split()[-1]
+    assert f"112.50 45 min of w-1 on C-000001 event {position}" in lines
+    assert f"billed 45 min event {position}" in lines
+    assert "in all 262.50" in lines
+
+
 def test_work_that_moved_is_explained_with_the_case_it_stands_on(cli: Cli, worked: Desk) -> None:
     worked.send("merge-ticket", ticket="C-000001", into="C-000002")
     shown = cli("explain", "line", "alpine", "2026-11", "w-1")
@@ -226,6 +237,9 @@ def test_a_clock_that_never_ran_is_told_as_such(cli: Cli, worked: Desk) -> None:
         (("line", "alpine", "2026-13", "w-1"), "2026-13"),
         (("line", "alpine", "2026-10", "w-1"), "2026-10"),
         (("line", "alpine", "2026-11", "w-9"), "w-9"),
+        (("statement", "nobody", "2026-11"), "nobody"),
+        (("statement", "alpine", "2026-13"), "2026-13"),
+        (("statement", "alpine", "2026-11", "--as-of", "2026-01-01T00:00:00Z"), "2026-01-01"),
     ],
 )
 def test_what_cannot_be_explained_is_named(cli: Cli, worked: Desk, arguments: tuple[str, ...], named: str) -> None:

@@ -188,3 +188,79 @@ def test_what_was_recorded_after_the_second_instant_is_told_as_late(api: Api, ch
     ]
     assert diff["late"] == expected
     assert msgspec.json.encode(diff)
+
+
+def sums_of(diff: Any) -> dict[str, tuple[Any, Any, list[int]]]:
+    return {each["field"]: (each.get("before"), each["after"], each["positions"]) for each in diff["changes"]}
+
+
+def test_a_bill_that_changed_says_why_line_by_line(api: Api, changed: Any) -> None:
+    """60 min became 30: what was the whole allowance is half of it, and only the correction did it."""
+    path = f"/v1/customers/{changed['customer']}/statement/diff"
+    wanted = {"period": "2026-11", "from": changed["at_work"], "to": changed["at_last"]}
+    diff = fits("statement-diff", api.answer(path, **wanted))
+    revised = position_of(changed["corrected"], "WorkRevised")
+    (line,) = diff["entries"]
+    assert (line["change"], line["before"]["entry_id"]) == ("changed", changed["entry"])
+    assert (line["before"]["billed_seconds"], line["after"]["billed_seconds"]) == (3_600, 1_800)
+    assert line["positions"] == [revised]
+    assert sums_of(diff) == {
+        "worked_seconds": (3_000, 1_800, [revised]),
+        "billed_seconds": (3_600, 1_800, [revised]),
+        "used_seconds": (3_600, 1_800, [revised]),
+        "left_seconds": (0, 1_800, [revised]),
+    }
+    assert [each["type"] for each in diff["events"]] == ["WorkRevised.v1"]
+    before = api.answer(f"/v1/customers/{changed['customer']}/statement", period="2026-11", as_of=changed["at_work"])
+    assert before["totals"]["billed_seconds"] == 3_600
+
+
+def test_a_bill_grows_by_purchases_and_work_and_names_them(api: Api) -> None:
+    customer = api.customer()
+    ticket = api.ticket(customer)["ticket_id"]
+    first = api.clock.now().isoformat()
+    api.clock.forward(minutes=120)
+    logged = log_work(api, ticket, 5_400)
+    bought = api.done("buy-hours", customer_id=customer, hours=5)
+    diff = fits(
+        "statement-diff",
+        api.answer(f"/v1/customers/{customer}/statement/diff", **{"period": "2026-11", "from": first}),
+    )
+    rated, purchase = position_of(logged, "WorkRated"), position_of(bought, "HourPackPurchased")
+    sums = sums_of(diff)
+    assert sums["on_demand_cents"] == (0, 75_00, [rated])
+    assert sums["packs_cents"] == (0, 600_00, [purchase])
+    assert sums["owed_cents"] == (150_00, 150_00 + 75_00 + 600_00, [rated, purchase])
+    assert [each["change"] for each in (*diff["entries"], *diff["purchases"])] == ["added", "added"]
+
+
+def test_from_before_the_subscription_the_whole_bill_is_new(api: Api, changed: Any) -> None:
+    path = f"/v1/customers/{changed['customer']}/statement/diff"
+    diff = fits("statement-diff", api.answer(path, **{"period": "2026-11", "from": "2026-01-01T00:00:00Z"}))
+    assert diff["from"] == {"existed": False}
+    before, after, positions = sums_of(diff)["fee_cents"]
+    assert (before, after) == (None, 150_00)
+    assert len(positions) == 1
+
+
+@pytest.mark.parametrize(
+    ("parameters", "pointers"),
+    [
+        ({}, {"/from", "/period"}),
+        ({"period": "2026-13", "from": "2026-01-01T00:00:00Z"}, {"/period"}),
+        ({"period": "2026-11", "from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z"}, {"/from"}),
+        ({"period": "2026-11", "from": "2026-01-02T00:00:00Z", "as_of": "2026-01-01T00:00:00Z"}, {"/as_of"}),
+    ],
+)
+def test_a_wrong_question_about_a_bill_is_named(
+    api: Api, changed: Any, parameters: dict[str, Any], pointers: set[str]
+) -> None:
+    assert pointers_of(api.get(f"/v1/customers/{changed['customer']}/statement/diff", **parameters)) == pointers
+
+
+def test_a_bill_of_nobody_or_before_the_subscription_is_unknown(api: Api, changed: Any) -> None:
+    wanted = {"period": "2026-11", "from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}
+    nobody = api.get("/v1/customers/nobody/statement/diff", **wanted)
+    assert problem_of(nobody, 404)["code"] == "unknown_customer"
+    early = api.get(f"/v1/customers/{changed['customer']}/statement/diff", **wanted)
+    assert problem_of(early, 404)["code"] == "unknown_subscription"
