@@ -144,7 +144,9 @@ def test_a_misspelt_variable_is_told_with_the_nearest_name(variable: str, neares
 def test_a_variable_like_no_other_is_refused_and_one_of_other_programs_is_not() -> None:
     with pytest.raises(ConfigError, match="CASELOG_XYZZY_QQ: there is no such variable, see `caselog config`"):
         Config.from_environment({"CASELOG_XYZZY_QQ": "1"})
-    Config.from_environment({"PATH": "/bin", "MY_CASELOG_X": "1", "CASELOG_SUPERVISOR_PIPE": "7"})
+    Config.from_environment(
+        {"PATH": "/bin", "MY_CASELOG_X": "1", "CASELOG_SUPERVISOR_PIPE": "7", "CASELOG_KEY": "k", "CASELOG_URL": "u"}
+    )
 
 
 def test_the_database_url_can_stand_in_a_file(tmp_path: Path) -> None:
