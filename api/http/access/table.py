@@ -115,7 +115,7 @@ QUERIES: dict[str, Roles] = {
         ),
         VIEWERS,
     ),
-    **dict.fromkeys(("history", "ticket-diff", "explanation", "events"), READERS),
+    **dict.fromkeys(("history", "ticket-diff", "statement-diff", "explanation", "events"), READERS),
 }
 """By the query's name."""
 

@@ -82,6 +82,7 @@ GET /v1/customers/<customer>                      RAMUPS
 GET /v1/customers/<customer>/subscription         RAMUPS
 GET /v1/customers/<customer>/statement            RAMUPS
 GET /v1/customers/<customer>/statement/explain    .AMU.S
+GET /v1/customers/<customer>/statement/diff       .AMU.S
 GET /v1/customers/<customer>/budget               RAMUPS
 GET /v1/incidents                                 .AMUPS
 GET /v1/incidents/<incident>                      .AMUPS
