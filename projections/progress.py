@@ -36,11 +36,13 @@ def of_views(connection: Connection) -> list[Json]:
         return [without_nulls(dict(zip(_COLUMNS, row, strict=True))) for row in cursor]
 
 
-def of_another_version(connection: Connection, views: Sequence[str]) -> list[str]:
-    """Return those of the views that readers see in another version than this code's: rows of another form, maybe."""
+def not_readable(connection: Connection, views: Sequence[str]) -> list[str]:
+    """Return those of the views that readers cannot rely on, in order.
+
+    Such a view has never been built yet, or is seen in another version than this code's: rows of another form, maybe.
+    """
     versions = {view.name: view.version for view in VIEWS}
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT view, version FROM projections WHERE live AND view = ANY (%s) ORDER BY view", (list(views),)
-        )
-        return [view for view, version in cursor if version != versions[view]]
+        cursor.execute("SELECT view, version FROM projections WHERE live AND view = ANY (%s)", (list(views),))
+        live = {str(view): int(version) for view, version in cursor}
+    return sorted(view for view in views if live.get(view) != versions[view])

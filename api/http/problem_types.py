@@ -31,7 +31,7 @@ BAD_REQUEST = ProblemType("bad_request", 400, "The request is no proper HTTP.")
 VIEW_BEHIND = ProblemType(
     "view_behind",
     503,
-    "The view has not yet passed `min_position`, or is being built anew for a new release; ask again.",
+    "The view has not yet passed `min_position`, or is not built yet in the form of this release; ask again.",
 )
 CLOCK_BACKWARDS = ProblemType("clock_backwards", 422, "The test clock moves forward only.")
 CLOCK_STILL_BEHIND = ProblemType(

@@ -19,7 +19,7 @@ from api.http.services import Services
 from api.http.waiting import Waiting
 from commands.wire.fields import IDENTIFIER_PATTERN
 from commands.wire.schema import FieldError, InvalidData
-from projections.progress import of_another_version
+from projections.progress import not_readable
 from projections.reading import InvalidCursor, position_of
 
 _identifier = re.compile(IDENTIFIER_PATTERN)
@@ -69,14 +69,13 @@ def _look(query: Query, asked: Asked) -> Any:
         raise InvalidData([FieldError("/cursor", "is no cursor of this list")]) from error
     except (msgspec.ValidationError, psycopg2.ProgrammingError) as error:
         asked.connection.rollback()
-        others = of_another_version(asked.connection, query.views)
-        if not others:
+        waited_for = not_readable(asked.connection, query.views)
+        if not waited_for:
             raise
-        # Between the start of a release and the switch to what it makes of the log (docs/adr/0041-builds.md).
-        names = " and ".join(others)
-        raise ProblemRaised(
-            VIEW_BEHIND, f"{names} is being built anew in the form of this release; ask again"
-        ) from error
+        # On a desk whose projector has never run, and between the start of a release and the switch to what it makes of
+        # the log (docs/adr/0041-builds.md).
+        names = " and ".join(waited_for)
+        raise ProblemRaised(VIEW_BEHIND, f"{names} is not built yet in the form of this release; ask again") from error
 
 
 def _check_position(query: Query, asked: Asked) -> None:

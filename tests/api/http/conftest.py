@@ -208,7 +208,9 @@ def api(postgres_dsn: str) -> Iterator[Api]:
             keys=KeyRing(pool),
             rate_limits=RateLimits(pool),
         )
-        yield Api(services, clock, commands, schema)
+        desk = Api(services, clock, commands, schema)
+        assert views.wait_for([view.name for view in VIEWS], desk.position, 30), "the views were never built"
+        yield desk
 
 
 def _drop(dsn: str, schema: str) -> None:

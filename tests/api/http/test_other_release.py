@@ -27,13 +27,30 @@ def test_what_another_release_made_and_this_one_cannot_read_is_behind(
         answer = api.client.get(f"/v1/tickets/{ticket}/sla")
         problem = problem_of(answer, 503)
         assert problem["code"] == "view_behind"
-        assert problem["detail"].startswith("sla is being built anew")
+        assert problem["detail"].startswith("sla is not built yet")
         assert int(answer.headers["Retry-After"]) >= 1
         assert api.client.get("/v1/queue").status_code == 200, "other views are read as ever"
 
         cursor.execute("UPDATE projections SET version = version + 1 WHERE view = 'sla' AND live")
         problem = problem_of(api.client.get(f"/v1/tickets/{ticket}/sla"), 500)
         assert problem["code"] == "internal_error", "of this release's own making that is a fault"
+
+
+def test_what_was_never_built_is_behind(api: Api, postgres_dsn: str) -> None:
+    """As on a desk whose API is up before its first projector."""
+    with closing(psycopg2.connect(postgres_dsn, options=f"-c search_path={api.schema}")) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "ALTER VIEW sla RENAME TO sla_to_come; UPDATE projections SET live = false WHERE view = 'sla'"
+            )
+            try:
+                problem = problem_of(api.client.get("/v1/sla"), 503)
+            finally:
+                cursor.execute(
+                    "ALTER VIEW sla_to_come RENAME TO sla; UPDATE projections SET live = true WHERE view = 'sla'"
+                )
+    assert (problem["code"], problem["detail"][:20]) == ("view_behind", "sla is not built yet")
 
 
 @contextmanager
