@@ -1,6 +1,7 @@
 """JSON Web Tokens of an issuer that the desk trusts, for people and services that have an identity elsewhere."""
 
 from pathlib import Path
+from time import monotonic
 from typing import Any, cast, get_args
 from urllib.parse import urlsplit
 
@@ -16,6 +17,8 @@ CUSTOMER = "caselog_customer"
 LEEWAY_SECONDS = 10
 JWKS_SECONDS = 300
 FETCH_SECONDS = 3
+FAILED_SECONDS = 5.0
+"""How long an issuer that could not be reached is not asked again: a thread that waits for it serves nobody."""
 LONGEST_TOKEN = 8_192
 
 
@@ -44,8 +47,8 @@ class Tokens:
     def __init__(self, *, issuer: str, audience: str, jwks: str) -> None:
         self._issuer = issuer
         self._audience = audience
-        self._keys: jwt.PyJWKClient | _KeysOfAFile = (
-            jwt.PyJWKClient(jwks, lifespan=JWKS_SECONDS, timeout=FETCH_SECONDS)
+        self._keys: _KeysOfAnAddress | _KeysOfAFile = (
+            _KeysOfAnAddress(jwks, lifespan=JWKS_SECONDS, timeout=FETCH_SECONDS)
             if urlsplit(jwks).scheme in ("http", "https")
             else _KeysOfAFile(Path(jwks))
         )
@@ -76,6 +79,22 @@ class Tokens:
         except (jwt.PyJWTError, ValueError, TypeError) as error:
             raise InvalidToken(f"the token is not valid: {str(error) or type(error).__name__}") from None
         return _token(claims)
+
+
+class _KeysOfAnAddress(jwt.PyJWKClient):
+    """The issuer's keys by HTTP. One thread fetches them and the others wait for it, but not for one failure each."""
+
+    _failed_at = float("-inf")
+
+    def fetch_data(self) -> Any:
+        """Return the set. Raises `PyJWKClientConnectionError` where it cannot be had, and for a while after that."""
+        if monotonic() - self._failed_at < FAILED_SECONDS:
+            raise jwt.PyJWKClientConnectionError("the issuer was not reached a moment ago")
+        try:
+            return super().fetch_data()
+        except (jwt.PyJWTError, ValueError) as error:  # not reached, no JSON, or no set of keys
+            self._failed_at = monotonic()
+            raise jwt.PyJWKClientConnectionError("the issuer has no sound set of keys") from error
 
 
 class _KeysOfAFile:

@@ -125,12 +125,21 @@ def test_any_other_token_lets_nobody_in(client: FlaskClient, bearer: str) -> Non
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
+class Issuer(HTTPServer):
+    """Somebody who makes tokens. `asked` counts the requests for the keys, which are answered so."""
+
+    asked = 0
+    status = 200
+    body = json.dumps(KEYS).encode()
+
+
 @pytest.fixture
-def issuer() -> Iterator[HTTPServer]:
+def issuer() -> Iterator[Issuer]:
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = json.dumps(KEYS).encode()
-            self.send_response(200)
+            server.asked += 1
+            body = server.body
+            self.send_response(server.status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -138,7 +147,7 @@ def issuer() -> Iterator[HTTPServer]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Answers)
+    server = Issuer(("127.0.0.1", 0), Answers)
     thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02))
     thread.start()
     yield server
@@ -147,14 +156,14 @@ def issuer() -> Iterator[HTTPServer]:
     server.server_close()
 
 
-def test_the_issuers_keys_are_fetched_and_kept(api: Api, issuer: HTTPServer) -> None:
+def test_the_issuers_keys_are_fetched_and_kept(api: Api, issuer: Issuer) -> None:
     client = client_of(api, f"http://127.0.0.1:{issuer.server_port}/jwks")
     assert ask(client, token()).status_code == 200
     issuer.shutdown()
     assert ask(client, token()).status_code == 200, "what is known of the issuer is of use while it is away"
 
 
-def test_an_issuer_that_cannot_be_reached_is_told(api: Api, issuer: HTTPServer, tmp_path: Path) -> None:
+def test_an_issuer_that_cannot_be_reached_is_told(api: Api, issuer: Issuer, tmp_path: Path) -> None:
     port = issuer.server_port
     issuer.shutdown()
     issuer.server_close()
@@ -162,3 +171,19 @@ def test_an_issuer_that_cannot_be_reached_is_told(api: Api, issuer: HTTPServer, 
         answer = ask(client_of(api, jwks), token())
         assert problem_of(answer, 503)["code"] == "identity_unavailable"
         assert int(answer.headers["Retry-After"]) >= 1
+
+
+@pytest.mark.parametrize(("status", "body"), [(500, b"{}"), (200, b"<html>"), (200, b'{"keys": []}'), (200, b"[]")])
+def test_an_issuer_in_trouble_is_not_asked_for_every_token(api: Api, issuer: Issuer, status: int, body: bytes) -> None:
+    issuer.status, issuer.body = status, body
+    client = client_of(api, f"http://127.0.0.1:{issuer.server_port}/jwks")
+    for _ in range(3):
+        assert problem_of(ask(client, token()), 503)["code"] == "identity_unavailable"
+    assert issuer.asked == 1
+
+
+def test_made_up_keys_do_not_make_the_desk_ask_the_issuer_again_and_again(api: Api, issuer: Issuer) -> None:
+    client = client_of(api, f"http://127.0.0.1:{issuer.server_port}/jwks")
+    for number in range(5):
+        assert problem_of(ask(client, token(kid=f"made up {number}")), 401)["code"] == "unauthenticated"
+    assert issuer.asked <= 2
