@@ -54,6 +54,12 @@ class UnknownArticle(UnknownAggregate):
     code = "unknown_article"
 
 
+class UnknownWebhook(UnknownAggregate):
+    """No webhook has that id."""
+
+    code = "unknown_webhook"
+
+
 class UnknownApiKey(UnknownAggregate):
     """No API key has that id."""
 

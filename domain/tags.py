@@ -18,6 +18,7 @@ from domain.sla_policy import SlaPolicyPublished
 from domain.subscription import events as subscription
 from domain.ticket import events as ticket
 from domain.ticket import split_merge_events as split_merge
+from domain.webhook import events as webhook
 
 EVENT_TYPES: dict[str, type[Event]] = {
     "DeskCreated.v1": DeskCreated,
@@ -85,6 +86,15 @@ EVENT_TYPES: dict[str, type[Event]] = {
     "ArticleRetired.v1": ArticleRetired,
     "ApiKeyCreated.v1": ApiKeyCreated,
     "ApiKeyRevoked.v1": ApiKeyRevoked,
+    "WebhookCreated.v1": webhook.WebhookCreated,
+    "WebhookUpdated.v1": webhook.WebhookUpdated,
+    "WebhookSecretRotated.v1": webhook.WebhookSecretRotated,
+    "WebhookDisabled.v1": webhook.WebhookDisabled,
+    "WebhookEnabled.v1": webhook.WebhookEnabled,
+    "WebhookDeleted.v1": webhook.WebhookDeleted,
+    "WebhookReplayed.v1": webhook.WebhookReplayed,
+    "DeliveriesRetried.v1": webhook.DeliveriesRetried,
+    "DeliveriesDropped.v1": webhook.DeliveriesDropped,
 }
 """Every tag ever stored with the type that it decodes to now. A tag's meaning never changes: a breaking change of an
 event is a new tag, the old one stays here with an upcaster in `UPCASTERS`."""

@@ -14,6 +14,7 @@ from projections import (
     sla,
     subscription,
     ticket,
+    webhook,
 )
 from projections.view import View
 
@@ -31,4 +32,5 @@ VIEWS: tuple[View, ...] = (
     incident.VIEW,
     article.VIEW,
     setting.VIEW,
+    webhook.VIEW,
 )

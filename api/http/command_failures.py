@@ -14,6 +14,7 @@ from commands.errors import (
     UnknownPlan,
     UnknownSubscription,
     UnknownTicket,
+    UnknownWebhook,
     VersionMismatch,
 )
 from commands.problems import (
@@ -37,6 +38,7 @@ from domain.setting import EffectiveInPast
 from domain.sla_policy import InvalidSlaPolicy, UnknownCalendar
 from domain.subscription import refusals as subscription
 from domain.ticket import refusals as ticket
+from domain.webhook import refusals as webhook
 
 Failure = type[Refusal] | type[RequestError]
 
@@ -47,6 +49,8 @@ _ON_A_TICKET: tuple[Failure, ...] = (
     BeyondCalendar,
     NoServiceLevels,
 )
+
+_ON_A_WEBHOOK: tuple[Failure, ...] = (UnknownWebhook, webhook.WebhookNotCreated, webhook.WebhookIsDeleted)
 
 FAILURES: dict[str, tuple[Failure, ...]] = {
     "register-customer": (CustomerExists,),
@@ -183,6 +187,15 @@ FAILURES: dict[str, tuple[Failure, ...]] = {
     "publish-plan": (InvalidTerms, WrongCurrency, EffectiveInPast),
     "publish-calendar": (InvalidCalendar, EffectiveInPast),
     "publish-sla-policy": (InvalidSlaPolicy, UnknownCalendar, EffectiveInPast),
+    "create-webhook": (UnknownCustomer, webhook.WebhookExists, webhook.UrlNotSecure),
+    "update-webhook": (*_ON_A_WEBHOOK, UnknownCustomer, webhook.UrlNotSecure),
+    "rotate-webhook-secret": (*_ON_A_WEBHOOK, webhook.TooManySecrets),
+    "disable-webhook": _ON_A_WEBHOOK,
+    "enable-webhook": _ON_A_WEBHOOK,
+    "delete-webhook": (UnknownWebhook, webhook.WebhookNotCreated),
+    "replay-webhook": _ON_A_WEBHOOK,
+    "retry-deliveries": _ON_A_WEBHOOK,
+    "drop-deliveries": _ON_A_WEBHOOK,
 }
 """The rules and the unknown things that each command may be refused for."""
 

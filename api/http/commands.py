@@ -20,15 +20,19 @@ from api.http.requests import (
     read_json,
 )
 from api.http.services import Services
+from api.http.webhook_secrets import COMMANDS as MAKING_SECRETS
+from api.http.webhook_secrets import with_secret
 from commands.answers import Answer
 from commands.dispatch import Request
 from commands.problems import UNKNOWN_COMMAND
 from commands.wire.catalogue import COMMAND_TYPES
+from infra.webhooks.secrets import WebhookSecrets
 
 
 def commands_blueprint(services: Services) -> Blueprint:
     """Return the routes of commands."""
     blueprint = Blueprint("commands", __name__)
+    secrets = WebhookSecrets(services.connections)
 
     def execute(command: str, data: Any, key: str | None, if_match: int | None) -> Answer:
         known = COMMAND_TYPES.get(command)
@@ -38,7 +42,10 @@ def commands_blueprint(services: Services) -> Blueprint:
         loaded = known.load(data)
         confine_command(services.connections, loaded)
         who = identity()
-        return services.commands.execute(
+        makes_secret = command in MAKING_SECRETS
+        if makes_secret:
+            secrets.prepare()  # what could fail, fails before anything is done
+        answer = services.commands.execute(
             Request(
                 command=command,
                 data=loaded,
@@ -51,6 +58,7 @@ def commands_blueprint(services: Services) -> Blueprint:
                 if_match=if_match,
             )
         )
+        return with_secret(secrets, answer) if makes_secret else answer
 
     @blueprint.post("/v1/commands/<command>")
     def one_command(command: str) -> Response:

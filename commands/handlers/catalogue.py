@@ -16,6 +16,7 @@ from commands.handlers import (
     settings,
     tickets,
     topics,
+    webhooks,
     work,
 )
 
@@ -67,6 +68,16 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "publish-plan": settings.publish_plan,
         "publish-calendar": settings.publish_calendar,
         "publish-sla-policy": settings.publish_sla_policy,
+        "create-webhook": webhooks.create_webhook,
+        "update-webhook": webhooks.update_webhook,
+        "rotate-webhook-secret": webhooks.rotate_webhook_secret,
+        "disable-webhook": webhooks.disable_webhook,
+        "enable-webhook": webhooks.enable_webhook,
+        "delete-webhook": webhooks.delete_webhook,
+        "replay-webhook": webhooks.replay_webhook,
+        "retry-deliveries": webhooks.retry_deliveries,
+        "drop-deliveries": webhooks.drop_deliveries,
+        "give-webhook-up": webhooks.give_webhook_up,
         "create-api-key": api_keys.create_api_key,
         "revoke-api-key": api_keys.revoke_api_key,
         "record-due-ticket": due.record_due_ticket,
@@ -75,4 +86,4 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "notice-exhaustion": policies.notice_exhaustion,
     }
 )
-"""Every command by its name; those unknown to `commands.wire` come from the timekeeper, the policies and the shell."""
+"""Every command by its name; those unknown to `commands.wire` are the desk's own, or come from the shell."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from commands.wire import customers, decisions, incidents, knowledge, settings, tickets, topics
+from commands.wire import customers, decisions, incidents, knowledge, settings, tickets, topics, webhooks
 from commands.wire.json_text import canonical_json
 from commands.wire.schema import WireSchema, load
 
@@ -84,6 +84,15 @@ COMMAND_TYPES: dict[str, CommandType] = {
         ("publish-plan", settings.PublishPlan),
         ("publish-calendar", settings.PublishCalendar),
         ("publish-sla-policy", settings.PublishSlaPolicy),
+        ("create-webhook", webhooks.CreateWebhook),
+        ("update-webhook", webhooks.UpdateWebhook),
+        ("rotate-webhook-secret", webhooks.RotateWebhookSecret),
+        ("disable-webhook", webhooks.DisableWebhook),
+        ("enable-webhook", webhooks.EnableWebhook),
+        ("delete-webhook", webhooks.DeleteWebhook),
+        ("replay-webhook", webhooks.ReplayWebhook),
+        ("retry-deliveries", webhooks.RetryDeliveries),
+        ("drop-deliveries", webhooks.DropDeliveries),
     )
 }
 """Every command by the name it has in addresses and in batches."""

@@ -29,6 +29,12 @@ _CALL = {
     "with": "Ann Lee",
     "note": "Went through the second tab together",
 }
+_ENDPOINT = {
+    "url": "https://crm.example.com/caselog",
+    "types": ["TicketOpened.v1", "TicketResolved.v1"],
+    "customer_id": "alpine-lodge",
+    "label": "The CRM",
+}
 _REPLY = {"ticket": "C-000001", "author": {"role": "staff", **_ANN}, "body": "Look at the second tab."}
 
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -167,4 +173,13 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "reminders": {"after_seconds": 64_800, "every_seconds": 64_800, "most": 3},
         "effective_from": "2026-12-01T00:00:00-07:00",
     },
+    "create-webhook": {"webhook_id": "crm", **_ENDPOINT},
+    "update-webhook": {"webhook": "crm", **_ENDPOINT},
+    "rotate-webhook-secret": {"webhook": "crm", "overlap_seconds": 86_400},
+    "disable-webhook": {"webhook": "crm", "reason": "The receiver moves"},
+    "enable-webhook": {"webhook": "crm", "missed": "send"},
+    "delete-webhook": {"webhook": "crm", "reason": "The receiver is no more"},
+    "replay-webhook": {"webhook": "crm", "after": 42},
+    "retry-deliveries": {"webhook": "crm", "positions": [42, 44]},
+    "drop-deliveries": {"webhook": "crm", "positions": [42], "reason": "The receiver has it from elsewhere"},
 }

@@ -51,11 +51,23 @@ _OF_CUSTOMERS = (
     "buy-hours",
     "set-budget",
 )
+_OF_WEBHOOKS = (
+    "create-webhook",
+    "update-webhook",
+    "rotate-webhook-secret",
+    "disable-webhook",
+    "enable-webhook",
+    "delete-webhook",
+    "replay-webhook",
+    "retry-deliveries",
+    "drop-deliveries",
+)
 _OF_REQUESTERS = ("open-ticket", "add-reply", "reopen-ticket", "request-emergency")
 
 COMMANDS: dict[str, Roles] = {
     **dict.fromkeys(_RULINGS, MANAGER),
     **dict.fromkeys(_OF_CUSTOMERS, SERVICES),
+    **dict.fromkeys(_OF_WEBHOOKS, SERVICES),  # a webhook is sent what /v1/events shows, and they may read that
     **dict.fromkeys(_OF_REQUESTERS, STAFF | {"requester"}),
     **dict.fromkeys(
         (
@@ -115,6 +127,7 @@ QUERIES: dict[str, Roles] = {
         ),
         VIEWERS,
     ),
+    **dict.fromkeys(("webhooks", "webhook"), SERVICES | {"auditor"}),
     **dict.fromkeys(("history", "ticket-diff", "statement-diff", "explanation", "events"), READERS),
 }
 """By the query's name."""

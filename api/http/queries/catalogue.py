@@ -1,6 +1,18 @@
 """All the questions there are."""
 
-from api.http.queries import audit, budgets, customers, incidents, knowledge, ledger, log, outlook, sla, tickets
+from api.http.queries import (
+    audit,
+    budgets,
+    customers,
+    incidents,
+    knowledge,
+    ledger,
+    log,
+    outlook,
+    sla,
+    tickets,
+    webhooks,
+)
 from api.http.queries.query import Query
 
 QUERIES: tuple[Query, ...] = (
@@ -14,4 +26,5 @@ QUERIES: tuple[Query, ...] = (
     *knowledge.QUERIES,
     *ledger.QUERIES,
     *log.QUERIES,
+    *webhooks.QUERIES,
 )

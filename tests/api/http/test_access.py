@@ -66,6 +66,15 @@ POST retire-article         .AM..S
 POST publish-plan           ..M...
 POST publish-calendar       ..M...
 POST publish-sla-policy     ..M...
+POST create-webhook         ..M..S
+POST update-webhook         ..M..S
+POST rotate-webhook-secret  ..M..S
+POST disable-webhook        ..M..S
+POST enable-webhook         ..M..S
+POST delete-webhook         ..M..S
+POST replay-webhook         ..M..S
+POST retry-deliveries       ..M..S
+POST drop-deliveries        ..M..S
 POST /v1/commands           RAM..S
 GET /v1/queue                                     .AMUPS
 GET /v1/tickets                                   RAMUPS
@@ -94,6 +103,8 @@ GET /v1/ledger/balances                           .AMUPS
 GET /v1/projections                               .AMUPS
 GET /v1/settings                                  .AMUPS
 GET /v1/events                                    .AMU.S
+GET /v1/webhooks                                  ..MU.S
+GET /v1/webhooks/<webhook>                        ..MU.S
 GET /metrics                                      ..MUPS
 """
 LETTERS = {"R": "requester", "A": "agent", "M": "manager", "U": "auditor", "P": "reporting", "S": "service"}

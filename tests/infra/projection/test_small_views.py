@@ -1,4 +1,4 @@
-"""The views of customers, incidents, articles, budgets and notices are in the database what they are in memory."""
+"""The small views, such as those of customers and webhooks, are in the database what they are in memory."""
 
 from contextlib import closing
 from datetime import date, timedelta
@@ -14,9 +14,10 @@ from domain.incident import IncidentDeclared, IncidentResolved, IncidentUpdatePo
 from domain.personal import Personal
 from domain.subscription.events import AllowanceExhausted
 from domain.ticket.events import CustomerReminded, IncidentResolutionAnnounced
+from domain.webhook import events as webhooks
 from infra.projection.rebuild import finish
 from infra.projection.runner import view_connection
-from projections import article, budget, customer, incident, notice
+from projections import article, budget, customer, incident, notice, webhook
 from projections.folding import fold
 from projections.reading import select
 from projections.view import View
@@ -81,6 +82,23 @@ STORY: list[Placed] = [
         "customer-c-1",
         CustomerUpdated(occurred_at=LATER, customer_id="c-1", name=Personal("Inn"), contacts=(ADA,), products=("hub",)),
     ),
+    *(
+        (f"webhook-{event.webhook_id}", event)
+        for event in (
+            webhooks.WebhookCreated(occurred_at=START, webhook_id="w-1", url="https://a.example/", types=("x", "y")),
+            webhooks.WebhookCreated(occurred_at=START, webhook_id="w-2", url="https://b.example/", customer_id="c-1"),
+            webhooks.WebhookCreated(occurred_at=START, webhook_id="w-3", url="https://c.example/", label="C\t"),
+            webhooks.WebhookUpdated(occurred_at=LATER, webhook_id="w-1", url="https://d.example/"),
+            webhooks.WebhookSecretRotated(occurred_at=LATER, webhook_id="w-1", generation=2, former_until=LATER),
+            webhooks.WebhookDisabled(occurred_at=LATER, webhook_id="w-1", cause="gone", reason="410"),
+            webhooks.WebhookDisabled(occurred_at=LATER, webhook_id="w-2", cause="asked", reason="it moves"),
+            webhooks.WebhookEnabled(occurred_at=LATER, webhook_id="w-2"),
+            webhooks.WebhookReplayed(occurred_at=LATER, webhook_id="w-2", after=3),
+            webhooks.DeliveriesRetried(occurred_at=LATER, webhook_id="w-2"),
+            webhooks.DeliveriesDropped(occurred_at=LATER, webhook_id="w-2"),
+            webhooks.WebhookDeleted(occurred_at=LATER, webhook_id="w-3"),
+        )
+    ),
 ]
 
 
@@ -104,7 +122,7 @@ def in_memory(view: View) -> dict[str, list[Any]]:
 @pytest.mark.parametrize("batch_size", [1, 5, 1000])
 @pytest.mark.parametrize(
     "view",
-    [customer.VIEW, incident.VIEW, article.VIEW, budget.VIEW, notice.VIEW],
+    [customer.VIEW, incident.VIEW, article.VIEW, budget.VIEW, notice.VIEW, webhook.VIEW],
     ids=lambda view: view.name,
 )
 def test_rows_are_those_of_a_fold_in_memory(

@@ -1,0 +1,1 @@
+"""Webhooks: who is told of events by the desk itself, where, and of which."""
