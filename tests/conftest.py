@@ -1,5 +1,6 @@
 """What tests of several packages share: a real PostgreSQL, and a fresh schema in it for each test."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from secrets import token_hex
 
 import psycopg2
 import pytest
+from psycopg2.extensions import make_dsn
 
 from infra.postgres.migrations import migrate
 
@@ -85,6 +87,10 @@ def schema(postgres_dsn: str) -> Iterator[str]:
             (name,),
         )
         cursor.execute(f'DROP SCHEMA IF EXISTS "{name}" CASCADE')
+        cursor.execute(f'DROP SCHEMA IF EXISTS "{name}_reporting" CASCADE')
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (f"{name}_reporting",))
+        if cursor.fetchone() is not None:
+            cursor.execute(f'DROP OWNED BY "{name}_reporting"; DROP ROLE "{name}_reporting"')
 
 
 @pytest.fixture
@@ -92,3 +98,17 @@ def database(postgres_dsn: str, schema: str) -> str:
     """libpq URL of a server in which `schema` has been migrated."""
     migrate(postgres_dsn, schema)
     return postgres_dsn
+
+
+@pytest.fixture
+def limited(postgres_dsn: str, schema: str) -> Iterator[str]:
+    """URL of an account of a server that belongs to others: it may make schemas and no roles."""
+    account = f"account_{token_hex(4)}"
+    with closing(psycopg2.connect(postgres_dsn)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE ROLE {account} LOGIN PASSWORD 'limited'")
+            cursor.execute(f"GRANT CREATE ON DATABASE caselog TO {account}")
+            yield make_dsn(re.sub(r"passfile=[^&]*&", "", postgres_dsn), user=account, password="limited")
+    with closing(psycopg2.connect(postgres_dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(f"DROP OWNED BY {account} CASCADE; DROP ROLE {account}")

@@ -22,6 +22,7 @@ from api.cli.keys import keys
 from api.cli.parked import parked
 from api.cli.project import project
 from api.cli.rebuild import rebuild
+from api.cli.reporting_url import reporting_url_command
 from api.cli.timekeeper import timekeeper
 from api.cli.up import up
 
@@ -50,6 +51,7 @@ for command in (
     rebuild,
     parked,
     keys,
+    reporting_url_command,
     calendar,
     config,
 ):

@@ -3,13 +3,18 @@
 import signal
 
 import click
+import psycopg2
+import structlog
 
 from api import compose
 from infra.config import Config
 from infra.logging import configure_logging
 from infra.projection.projector import Projector
+from infra.reporting.role import install
 from infra.supervisor import stop_with_supervisor
 from projections.catalogue import VIEWS
+
+log = structlog.get_logger()
 
 
 @click.command()
@@ -19,9 +24,19 @@ def project() -> None:
     config = Config.from_environment()
     with compose.database(config) as url:
         compose.prepare(config, url)
+        _prepare_reporting(url, config.schema)
         projector = Projector(url, config.schema, VIEWS)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: projector.request_stop())
         stop_with_supervisor()
         with compose.traces(config, "project"):
             projector.run()
+
+
+def _prepare_reporting(url: str, schema: str) -> None:
+    """Make the reporting views and their role; what the account may not do is told, and keeps nobody from starting."""
+    try:
+        for statement in install(url, schema):
+            log.warning("reporting jobs lack something; an administrator of the database has to run", sql=statement)
+    except psycopg2.Error as error:
+        log.warning("the reporting views are not up to date; the next start tries again", error=str(error).strip())

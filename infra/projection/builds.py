@@ -13,6 +13,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
 from infra.postgres.prepared import execute_prepared
 from infra.projection.tables import Column, RowTable, columns_of
+from infra.reporting.views import follow_switch
 from projections.view import Journal, Table, Total, View
 
 BuildState = Literal["building", "ready", "live"]
@@ -186,6 +187,7 @@ def switch(cursor: Cursor, view: View, build: Build) -> Build:
     if row is None:
         raise PositionMoved(f"build {build.build} of view {build.view} is gone")
     _show(cursor, BuildTables(view, build.build))
+    follow_switch(cursor, view.name)
     return Build(*row)
 
 
