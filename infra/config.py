@@ -65,6 +65,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     pool_wait_ms: int
     workers: int
     threads: int
+    queue_size: int
+    queue_wait_ms: int
     access_log: bool
     traces_endpoint: str
     traces_ratio: float
@@ -104,6 +106,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             pool_wait_ms=read("CASELOG_POOL_WAIT_MS", "5000", _whole(1, 600_000)),
             workers=read("CASELOG_WORKERS", "1", _whole(1, 64)),
             threads=read("CASELOG_THREADS", "16", _whole(1, 256)),
+            queue_size=read("CASELOG_QUEUE_SIZE", "32", _whole(0, 1024)),
+            queue_wait_ms=read("CASELOG_QUEUE_WAIT_MS", "100", _whole(1, 60_000)),
             access_log=read("CASELOG_ACCESS_LOG", "0", _one_of("0", "1")) == "1",
             traces_endpoint=read("CASELOG_TRACES_ENDPOINT", "", _traces_endpoint),
             traces_ratio=read("CASELOG_TRACES_RATIO", "1", _ratio),
@@ -140,6 +144,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             "CASELOG_POOL_WAIT_MS": str(self.pool_wait_ms),
             "CASELOG_WORKERS": str(self.workers),
             "CASELOG_THREADS": str(self.threads),
+            "CASELOG_QUEUE_SIZE": str(self.queue_size),
+            "CASELOG_QUEUE_WAIT_MS": str(self.queue_wait_ms),
             "CASELOG_ACCESS_LOG": "1" if self.access_log else "0",
             "CASELOG_TRACES_ENDPOINT": self.traces_endpoint,
             "CASELOG_TRACES_RATIO": f"{self.traces_ratio:g}",
@@ -167,7 +173,9 @@ MEANINGS: Mapping[str, str] = {
     "CASELOG_POOL_SIZE": "most database connections a process keeps",
     "CASELOG_POOL_WAIT_MS": "milliseconds a request waits for one of them before it is refused",
     "CASELOG_WORKERS": "processes of the API",
-    "CASELOG_THREADS": "threads of each",
+    "CASELOG_THREADS": "commands that each works on at once, and as many other requests beside them",
+    "CASELOG_QUEUE_SIZE": "requests of each of these two kinds that queue for that; the next is answered 503 at once",
+    "CASELOG_QUEUE_WAIT_MS": "milliseconds after which a request that queues is answered 503",
     "CASELOG_ACCESS_LOG": "1 writes a line to standard error for each request",
     "CASELOG_TRACES_ENDPOINT": "OTLP/HTTP URL of a collector of OpenTelemetry traces; empty: no traces",
     "CASELOG_TRACES_RATIO": "part, 0 to 1, of the traces begun here that are sampled",

@@ -199,7 +199,8 @@ FAILURES: dict[str, tuple[Failure, ...]] = {
 }
 """The rules and the unknown things that each command may be refused for."""
 
-OF_EVERY_ANSWER = (http.NOT_ACCEPTABLE, http.INTERNAL_ERROR, UNAVAILABLE)
+OF_WHO_WATCHES = (http.NOT_ACCEPTABLE, http.INTERNAL_ERROR, UNAVAILABLE)
+OF_EVERY_ANSWER = (*OF_WHO_WATCHES, http.OVERLOADED)
 OF_EVERY_SENDER = (http.UNAUTHENTICATED, http.FORBIDDEN, http.TOO_MANY_REQUESTS, http.IDENTITY_UNAVAILABLE)
 OF_EVERY_BODY = (
     MALFORMED_JSON,

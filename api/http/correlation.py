@@ -1,6 +1,8 @@
 """Which request is this, among all that belong to one piece of work outside."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import uuid_utils
 from flask import g, request
@@ -17,10 +19,15 @@ def correlation_id() -> str:
     It is the same however often it is asked for, and stands in the answer, in events and in the service's log.
     """
     if "correlation_id" not in g:
-        sent = request.environ.get("HTTP_X_CORRELATION_ID", "")
-        g.correlation_id = sent if _CORRELATION_ID.fullmatch(sent) else str(uuid_utils.uuid7())
+        g.correlation_id = correlation_id_of(request.environ)
     known: str = g.correlation_id
     return known
+
+
+def correlation_id_of(environ: Mapping[str, Any]) -> str:
+    """Return the correlation id of a request that no application has in hand, a new one where none was sent."""
+    sent = environ.get("HTTP_X_CORRELATION_ID", "")
+    return sent if _CORRELATION_ID.fullmatch(sent) else str(uuid_utils.uuid7())
 
 
 def traceparent() -> str | None:

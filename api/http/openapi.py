@@ -16,6 +16,7 @@ from marshmallow import fields
 
 from api.http import command_failures as failures
 from api.http.access import table
+from api.http.admission import NEVER_SHED
 from api.http.all_problems import all_problem_types, problem_types_of_query
 from api.http.batch import Batch, BatchAnswer, BatchCommand, BatchCommands, ExpectedVersion
 from api.http.correlation import HEADER
@@ -224,7 +225,11 @@ def _plain(path: str, summary: str) -> Json:
                 else {JSON: {"schema": {"type": "object"}}},
             },
             **_problems(
-                (NOT_FOUND, *(failures.OF_EVERY_SENDER if path == "/metrics" else ()), *failures.OF_EVERY_ANSWER)
+                (
+                    NOT_FOUND,
+                    *(failures.OF_EVERY_SENDER if path == "/metrics" else ()),
+                    *(failures.OF_WHO_WATCHES if path.startswith(NEVER_SHED) else failures.OF_EVERY_ANSWER),
+                )
             ),
         },
     }

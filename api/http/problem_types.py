@@ -27,6 +27,11 @@ TOO_MANY_REQUESTS = ProblemType(
 IDENTITY_UNAVAILABLE = ProblemType(
     "identity_unavailable", 503, "The keys of the tokens' issuer cannot be had now, so the token cannot be checked."
 )
+OVERLOADED = ProblemType(
+    "overloaded",
+    503,
+    "The service has as much to do as it can finish in time. Nothing was done; Retry-After says when to try again.",
+)
 BAD_REQUEST = ProblemType("bad_request", 400, "The request is no proper HTTP.")
 VIEW_BEHIND = ProblemType(
     "view_behind",
@@ -57,6 +62,7 @@ HTTP_PROBLEM_TYPES = (
     FORBIDDEN,
     TOO_MANY_REQUESTS,
     IDENTITY_UNAVAILABLE,
+    OVERLOADED,
     BAD_REQUEST,
     VIEW_BEHIND,
     CLOCK_BACKWARDS,

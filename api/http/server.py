@@ -13,6 +13,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
+from api.http.admission import shed_load, threads_for
 from infra.config import Config
 from infra.logging import configure_logging
 
@@ -43,7 +44,7 @@ def serve(config: Config, worker: str = "api.http.server:build_worker_app") -> N
         address=config.host,
         port=config.port,
         workers=config.workers,
-        blocking_threads=config.threads,
+        blocking_threads=threads_for(config.threads, config.queue_size),
         backlog=BACKLOG,
         backpressure=BACKPRESSURE,
         respawn_failed_workers=True,
@@ -63,7 +64,15 @@ def build_worker_app() -> Flask:
     from api.http.app import create_app  # noqa: PLC0415
 
     configure_logging("api")
-    return create_app(worker_services(Config.from_environment()))
+    config = Config.from_environment()
+    app = create_app(worker_services(config))
+    shed_load(
+        app,
+        places=config.threads,
+        queue_size=config.queue_size,
+        queue_wait_seconds=config.queue_wait_ms / 1000,
+    )
+    return app
 
 
 def _end_with_parent() -> None:

@@ -4,9 +4,10 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from infra.metrics.desk import DeskCollector
 from infra.postgres.pool import ConnectionPool
@@ -27,10 +28,21 @@ class Metrics:
         """Return all figures in Prometheus' text format."""
         registry = CollectorRegistry()
         registry.register(self._desk)
-        if os.environ.get(FOLDER):
+        if folder := os.environ.get(FOLDER):
+            _forget_the_dead(Path(folder))
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
             return generate_latest(registry)
         return generate_latest(REGISTRY) + generate_latest(registry)
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """Leave out what processes had under way that have ended since; what they counted stays."""
+    for file in folder.glob("gauge_live*.db"):
+        pid = int(file.stem.rpartition("_")[2])
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
 
 
 @contextmanager

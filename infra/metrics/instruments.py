@@ -3,7 +3,7 @@
 Labels take few values: names of commands, views and outcomes, never an id.
 """
 
-from prometheus_client import Counter, Histogram, disable_created_metrics
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they cannot be counted together
 
@@ -23,6 +23,11 @@ COMMANDS = Counter("caselog_commands_total", "Commands by what became of them.",
 COMMAND_SECONDS = Histogram(
     "caselog_command_seconds", "Time from a command that was read to its answer.", ["command"], buckets=_SECONDS
 )
+
+UNDER_WAY = Gauge(
+    "caselog_requests_under_way", "Requests that the API works on now.", ["kind"], multiprocess_mode="livesum"
+)
+SHED = Counter("caselog_requests_shed_total", "Requests not let in, since too many were under way.", ["kind", "reason"])
 
 WAITS = Histogram(
     "caselog_position_wait_seconds", "Time that readers waited for a view.", ["outcome"], buckets=_SECONDS

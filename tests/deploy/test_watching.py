@@ -54,7 +54,7 @@ def known(api: Api) -> dict[str, set[str]]:
                 found |= {f"{family.name}_{part}": labels for part in ("count", "sum")}
                 found[f"{family.name}_bucket"] = labels | {"le"}
             else:
-                found[f"{family.name}_total"] = labels
+                found[family.name if family.type == "gauge" else f"{family.name}_total"] = labels
     api.ticket(api.customer())
     for family in text_string_to_metric_families(figures_text(api)):
         for sample in family.samples:

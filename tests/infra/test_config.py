@@ -25,6 +25,8 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         pool_wait_ms=5000,
         workers=1,
         threads=16,
+        queue_size=32,
+        queue_wait_ms=100,
         access_log=False,
         traces_endpoint="",
         traces_ratio=1.0,
