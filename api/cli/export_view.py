@@ -1,0 +1,70 @@
+"""`caselog export-view`: a reporting view as a file."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, cast, get_args
+
+import click
+from tqdm import tqdm
+
+from api import compose
+from infra.config import Config
+from infra.logging import configure_logging
+from infra.reporting.export import Format, export_view, row_count
+from projections.reporting.catalogue import REPORTING_VIEWS
+
+_BY_SUFFIX = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}
+_VIEWS = {view.name: view for view in REPORTING_VIEWS}
+
+
+@click.command("export-view")
+@click.argument("view", type=click.Choice(list(_VIEWS)), metavar="VIEW")
+@click.option("--to", "path", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(get_args(Format)),
+    help="Left out, it goes by the file's name; parquet where that does not tell.",
+)
+def export_view_command(view: str, path: Path, form: str | None) -> None:
+    """Write the reporting view VIEW to a file: all of it, at one moment (docs/reporting.md lists the views).
+
+    The file takes its place when it is complete; interrupted, nothing is left and a former one stays. Parquet names
+    the position of the log that it stands at. CASELOG_DATABASE_URL may be the URL of the role of reporting jobs.
+    """
+    configure_logging()
+    chosen = cast("Format", form or _BY_SUFFIX.get(path.suffix, "parquet"))
+    config = Config.from_environment()
+    with (
+        compose.database(config, existing=True) as url,
+        stopped_like_ctrl_c(),
+        tqdm(desc=view, unit=" rows", mininterval=0.2, disable=None, leave=False) as bar,
+    ):
+        if not bar.disable:
+            bar.reset(row_count(url, config.schema, _VIEWS[view]))
+        exported = export_view(url, config.schema, _VIEWS[view], path, chosen, _adding_to(bar))
+    click.echo(f"{view}: {exported.rows:,} rows at position {exported.position} in {path}.")
+
+
+def _adding_to(bar: "tqdm[Any]") -> Any:
+    def add(rows: int) -> None:
+        bar.update(rows)
+
+    return add
+
+
+@contextmanager
+def stopped_like_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM end what runs as Ctrl-C does, with nothing half done left behind."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
