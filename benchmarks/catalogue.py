@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from benchmarks import append, business_time, commands_over_http, growth, load_aggregate, rating, views
+from benchmarks import append, business_time, commands_over_http, growth, load_aggregate, overload, rating, views
 from benchmarks.report import Report
 
 
@@ -27,6 +27,12 @@ BENCHMARKS = (
         "commands a second over HTTP, and how long one takes",
         commands_over_http.add_options,
         commands_over_http.measure,
+    ),
+    Benchmark(
+        "overload",
+        "twice the load that can be sustained: latency, who is sent away, what is lost",
+        overload.add_options,
+        overload.measure,
     ),
     Benchmark(
         "load",

@@ -111,24 +111,31 @@ def running_desk(server: BenchmarkServer) -> Iterator[RunningDesk]:
         yield desk
 
 
-def request_of(path: str, body: bytes, key: str) -> bytes:
-    """Return a whole request, as a service sends it: with a key, so that it could be repeated."""
+def request_of(path: str, body: bytes, key: str, *, correlated: bool = False) -> bytes:
+    """Return a whole request, as a service sends it: with a key, so that it could be repeated.
+
+    `correlated`: the key is its correlation id too, which its events carry.
+    """
+    correlation = b"X-Correlation-Id: %b\r\n" % key.encode() if correlated else b""
     return (
         b"POST %b HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nAuthorization: Bearer %b\r\n"
-        b"Idempotency-Key: %b\r\nContent-Length: %d\r\n\r\n%b"
-        % (path.encode(), SECRET.encode(), key.encode(), len(body), body)
+        b"%bIdempotency-Key: %b\r\nContent-Length: %d\r\n\r\n%b"
+        % (path.encode(), SECRET.encode(), correlation, key.encode(), len(body), body)
     )
 
 
-def mixed(prefix: str, customers: list[str], cases: list[str], seed: int) -> Iterator[bytes]:
-    """Yield open-ticket, add-reply twice, log-work, and so on, about customers and cases by chance, without end."""
+def mixed(prefix: str, customers: list[str], cases: list[str], seed: int, *, run: str | None = None) -> Iterator[bytes]:
+    """Yield open-ticket, add-reply twice, log-work, and so on, about customers and cases by chance, without end.
+
+    With `run`, request n, counted from 0, has the key and the correlation id `run-n`.
+    """
     random = Random(seed)
     worked = (datetime.now(UTC) - timedelta(minutes=30)).isoformat()
-    run = f"{seed}-{time.time_ns()}"
+    correlated = run is not None
+    run = run or f"{seed}-{time.time_ns()}"
     number = 0
     while True:
         for command in ("open-ticket", "add-reply", "log-work", "add-reply"):
-            number += 1
             if command == "open-ticket":
                 data = opened(random.choice(customers))
             elif command == "add-reply":
@@ -141,7 +148,9 @@ def mixed(prefix: str, customers: list[str], cases: list[str], seed: int) -> Ite
                     "duration_seconds": random.randrange(60, 1800),
                     "activity": "research",
                 }
-            yield request_of(f"{prefix}/v1/commands/{command}", msgspec.json.encode(data), f"{run}-{number}")
+            body = msgspec.json.encode(data)
+            yield request_of(f"{prefix}/v1/commands/{command}", body, f"{run}-{number}", correlated=correlated)
+            number += 1
 
 
 def opened(customer_id: str) -> dict[str, Any]:
