@@ -5,7 +5,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from multiprocessing.util import Finalize
 
+import msgspec
+
 from api.http.access.tokens import Tokens
+from api.http.cloud_events import cloud_event
 from api.http.services import Services
 from commands.application import CaselogApplication
 from commands.dispatch import Commands, Dispatcher
@@ -34,6 +37,8 @@ from infra.projection.positions import ViewPositions
 from infra.rate_limits import RateLimits
 from infra.timekeeper import Timekeeper
 from infra.tracing import TracedCommands, tracer
+from infra.webhooks.courier import Courier
+from infra.webhooks.schedule import Schedule
 from projections.catalogue import VIEWS
 
 DATABASE_URL = "CASELOG_DATABASE_URL"
@@ -163,6 +168,27 @@ def timekeeper(config: Config, url: str) -> Iterator[Caretaker]:
                 )
             )
         yield Caretaker(keeper, policies, listeners)
+
+
+@contextmanager
+def courier(config: Config, url: str) -> Iterator[Courier]:
+    """Give what sends events to webhooks, ready to run."""
+    with ExitStack() as stack:
+        app = stack.enter_context(application(config, url))
+        pool = stack.enter_context(connection_pool(config, url, size=8))
+        desk_clock = clock(config, pool)
+        stack.enter_context(traces(config, "deliver"))
+        yield Courier(
+            url,
+            config.schema,
+            pool=pool,
+            commands=commands(app, desk_clock),
+            clock=desk_clock,
+            body=lambda recorded: msgspec.json.encode(cloud_event(recorded)),
+            schedule=Schedule(config.webhook_retry_seconds),
+            allowed=config.webhook_networks,
+            timeout_seconds=config.webhook_timeout_ms / 1_000,
+        )
 
 
 @contextmanager

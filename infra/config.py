@@ -19,6 +19,9 @@ import msgspec
 import psycopg2
 from psycopg2.extensions import parse_dsn
 
+from infra.webhooks.addresses import LOOPBACK, Network, networks
+from infra.webhooks.schedule import RETRY_SECONDS
+
 T = TypeVar("T")
 Environment = Literal["development", "production"]
 
@@ -71,6 +74,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     traces_endpoint: str
     traces_ratio: float
     requests_per_minute: int
+    webhook_networks: tuple[Network, ...]
+    webhook_timeout_ms: int
+    webhook_retry_seconds: tuple[float, ...]
     jwt_issuer: str | None
     jwt_audience: str | None
     jwt_jwks: str | None
@@ -112,6 +118,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             traces_endpoint=read("CASELOG_TRACES_ENDPOINT", "", _traces_endpoint),
             traces_ratio=read("CASELOG_TRACES_RATIO", "1", _ratio),
             requests_per_minute=read("CASELOG_REQUESTS_PER_MINUTE", "60000", _whole(0, 999_999_999)),
+            webhook_networks=read("CASELOG_WEBHOOK_NETWORKS", _text_of(_own_networks(environment)), _networks),
+            webhook_timeout_ms=read("CASELOG_WEBHOOK_TIMEOUT_MS", "15000", _whole(100, 60_000)),
+            webhook_retry_seconds=read("CASELOG_WEBHOOK_RETRY_SECONDS", _text_of(RETRY_SECONDS), _pauses),
             jwt_issuer=environment.get("CASELOG_JWT_ISSUER") or None,
             jwt_audience=environment.get("CASELOG_JWT_AUDIENCE") or None,
             jwt_jwks=read("CASELOG_JWT_JWKS", "", _jwks),
@@ -150,6 +159,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             "CASELOG_TRACES_ENDPOINT": self.traces_endpoint,
             "CASELOG_TRACES_RATIO": f"{self.traces_ratio:g}",
             "CASELOG_REQUESTS_PER_MINUTE": str(self.requests_per_minute),
+            "CASELOG_WEBHOOK_NETWORKS": _text_of(self.webhook_networks),
+            "CASELOG_WEBHOOK_TIMEOUT_MS": str(self.webhook_timeout_ms),
+            "CASELOG_WEBHOOK_RETRY_SECONDS": _text_of(self.webhook_retry_seconds),
             "CASELOG_JWT_ISSUER": self.jwt_issuer or "",
             "CASELOG_JWT_AUDIENCE": self.jwt_audience or "",
             "CASELOG_JWT_JWKS": self.jwt_jwks or "",
@@ -180,6 +192,9 @@ MEANINGS: Mapping[str, str] = {
     "CASELOG_TRACES_ENDPOINT": "OTLP/HTTP URL of a collector of OpenTelemetry traces; empty: no traces",
     "CASELOG_TRACES_RATIO": "part, 0 to 1, of the traces begun here that are sampled",
     "CASELOG_REQUESTS_PER_MINUTE": "most requests a minute of a key or token without a limit of its own; 0: any number",
+    "CASELOG_WEBHOOK_NETWORKS": "networks that webhooks may be sent to beside public addresses",
+    "CASELOG_WEBHOOK_TIMEOUT_MS": "milliseconds an attempt to deliver may take",
+    "CASELOG_WEBHOOK_RETRY_SECONDS": "pauses after each attempt that failed; after the last the delivery is parked",
     "CASELOG_JWT_ISSUER": "`iss` of the JSON Web Tokens that are taken; empty: none are",
     "CASELOG_JWT_AUDIENCE": "their `aud`",
     "CASELOG_JWT_JWKS": "address or file of the issuer's keys (JWKS)",
@@ -278,6 +293,29 @@ def _currency(value: str) -> str:
     if value not in CURRENCIES:
         raise ValueError(f"{value!r} is not an ISO 4217 currency code such as USD")
     return value
+
+
+def _own_networks(environment: Mapping[str, str]) -> tuple[Network, ...]:
+    """Return where webhooks may be sent to if nothing is said of it: beside public addresses nowhere, in production."""
+    return () if environment.get("CASELOG_ENV") == "production" else LOOPBACK
+
+
+def _networks(value: str) -> tuple[Network, ...]:
+    try:
+        return networks(value) if value else ()
+    except ValueError:
+        raise ValueError(f"{value!r} is not a list of networks such as 10.1.0.0/16,fd00:1::/64") from None
+
+
+def _pauses(value: str) -> tuple[float, ...]:
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?(,[0-9]{1,6}(\.[0-9]{1,3})?){0,19}", value):
+        raise ValueError(f"{value!r} is not a list of at most twenty numbers of seconds such as 5,300,1800")
+    return tuple(map(float, value.split(",")))
+
+
+def _text_of(values: Iterable[object]) -> str:
+    """Return a list as it stands in a variable, whole numbers without a point."""
+    return ",".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
 
 
 def _jwks(value: str) -> str | None:

@@ -12,6 +12,7 @@ from api.cli.api import api
 from api.cli.calendar import calendar
 from api.cli.close_months import close_months_command
 from api.cli.config import config
+from api.cli.deliver import deliver
 from api.cli.diff import diff
 from api.cli.errors import exit_code_of, sentence_of
 from api.cli.explain import explain
@@ -43,6 +44,7 @@ for command in (
     api,
     project,
     timekeeper,
+    deliver,
     history,
     diff,
     export,

@@ -20,7 +20,7 @@ from infra.metrics.exposition import counted_together
 from infra.postgres.embedded import EmbeddedServer
 from infra.supervisor import Supervisor
 
-PROCESSES = ("project", "timekeeper", "api")
+PROCESSES = ("project", "timekeeper", "deliver", "api")
 """Started in this order, stopped in the reverse one."""
 
 READY_SECONDS = 60.0
@@ -28,7 +28,7 @@ READY_SECONDS = 60.0
 
 @click.command()
 def up() -> None:
-    """Run a whole desk on this machine: PostgreSQL, API, projector and timekeeper.
+    """Run a whole desk on this machine: PostgreSQL, API, projector, timekeeper and deliveries to webhooks.
 
     Without CASELOG_DATABASE_URL the database is embedded, its data in CASELOG_DATA (./.caselog). Ctrl-C stops
     everything; the next start finds its data again.

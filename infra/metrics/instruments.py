@@ -47,3 +47,10 @@ VIEW_BATCH_EVENTS = Histogram(
 VIEW_GROUP = Histogram(
     "caselog_view_group_seconds", "Time of a batch of all views that follow the head together.", buckets=_SECONDS
 )
+
+WEBHOOK_ATTEMPTS = Counter(
+    "caselog_webhook_attempts_total", "Attempts to deliver an event to a webhook by what came of them.", ["outcome"]
+)
+WEBHOOK_SECONDS = Histogram(
+    "caselog_webhook_attempt_seconds", "Time of an attempt to deliver an event to a webhook.", buckets=_SECONDS
+)

@@ -60,7 +60,7 @@ def test_what_a_service_refers_to_is_declared_or_there() -> None:
 
 
 def test_every_process_of_a_desk_is_a_service_and_its_command_exists() -> None:
-    assert {service["command"][0] for service in OURS.values()} == {"api", "project", "timekeeper"}
+    assert {service["command"][0] for service in OURS.values()} == {"api", "project", "timekeeper", "deliver"}
     for service in OURS.values():
         check_command(service["command"])
 

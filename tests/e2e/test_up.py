@@ -128,7 +128,7 @@ def test_lines_of_the_log_are_json_and_name_process_and_work(folder: Path) -> No
     with DeskProcess(folder, CASELOG_ACCESS_LOG="1") as desk:
         desk.get("/v1/queue", **{"X-Correlation-Id": "work-1"})
         lines = [json.loads(line) for line in desk.output.read_text().splitlines() if line.startswith("{")]
-    assert {line["process"] for line in lines} >= {"api", "project", "timekeeper"}
+    assert {line["process"] for line in lines} >= {"api", "project", "timekeeper", "deliver"}
     assert all({"timestamp", "level", "event", "pid"} <= set(line) for line in lines)
     (line,) = [line for line in lines if line.get("correlation_id") == "work-1"]
     assert (line["event"], line["path"], line["status"]) == ("request", "/v1/queue", 200)
@@ -147,7 +147,9 @@ def test_ctrl_c_stops_everything_and_a_second_start_finds_its_data(folder: Path)
 
 def test_killed_alone_it_takes_its_processes_along_and_can_start_again(desk: DeskProcess) -> None:
     case = open_case(desk)
-    children = [each for subcommand in ("api", "project", "timekeeper") for each in desk.processes(subcommand)]
+    children = [
+        each for subcommand in ("api", "project", "timekeeper", "deliver") for each in desk.processes(subcommand)
+    ]
     postmaster = desk.postmaster()
     desk.process.kill()
     desk.process.wait()
@@ -176,7 +178,7 @@ def test_a_database_left_by_a_kill_is_stopped_by_the_command_that_takes_it_over(
     eventually(lambda: has_ended(postmaster))
 
 
-@pytest.mark.parametrize("subcommand", ["project", "timekeeper"])
+@pytest.mark.parametrize("subcommand", ["project", "timekeeper", "deliver"])
 def test_a_process_that_dies_is_started_again(desk: DeskProcess, subcommand: str) -> None:
     (first, *_) = desk.processes(subcommand)
     first.kill()

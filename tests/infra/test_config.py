@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from infra.config import MEANINGS, Config, ConfigError
+from infra.webhooks.addresses import LOOPBACK, networks
+from infra.webhooks.schedule import RETRY_SECONDS
 
 
 def test_an_empty_environment_gives_the_documented_defaults() -> None:
@@ -31,6 +33,9 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         traces_endpoint="",
         traces_ratio=1.0,
         requests_per_minute=60_000,
+        webhook_networks=LOOPBACK,
+        webhook_timeout_ms=15_000,
+        webhook_retry_seconds=RETRY_SECONDS,
         jwt_issuer=None,
         jwt_audience=None,
         jwt_jwks=None,
@@ -89,6 +94,13 @@ def test_a_variable_that_is_set_to_nothing_counts_as_not_set() -> None:
         ("CASELOG_TRACES_RATIO", "1.5"),
         ("CASELOG_TRACES_RATIO", "nan"),
         ("CASELOG_TRACES_RATIO", "-0.1"),
+        ("CASELOG_WEBHOOK_NETWORKS", "10.1.0.0/16,intranet"),
+        ("CASELOG_WEBHOOK_NETWORKS", "10.1.2.3/16"),
+        ("CASELOG_WEBHOOK_TIMEOUT_MS", "99"),
+        ("CASELOG_WEBHOOK_RETRY_SECONDS", "5,-1"),
+        ("CASELOG_WEBHOOK_RETRY_SECONDS", "5,,300"),
+        ("CASELOG_WEBHOOK_RETRY_SECONDS", "1e400"),
+        ("CASELOG_WEBHOOK_RETRY_SECONDS", ",".join(["1"] * 21)),
     ],
 )
 def test_a_wrong_value_is_refused_under_its_variable_name(variable: str, value: str) -> None:
@@ -198,6 +210,19 @@ def test_a_password_of_a_collector_is_neither_taken_nor_repeated() -> None:
     with pytest.raises(ConfigError) as refused:
         Config.from_environment({"CASELOG_TRACES_ENDPOINT": "http://me:hunter2@collector/v1/traces"})
     assert "hunter2" not in str(refused.value)
+
+
+def test_in_production_webhooks_are_sent_to_public_addresses_and_to_networks_that_are_named() -> None:
+    production = {"CASELOG_ENV": "production"}
+    assert Config.from_environment(production).webhook_networks == ()
+    named = Config.from_environment({**production, "CASELOG_WEBHOOK_NETWORKS": "10.1.0.0/16, fd00:1::/64"})
+    assert named.webhook_networks == networks("10.1.0.0/16,fd00:1::/64")
+    assert named.described()["CASELOG_WEBHOOK_NETWORKS"] == "10.1.0.0/16,fd00:1::/64"
+
+
+def test_pauses_between_attempts_are_numbers_of_seconds() -> None:
+    config = Config.from_environment({"CASELOG_WEBHOOK_RETRY_SECONDS": "0.5,10"})
+    assert config.webhook_retry_seconds == (0.5, 10.0)
 
 
 def test_the_settings_of_tokens_are_set_together() -> None:
