@@ -10,6 +10,7 @@ import msgspec
 from api.http.access.tokens import Tokens
 from api.http.cloud_events import cloud_event
 from api.http.services import Services
+from api.http.streaming.limits import Limits
 from commands.application import CaselogApplication
 from commands.dispatch import Commands, Dispatcher
 from commands.founding import found_desk
@@ -221,6 +222,7 @@ def api_services(config: Config, url: str) -> Iterator[Services]:
             else None,
             environment=config.environment,
             most_waiting=max(1, config.threads // 2),
+            streams=Limits(at_once=max(1, config.threads // 4)),
             access_log=config.access_log,
         )
 

@@ -29,13 +29,20 @@ def head_position(connection: Connection) -> int:
 
 
 def read_page(
-    connection: Connection, after: int, limit: int, *, tag: str | None = None, stream_id: str | None = None
+    connection: Connection,
+    after: int,
+    limit: int,
+    *,
+    tag: str | None = None,
+    stream_id: str | None = None,
+    up_to: int | None = None,
 ) -> EventPage:
     """Return the next events after a position, only those of one tag or of one stream where these are named.
 
+    `up_to` takes that position for the log's last, which lets pages end that are read one after the other.
     Events that another mapper wrote into the log are no business facts and are left out.
     """
-    head = head_position(connection)
+    head = head_position(connection) if up_to is None else up_to
     conditions = ["data IS NOT NULL", "position > %(after)s", "position <= %(head)s"]
     if tag is not None:
         conditions.append("type = %(tag)s")

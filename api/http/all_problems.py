@@ -6,7 +6,13 @@ from itertools import chain
 import msgspec
 
 from api.http.command_failures import FAILURES, OF_EVERY_ANSWER, OF_EVERY_SENDER, problem_types_of, type_of
-from api.http.problem_types import CLOCK_BACKWARDS, CLOCK_STILL_BEHIND, HTTP_PROBLEM_TYPES, VIEW_BEHIND
+from api.http.problem_types import (
+    CLOCK_BACKWARDS,
+    CLOCK_STILL_BEHIND,
+    HTTP_PROBLEM_TYPES,
+    TOO_MANY_STREAMS,
+    VIEW_BEHIND,
+)
 from api.http.queries.catalogue import QUERIES
 from api.http.queries.query import Query
 from commands.problems import INVALID_DATA, UNKNOWN_COMMAND, ProblemType
@@ -22,7 +28,8 @@ class Answered(msgspec.Struct, frozen=True):
 
 def problem_types_of_query(query: Query) -> tuple[ProblemType, ...]:
     """Return every problem that a query may be answered with."""
-    return (*map(type_of, query.failures), INVALID_DATA, VIEW_BEHIND, *OF_EVERY_SENDER, *OF_EVERY_ANSWER)
+    streamed = (TOO_MANY_STREAMS,) if query.pages else ()
+    return (*map(type_of, query.failures), INVALID_DATA, VIEW_BEHIND, *streamed, *OF_EVERY_SENDER, *OF_EVERY_ANSWER)
 
 
 def all_problems() -> tuple[Answered, ...]:

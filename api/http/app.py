@@ -63,7 +63,7 @@ def _log_the_request(response: Response) -> Response:
 
 def _say_of_every_answer(response: Response) -> Response:
     discard_unread_body()
-    if not response.data:
+    if not response.is_streamed and not response.data:
         response.headers.remove("Content-Type")  # an answer to OPTIONS would otherwise call its nothing HTML
     response.headers[HEADER] = correlation_id()
     response.headers["X-Content-Type-Options"] = "nosniff"

@@ -27,6 +27,8 @@ from api.http.queries.query import Query
 from api.http.replies import JSON
 from api.http.requests import IDEMPOTENCY_KEY_PATTERN
 from api.http.shapes.commands import CommandAnswer
+from api.http.streaming.body import POSITION
+from api.http.streaming.forms import CSV, NDJSON
 from api.http.test_clock import TestClockSetting
 from commands.problems import MEDIA_TYPE, Problem, ProblemType
 from commands.wire.catalogue import COMMAND_TYPES, CommandType
@@ -40,7 +42,9 @@ _INTRODUCTION = """The event-sourced back end of a support desk.
 
 Instants are RFC 3339 with offset, money is integer minor units with the currency beside it, durations are integer
 seconds. Errors are problem documents (RFC 9457); their `code` is stable. A list's `next` is the `cursor` of its next
-page. With `min_position` a query waits until its view has passed a position, such as that of a command's answer.
+page. As `text/csv` or `application/x-ndjson` (by `Accept`) a list comes whole, in one go: from `cursor` on where that
+is given, and at most `limit` items where that is. With `min_position` a query waits until its view has passed a
+position, such as that of a command's answer.
 """
 
 
@@ -196,10 +200,28 @@ def _query(query: Query, parameters: list[Json]) -> Json:
         "tags": ["queries"],
         "parameters": parameters,
         "responses": {
-            "200": _answered("The answer.", query.shapes, headers),
+            "200": _with_lists(query, _answered("The answer.", query.shapes, headers)),
             **_problems(problem_types_of_query(query)),
         },
     }
+
+
+def _with_lists(query: Query, answered: Json) -> Json:
+    """Add the forms of a whole list to the answer that has it page by page."""
+    if query.pages:
+        names = " or ".join(_reference(item)["$ref"].rpartition("/")[2] for item in query.pages)
+        answered["headers"] = answered["headers"] | {POSITION: _POSITION}
+        answered["content"] |= {
+            CSV: {"schema": {"type": "string", "description": f"{names}: the whole list, its fields as columns."}},
+            NDJSON: {"schema": {"type": "string", "description": f"{names}: the whole list, an object a line."}},
+        }
+    return answered
+
+
+_POSITION: Json = {
+    "description": "The position of the log that a list in CSV or NDJSON shows.",
+    "schema": {"type": "string", "pattern": "^[0-9]+$"},
+}
 
 
 def _query_parameters(query: Query, convert: Callable[..., list[Json]]) -> list[Json]:

@@ -38,6 +38,9 @@ VIEW_BEHIND = ProblemType(
     503,
     "The view has not yet passed `min_position`, or is not built yet in the form of this release; ask again.",
 )
+TOO_MANY_STREAMS = ProblemType(
+    "too_many_streams", 503, "As many lists as the service streams at once are being streamed; ask again."
+)
 CLOCK_BACKWARDS = ProblemType("clock_backwards", 422, "The test clock moves forward only.")
 CLOCK_STILL_BEHIND = ProblemType(
     "clock_still_behind",
@@ -65,6 +68,7 @@ HTTP_PROBLEM_TYPES = (
     OVERLOADED,
     BAD_REQUEST,
     VIEW_BEHIND,
+    TOO_MANY_STREAMS,
     CLOCK_BACKWARDS,
     CLOCK_STILL_BEHIND,
     INTERNAL_ERROR,

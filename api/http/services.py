@@ -9,6 +9,7 @@ import msgspec
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from api.http.access.tokens import Tokens
+from api.http.streaming.limits import Limits
 from commands.dispatch import Commands
 from commands.ports import Clock
 from domain.api_key import ApiKey
@@ -64,7 +65,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a worker of the HTTP interface uses. `test_clock` is there only where the desk runs with one.
 
     `tokens` checks JSON Web Tokens where an issuer is trusted. `requests_per_minute`: of a caller without a limit of
-    its own; 0 is none. `most_waiting`: how many requests may wait for a view at once.
+    its own; 0 is none. `most_waiting`: how many requests may wait for a view at once. `streams`: how many lists may be
+    streamed at once, and for how long.
     """
 
     commands: Commands
@@ -79,4 +81,5 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     test_clock: SettableClock | None = None
     environment: str = "development"
     most_waiting: int = 8
+    streams: Limits = Limits(at_once=4)
     access_log: bool = False

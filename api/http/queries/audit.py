@@ -70,12 +70,12 @@ def _ticket_diff(asked: Asked) -> Any:
     wanted = asked.parameters
     begin = Moment(as_of=wanted.get("begin"), version=wanted.get("from_version"), position=wanted.get("from_position"))
     end = Moment(as_of=wanted.get("end"), version=wanted.get("to_version"), position=wanted.get("to_position"))
-    told = case_difference(asked.connection, asked.path["ticket"], begin, end, asked.services.clock.now())
+    told = case_difference(asked.connection, asked.path["ticket"], begin, end, asked.now())
     return {**told, "events": [cloud_event(each) for each in told["events"]]}
 
 
 def _statement_diff(asked: Asked) -> Any:
-    wanted, now = asked.parameters, asked.services.clock.now()
+    wanted, now = asked.parameters, asked.now()
     begin, end = wanted["begin"], wanted.get("end", max(now, wanted["begin"]))
     told = statement_difference(asked.connection, asked.path["customer"], wanted["period"], begin, end, now)
     return {**told, "events": [cloud_event(each) for each in told["events"]]}

@@ -26,7 +26,7 @@ def _budgets(asked: Asked) -> Any:
     position_of(asked.connection, *VIEWS)  # from here on all reads see one state
     if customer.find(asked.connection, customer_id) is None:
         raise UnknownCustomer(f"there is no customer {customer_id!r}")
-    now, zone = asked.services.clock.now(), desk_zone(asked.connection)
+    now, zone = asked.now(), desk_zone(asked.connection)
     month = asked.parameters.get("period") or month_of(now, zone)
     return budget.of_customer(asked.connection, customer_id, month, local_date(now, zone))
 

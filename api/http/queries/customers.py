@@ -53,7 +53,7 @@ def _customer(asked: Asked) -> Any:
 def _subscription(asked: Asked) -> Any:
     if "as_of" in asked.parameters:
         return subscription_at(_account_as_of(asked), asked.parameters["as_of"])
-    now = asked.services.clock.now()
+    now = asked.now()
     account = account_at(asked.connection, asked.path["customer"], now)
     if account is None:
         raise _nothing_subscribed(asked)
@@ -67,7 +67,7 @@ def _statement(asked: Asked) -> Any:
     account = account_for_statement(asked.connection, asked.path["customer"], period)
     if account is None:
         raise _nothing_subscribed(asked)
-    return statement(account, period, asked.services.clock.now())
+    return statement(account, period, asked.now())
 
 
 def _explanation(asked: Asked) -> Any:

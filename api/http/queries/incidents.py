@@ -32,7 +32,7 @@ def _incident(asked: Asked) -> Any:
 
 
 def _status(asked: Asked) -> Any:
-    return incident.status(asked.connection, asked.services.clock.now())
+    return incident.status(asked.connection, asked.now())
 
 
 QUERIES = (

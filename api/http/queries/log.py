@@ -30,7 +30,12 @@ class EventsParameters(Parameters):
 def _events(asked: Asked) -> Any:
     wanted = asked.parameters
     page = read_page(
-        asked.connection, wanted["after"], wanted["limit"], tag=wanted.get("type"), stream_id=wanted.get("stream")
+        asked.connection,
+        int(wanted["after"]),
+        wanted["limit"],
+        tag=wanted.get("type"),
+        stream_id=wanted.get("stream"),
+        up_to=wanted.get("up_to"),
     )
     body: dict[str, Any] = {
         "items": [cloud_event(each) for each in page.events],
@@ -74,5 +79,7 @@ QUERIES = (
         parameters=EventsParameters(),
         shapes=(Page[CloudEvent],),
         answer=_events,
+        next_is="after",
+        of_log=True,
     ),
 )

@@ -43,7 +43,7 @@ class NoticesParameters(PageParameters):
 def _upcoming(asked: Asked) -> Any:
     position_of(asked.connection, queue.VIEW.name)  # from here on all reads see one state
     wanted = asked.parameters
-    today = local_date(asked.services.clock.now(), desk_zone(asked.connection))
+    today = local_date(asked.now(), desk_zone(asked.connection))
     filters = upcoming.UpcomingFilters(**choose(wanted, "customer", "agent"))
     return page_of(upcoming.page(asked.connection, filters, today, cursor=wanted.get("cursor"), limit=wanted["limit"]))
 
@@ -51,7 +51,7 @@ def _upcoming(asked: Asked) -> Any:
 def _pauses(asked: Asked) -> Any:
     wanted = asked.parameters
     filters = pause.PauseFilters(**choose(wanted, "waiting_for", "customer", "agent", "flagged"))
-    now = asked.services.clock.now()
+    now = asked.now()
     return page_of(pause.page(asked.connection, filters, now, cursor=wanted.get("cursor"), limit=wanted["limit"]))
 
 

@@ -1,26 +1,36 @@
 """How every question is answered: check, wait for the view, look, answer."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from functools import cache
 from typing import Any
 
 import msgspec
 import psycopg2
 from flask import Blueprint, Response
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from api.http.access.own import confine_path, confined
 from api.http.parameters import read_parameters
 from api.http.problem_types import VIEW_BEHIND
 from api.http.queries.catalogue import QUERIES
+from api.http.queries.lists import stream
 from api.http.queries.query import Asked, Query
 from api.http.replies import JSON, ProblemRaised, etag, json_reply
-from api.http.requests import check_acceptable
 from api.http.services import Services
+from api.http.streaming.body import Streams
+from api.http.streaming.forms import CONTENT_TYPES, asked_form
 from api.http.waiting import Waiting
 from commands.wire.fields import IDENTIFIER_PATTERN
 from commands.wire.schema import FieldError, InvalidData
+from infra.feed import head_position
+from projections import ticket
 from projections.progress import not_readable
 from projections.reading import InvalidCursor, position_of
+
+FOLLOWER = ticket.VIEW.name
+"""A view whose position tells where the log is at least."""
 
 _identifier = re.compile(IDENTIFIER_PATTERN)
 
@@ -29,34 +39,70 @@ def queries_blueprint(services: Services) -> Blueprint:
     """Return the routes of all queries."""
     blueprint = Blueprint("queries", __name__)
     waiting = Waiting(services.views, services.most_waiting)
+    streams = Streams(services.streams)
     for query in QUERIES:
-        blueprint.add_url_rule(query.path, query.name, _route(query, services, waiting), methods=["GET"])
+        blueprint.add_url_rule(query.path, query.name, _route(query, services, waiting, streams), methods=["GET"])
     return blueprint
 
 
-def _route(query: Query, services: Services, waiting: Waiting) -> Callable[..., Response]:
+def _route(query: Query, services: Services, waiting: Waiting, streams: Streams) -> Callable[..., Response]:
     def answer(**path: str) -> Response:
-        check_acceptable(JSON)
+        form = asked_form(is_list=bool(query.pages))
         for name, value in path.items():
             # What cannot be an id or case number is unknown; a NUL among it would be an error of the database.
             if _identifier.fullmatch(value) is None:
                 raise query.failures[0](f"there is no {name} {value!r}")
         parameters = read_parameters(query.parameters)
-        if query.views and (position := parameters.get("min_position")) is not None:
-            waiting.wait_for(query.views, position, parameters["wait_ms"])
+        _wait(query, services, waiting, parameters)
+        if form != JSON:
+            reply = streams.send if query.of_log else streams.put_by
+            return reply(CONTENT_TYPES[form], lambda stack: _stream(stack, path, parameters, form))
         with services.connections.connection() as connection:
-            asked = Asked(
-                services=services,
-                path=path,
-                parameters=confined(parameters, query.parameters.fields),
-                connection=connection,
-            )
-            confine_path(connection, path)
-            _check_position(query, asked)
-            body = _look(query, asked)
+            body = _look(query, _ask(connection, path, parameters))
         return json_reply(body, headers={"ETag": etag(body["version"])} if query.tagged else None)
 
+    def _ask(connection: Connection, path: Mapping[str, str], parameters: Mapping[str, Any]) -> Asked:
+        asked = Asked(
+            services=services,
+            path=path,
+            parameters=confined(parameters, query.parameters.fields),
+            connection=connection,
+            now=cache(services.clock.now),
+        )
+        confine_path(connection, path)
+        _check_position(query, asked)
+        return asked
+
+    def _stream(
+        stack: ExitStack, path: Mapping[str, str], parameters: Mapping[str, Any], form: str
+    ) -> tuple[int, Iterator[bytes]]:
+        lend = services.connections.connection
+        with ExitStack() as brief:
+            connection = (brief if query.of_log else stack).enter_context(lend())
+            asked = _ask(connection, path, parameters)
+        return stream(query, asked, form, lambda page: _look(query, page), lend)
+
     return answer
+
+
+def _wait(query: Query, services: Services, waiting: Waiting, parameters: Mapping[str, Any]) -> None:
+    """Wait for what the query reads to pass `min_position`; ends the request with 503 if that takes too long."""
+    position = parameters.get("min_position")
+    if position is None:
+        return
+    if query.views:
+        waiting.wait_for(query.views, position, parameters["wait_ms"])
+        return
+    with services.connections.connection() as connection:
+        if head_position(connection) >= position:
+            return
+    try:
+        # What a view has seen is in the log; who waits for it is told at once.
+        waiting.wait_for((FOLLOWER,), position, parameters["wait_ms"])
+    except ProblemRaised:
+        with services.connections.connection() as connection:
+            if head_position(connection) < position:  # else the log was here in time, and only the view was not
+                raise
 
 
 def _look(query: Query, asked: Asked) -> Any:
@@ -82,7 +128,7 @@ def _check_position(query: Query, asked: Asked) -> None:
     """Look at the position once more, with what is read: a crash of the database takes a view's last moment back."""
     wanted = asked.parameters.get("min_position")
     if wanted is None or not query.views:
-        return
+        return  # the log never goes back
     position = position_of(asked.connection, *query.views)
     if position < wanted:
         raise ProblemRaised(VIEW_BEHIND, f"the view has gone back to {position} and follows again")

@@ -1,15 +1,17 @@
 """Questions about service levels: the clocks of a case and why they stand so, breaches, and what falls due soon."""
 
+from collections.abc import Mapping
 from typing import Any, get_args
 
 from marshmallow import ValidationError, validates_schema
 
 from api.http.parameters import InstantParameter, PageParameters
 from api.http.queries.query import Asked, Query, choose, page_of
-from api.http.shapes.common import Page
+from api.http.shapes.common import Page, Shape
 from api.http.shapes.sla import BreachShape, DueShape, SlaOverview, TicketSla
 from commands.errors import UnknownTicket
 from commands.wire.fields import Choice, Identifier
+from commands.wire.schema import FieldError, InvalidData
 from domain.sla_policy import ClockName
 from projections import setting, sla, ticket
 
@@ -31,7 +33,7 @@ class SlaParameters(PageParameters):
 
 
 def _ticket_sla(asked: Asked) -> Any:
-    found = sla.of_ticket(asked.connection, asked.path["ticket"], asked.services.clock.now())
+    found = sla.of_ticket(asked.connection, asked.path["ticket"], asked.now())
     if found is None:
         raise UnknownTicket(f"there is no ticket {asked.path['ticket']!r}")
     return found
@@ -48,6 +50,12 @@ def _overview(asked: Asked) -> Any:
     breaches = sla.missed(asked.connection, filters, limit=limit)
     due_soon = sla.due_soon(asked.connection, filters, limit=limit)
     return {"breaches": breaches.items, "due_soon": due_soon.items, "as_of_position": breaches.as_of_position}
+
+
+def _item(wanted: Mapping[str, Any]) -> type[Shape]:
+    if "show" not in wanted:
+        raise InvalidData([FieldError("/show", "is missing: only one of the two lists comes as CSV or NDJSON")])
+    return BreachShape if wanted["show"] == "breaches" else DueShape
 
 
 QUERIES = (
@@ -68,5 +76,6 @@ QUERIES = (
         parameters=SlaParameters(),
         shapes=(SlaOverview, Page[BreachShape], Page[DueShape]),
         answer=_overview,
+        item=_item,
     ),
 )

@@ -23,6 +23,7 @@ from projections.ticket import TicketRow
 from projections.ticket_status import TicketStatus
 
 LONGEST_LABEL = 128
+_MOMENTS = ("as_of", "version", "position")
 
 
 class QueueParameters(PageParameters):
@@ -59,14 +60,14 @@ class HistoryParameters(Parameters):
 
     @validates_schema(skip_on_field_errors=False)
     def _one_of_them(self, data: dict[str, Any], **_: Any) -> None:
-        given = [name for name in ("as_of", "version", "position") if name in data]
+        given = [name for name in _MOMENTS if name in data]
         if len(given) > 1:
             raise ValidationError({name: ["must be given alone, not together with another"] for name in given})
 
 
 def _queue(asked: Asked) -> Any:
     wanted = asked.parameters
-    workable_at = asked.services.clock.now() if wanted.get("workable_now") else None
+    workable_at = asked.now() if wanted.get("workable_now") else None
     filters = queue.QueueFilters(**choose(wanted, "agent", "team", "customer"), workable_at=workable_at)
     return page_of(queue.page(asked.connection, filters, cursor=wanted.get("cursor"), limit=wanted["limit"]))
 
@@ -103,7 +104,7 @@ def _ticket(asked: Asked) -> Any:
 
 
 def _history(asked: Asked) -> Any:
-    name, moment = asked.path["ticket"], Moment(**choose(asked.parameters, "as_of", "version", "position"))
+    name, moment = asked.path["ticket"], Moment(**choose(asked.parameters, *_MOMENTS))
     events = events_of_case(asked.connection, name)
     if moment != Moment():
         (row,) = fold(ticket.VIEW, stood(events, name, moment)).rows(ticket.ticket)
@@ -149,5 +150,6 @@ QUERIES = (
         shapes=(Page[CloudEvent], TicketShape),
         answer=_history,
         failures=(UnknownTicket,),
+        item=lambda wanted: None if choose(wanted, *_MOMENTS) else CloudEvent,
     ),
 )

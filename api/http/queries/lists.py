@@ -1,0 +1,69 @@
+"""The whole of a list, page after page, as CSV or NDJSON."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
+from typing import Any
+
+import msgspec
+from flask import request
+from msgspec.structs import replace
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+
+from api.http.problem_types import NOT_ACCEPTABLE
+from api.http.queries.query import Asked, Query
+from api.http.replies import ProblemRaised
+from api.http.streaming.forms import CSV, Lines, csv_header, csv_lines, ndjson_lines
+
+STREAMED_ROWS = 250
+"""Items of a page while a list is streamed: what is in memory at once."""
+
+Look = Callable[[Asked], Any]
+Lend = Callable[[], AbstractContextManager[Connection]]
+
+
+def stream(query: Query, asked: Asked, form: str, look: Look, lend: Lend) -> tuple[int, Iterator[bytes]]:
+    """Return the position that a list shows and its chunks.
+
+    `look` answers one page; `lend` gives a connection to a list that needs no common transaction. Raises what the first
+    page raises. Ends the request with 406 where the question is not answered by a list.
+    """
+    item = query.item_of(asked.parameters)
+    if item is None:
+        raise ProblemRaised(NOT_ACCEPTABLE, "what these parameters ask for is not a list; it comes as application/json")
+    head, lines = _written(item, form)
+    pages = _pages(query, asked, asked.parameters["limit"] if "limit" in request.args else None, look, lend)
+    first = next(pages)
+    return first["as_of_position"], _chunks(head, lines, chain([first], pages))
+
+
+def _written(item: type[msgspec.Struct], form: str) -> tuple[bytes, Lines]:
+    if form != CSV:
+        return b"", ndjson_lines
+    columns = [field.encode_name for field in msgspec.structs.fields(item)]
+    return csv_header(columns), csv_lines(columns)
+
+
+def _chunks(head: bytes, lines: Lines, pages: Iterator[Any]) -> Iterator[bytes]:
+    for page in pages:
+        chunk = head + lines(page["items"])
+        head = b""
+        if chunk:
+            yield chunk
+
+
+def _pages(query: Query, asked: Asked, left: int | None, look: Look, lend: Lend) -> Iterator[Any]:
+    """Yield page after page, with no more than so many items where a number is given."""
+    while True:
+        rows = STREAMED_ROWS if left is None else min(left, STREAMED_ROWS)
+        asked = replace(asked, parameters={**asked.parameters, "limit": rows})
+        with lend() if query.of_log else nullcontext(asked.connection) as connection:
+            page = look(replace(asked, connection=connection))
+        yield page
+        if left is not None:
+            left -= len(page["items"])
+        if "next" not in page or left == 0:
+            return
+        # What is recorded meanwhile is not part of it.
+        following = {query.next_is: page["next"], "up_to": page["as_of_position"]}
+        asked = replace(asked, parameters={**asked.parameters, **following})
