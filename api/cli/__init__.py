@@ -9,6 +9,7 @@ import sys
 import click
 
 from api.cli.api import api
+from api.cli.backup import backup
 from api.cli.calendar import calendar
 from api.cli.close_months import close_months_command
 from api.cli.config import config
@@ -25,6 +26,7 @@ from api.cli.parked import parked
 from api.cli.project import project
 from api.cli.rebuild import rebuild
 from api.cli.reporting_url import reporting_url_command
+from api.cli.restore import restore
 from api.cli.timekeeper import timekeeper
 from api.cli.up import up
 
@@ -52,6 +54,8 @@ for command in (
     import_,
     close_months_command,
     rebuild,
+    backup,
+    restore,
     parked,
     keys,
     reporting_url_command,

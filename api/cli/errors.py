@@ -9,6 +9,7 @@ from api.http.server import PortInUse
 from commands.errors import RequestError
 from commands.lookups import NoDesk
 from domain.refusal import Refusal
+from infra.backup.errors import BackupFailed
 from infra.config import ConfigError
 from infra.csv_import.errors import ImportFailed
 from infra.postgres.embedded import EmbeddedServerError
@@ -32,6 +33,7 @@ _CODES: dict[type[Exception], int] = {
     RequestError: USAGE,
     ImportFailed: USAGE,
     NoDesk: USAGE,
+    BackupFailed: USAGE,
     BuiltElsewhere: USAGE,
     NewerVersion: USAGE,
     NothingKept: USAGE,

@@ -72,7 +72,7 @@ def rebuild(
         written = stack.enter_context(_opened(report)) if report is not None else None
         url = stack.enter_context(compose.database(config, existing=True))
         compose.prepare(config, url)
-        stopping = stack.enter_context(_stopping())
+        stopping = stack.enter_context(stopped_between_batches())
         for view in chosen:
             if drop_old:
                 _drop_old(url, config.schema, view)
@@ -121,7 +121,7 @@ def _rebuild(
     if rebuilt.resumed_at is not None:
         click.echo(f"{view.name}: went on with an unfinished build, from position {rebuilt.resumed_at}.")
     if rebuilt.comparison is not None and rebuilt.build is not None:
-        _tell(view, rebuilt.comparison, shown, reported=report is not None)
+        tell_comparison(view, rebuilt.comparison, shown, reported=report is not None)
     if rebuilt.is_unchecked:
         click.echo(
             f"{view.name}: not compared: the unfinished build was ahead of the one in use, which no projector brings"
@@ -143,7 +143,8 @@ def _rebuild(
     return rebuilt
 
 
-def _tell(view: View, comparison: Comparison, shown: list[Difference], *, reported: bool) -> None:
+def tell_comparison(view: View, comparison: Comparison, shown: list[Difference], *, reported: bool) -> None:
+    """Tell what came of comparing a view, the first differences one by one."""
     rows = sum(comparison.rows.values())
     if not comparison.differences:
         click.echo(f"{view.name}: {rows:,} rows compared at position {comparison.position}: the same.")
@@ -223,7 +224,7 @@ class Bar:
 
 
 @contextmanager
-def _stopping() -> Iterator[threading.Event]:
+def stopped_between_batches() -> Iterator[threading.Event]:
     """Give an event that Ctrl-C and SIGTERM set, so that a rebuild ends between two batches."""
     stopping = threading.Event()
 

@@ -7,11 +7,13 @@ path, so it names no schema; what it did is recorded in that schema's table `sch
 
 import hashlib
 import re
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
 from infra.postgres.pool import connect
 
@@ -43,27 +45,43 @@ def migrate(dsn: str, schema: str, folder: Path = MIGRATIONS) -> list[str]:
     Processes that start together wait for each other. Raises `MigrationError` for a server older than PostgreSQL 15,
     a schema newer than this code, or an applied file that has changed since; `DatabaseUnavailable` without a database.
     """
-    migrations = _read(folder)
+    migrations = read_migrations(folder)
     with closing(connect(dsn, schema, application_name="caselog migrate")) as connection:
-        if connection.server_version < _OLDEST_SERVER_VERSION:
-            version = connection.server_version // 10000
-            raise MigrationError(f"Caselog needs PostgreSQL 15 or later; this server is version {version}")
-        connection.autocommit = True
-        with connection.cursor() as cursor:  # held by the session, so until the connection is closed
-            cursor.execute("SELECT pg_advisory_lock(hashtextextended('caselog migrations of ' || %s, 0))", (schema,))
-        connection.autocommit = False
-        pending = _pending(migrations, _applied(connection, schema), schema)
+        hold_schema(connection, schema)
+        with connection, connection.cursor() as cursor:
+            applied = begin_record(cursor, schema)
+        pending = pending_migrations(migrations, applied, f"schema {schema}")
         for migration in pending:
             with connection, connection.cursor() as cursor:
-                cursor.execute(migration.sql)
-                cursor.execute(
-                    "INSERT INTO schema_migrations (number, name, checksum) VALUES (%s, %s, %s)",
-                    (migration.number, migration.name, migration.checksum),
-                )
+                apply_migration(cursor, migration)
     return [migration.name for migration in pending]
 
 
-def _read(folder: Path) -> list[Migration]:
+def hold_schema(connection: Connection, schema: str) -> None:
+    """Let no other process bring the schema up to date until the connection is closed; wait for one that does.
+
+    Raises `MigrationError` for a server older than PostgreSQL 15.
+    """
+    if connection.server_version < _OLDEST_SERVER_VERSION:
+        version = connection.server_version // 10000
+        raise MigrationError(f"Caselog needs PostgreSQL 15 or later; this server is version {version}")
+    connection.autocommit = True
+    with connection.cursor() as cursor:  # held by the session
+        cursor.execute("SELECT pg_advisory_lock(hashtextextended('caselog migrations of ' || %s, 0))", (schema,))
+    connection.autocommit = False
+
+
+def apply_migration(cursor: Cursor, migration: Migration) -> None:
+    """Carry out a migration and record it, in the caller's transaction."""
+    cursor.execute(migration.sql)
+    cursor.execute(
+        "INSERT INTO schema_migrations (number, name, checksum) VALUES (%s, %s, %s)",
+        (migration.number, migration.name, migration.checksum),
+    )
+
+
+def read_migrations(folder: Path = MIGRATIONS) -> list[Migration]:
+    """Return the files of a folder, in order."""
     migrations: dict[int, Migration] = {}
     for path in sorted(folder.glob("*.sql")):
         match = _FILE_NAME.fullmatch(path.name)
@@ -73,43 +91,47 @@ def _read(folder: Path) -> list[Migration]:
     return list(migrations.values())
 
 
-def _applied(connection: Connection, schema: str) -> dict[int, tuple[str, str]]:
-    """Number -> (file name, checksum) as recorded; the schema and the record are made when missing."""
-    with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,))
-        if cursor.fetchone() is None:
-            cursor.execute(f'CREATE SCHEMA "{schema}"')
-        cursor.execute(
-            """
-            CREATE TABLE IF NOT EXISTS schema_migrations (
-                number integer PRIMARY KEY,
-                name text NOT NULL,
-                checksum text NOT NULL,
-                applied_at timestamptz NOT NULL DEFAULT now()
-            )
-            """
+def begin_record(cursor: Cursor, schema: str) -> dict[int, tuple[str, str]]:
+    """Return number -> (file name, checksum) as recorded; the schema and the record are made when missing."""
+    cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,))
+    if cursor.fetchone() is None:
+        cursor.execute(f'CREATE SCHEMA "{schema}"')
+    cursor.execute(
+        """
+        CREATE TABLE IF NOT EXISTS schema_migrations (
+            number integer PRIMARY KEY,
+            name text NOT NULL,
+            checksum text NOT NULL,
+            applied_at timestamptz NOT NULL DEFAULT now()
         )
-        cursor.execute("SELECT number, name, checksum FROM schema_migrations")
-        return {number: (name, checksum) for number, name, checksum in cursor}
+        """
+    )
+    cursor.execute("SELECT number, name, checksum FROM schema_migrations")
+    return {number: (name, checksum) for number, name, checksum in cursor}
 
 
-def _pending(migrations: list[Migration], applied: dict[int, tuple[str, str]], schema: str) -> list[Migration]:
+def pending_migrations(
+    migrations: list[Migration], applied: Mapping[int, tuple[str, str]], where: str
+) -> list[Migration]:
+    """Return what is to be applied where `applied` (number -> file name, checksum) has been, in order.
+
+    Raises `MigrationError` for a schema newer than this code, or an applied file that has changed since.
+    """
     known = {migration.number: migration for migration in migrations}
     newest = max(applied, default=0)
     for number, (name, checksum) in applied.items():
         if number not in known:
             raise MigrationError(
-                f"schema {schema} has {name}, which this Caselog does not know: run the version that wrote it, or a "
-                "later one"
+                f"{where} has {name}, which this Caselog does not know: run the version that wrote it, or a later one"
             )
         if known[number].checksum != checksum:
             raise MigrationError(
-                f"{name} is not what was applied to schema {schema}: a released migration never changes, so restore "
+                f"{name} is not what was applied to {where}: a released migration never changes, so restore "
                 "the file and write a new one"
             )
     pending = [migration for migration in migrations if migration.number not in applied]
     if pending and pending[0].number < newest:
         raise MigrationError(
-            f"{pending[0].name} comes before {applied[newest][0]}, which schema {schema} already has: renumber it"
+            f"{pending[0].name} comes before {applied[newest][0]}, which {where} already has: renumber it"
         )
     return pending

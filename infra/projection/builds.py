@@ -99,15 +99,29 @@ def begin_build(cursor: Cursor, view: View) -> Build:
     """Create the tables of a new build, at position 0, seen by nobody; the first of all shows readers an empty view."""
     cursor.execute("SELECT nextval('projection_build')")
     build = int((cursor.fetchone() or (0,))[0])
-    tables = BuildTables(view, build)
-    for _, table in tables.named():
-        table.create(cursor)
+    tables = make_tables(cursor, view, build)
     if live_build(cursor, view) is None:
         _show(cursor, tables, "WHERE false")
     cursor.execute(
         "INSERT INTO projections (view, build, version) VALUES (%s, %s, %s)", (view.name, build, view.version)
     )
     return Build(view.name, build, view.version, 0, live=False, state="building")
+
+
+def make_tables(cursor: Cursor, view: View, build: int) -> BuildTables:
+    """Create the tables of a build that has been made elsewhere, for its rows to be copied into."""
+    tables = BuildTables(view, build)
+    for _, table in tables.named():
+        table.create(cursor)
+    return tables
+
+
+def open_restored(cursor: Cursor, view: View, tables: BuildTables) -> None:
+    """Index the tables of a build that has been copied, and let readers see them; the bookkeeping has it as live."""
+    for _, table in tables.named():
+        table.create_indexes(cursor)
+    _show(cursor, tables)
+    follow_switch(cursor, view.name)
 
 
 def advance(cursor: Cursor, build: Build, old: int, new: int) -> None:

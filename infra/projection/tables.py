@@ -108,6 +108,11 @@ class RowTable:
         self._decode = None if row is None else msgspec.json.Decoder(row).decode
         self._staged_in: Connection | None = None
 
+    @property
+    def column_names(self) -> list[str]:
+        """The columns, in order."""
+        return [column.name for column in self._columns]
+
     def create(self, cursor: Cursor) -> None:
         """Create the table with its key, without secondary indexes."""
         definitions = [
