@@ -25,6 +25,7 @@ from api.cli.keys import keys
 from api.cli.parked import parked
 from api.cli.project import project
 from api.cli.rebuild import rebuild
+from api.cli.report import report
 from api.cli.reporting_url import reporting_url_command
 from api.cli.restore import restore
 from api.cli.timekeeper import timekeeper
@@ -60,6 +61,7 @@ for command in (
     keys,
     reporting_url_command,
     export_view_command,
+    report,
     calendar,
     config,
 ):
