@@ -1,5 +1,6 @@
 """`caselog report`: what is told regularly, as files."""
 
+from datetime import date, datetime
 from pathlib import Path
 
 import click
@@ -10,6 +11,9 @@ from api.cli.export_view import stopped_like_ctrl_c
 from api.cli.month import Month
 from infra.config import Config
 from infra.logging import configure_logging
+from infra.reporting.sla_figures import sla_figures
+from infra.reporting.sla_plots import plotting
+from infra.reporting.sla_report import write_sla_report
 from infra.reporting.statement_run import INDEX, StatementRun, run_statements
 
 DIFFERS = 1
@@ -51,6 +55,39 @@ def statements(month: str, folder: Path) -> None:
     _tell_statements(run, folder)
     if not run.equals_ledger:
         raise click.exceptions.Exit(DIFFERS)
+
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+MOST_DAYS = 3660
+
+
+@report.command("sla")
+@click.option("--from", "first", required=True, type=_DAY, help="The first day, such as 2026-11-01.")
+@click.option("--to", "last", required=True, type=_DAY, help="The last day.")
+@click.option(
+    "--to-folder", "folder", required=True, type=click.Path(file_okay=False, path_type=Path), help="The folder."
+)
+@click.option("--plots/--no-plots", default=True, help="Pictures, by matplotlib (the extra `plots`).")
+def sla(first: datetime, last: datetime, folder: Path, *, plots: bool) -> None:
+    """Write how service levels were kept from one day to another, both included, in the desk's zone.
+
+    One page that needs nothing else, and a CSV behind each of its pictures: attainment by clock and urgency, backlog
+    over time, age of open cases, workload by agent and team.
+    """
+    begin, end = first.date(), last.date()
+    if not 0 <= (end - begin).days < MOST_DAYS:
+        raise click.UsageError(f"--to must not be before --from, nor {MOST_DAYS:,} days or more after it")
+    if plots:
+        plotting()
+    config = Config.from_environment()
+    with compose.database(config, existing=True) as url, stopped_like_ctrl_c():
+        figures = sla_figures(url, config.schema, begin, end)
+        *tables, page = write_sla_report(figures, folder, plots=plots)
+    click.echo(f"{_days(begin, end)} as of position {figures.position}: {page}, and {len(tables)} tables beside it.")
+
+
+def _days(first: date, last: date) -> str:
+    return f"{first}" if first == last else f"{first} to {last}"
 
 
 def _tell_statements(run: StatementRun, folder: Path) -> None:

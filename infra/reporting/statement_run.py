@@ -76,8 +76,8 @@ FROM statements s WHERE s.period = %(month)s"""
 class StatementRun(msgspec.Struct, frozen=True, kw_only=True):
     """What a run did: files written and left as they were, and where each sum stands.
 
-    `owed_cents` is by currency. `differing` are customers whose statement is not what the ledger has: none, unless a view
-    is wrong.
+    `owed_cents` is by currency. `differing` are customers whose statement is not what the ledger has: none, unless a
+    view is wrong.
     """
 
     month: str
