@@ -16,6 +16,7 @@ from infra.reporting.sla_figures import AGES, URGENCIES, Attained, SlaFigures, W
 
 COLOURS = {"high": "#d55e00", "normal": "#0072b2", "low": "#7fc4ee"}
 _BLUE, _GREEN, _INK, _SOFT, _LINE = "#0072b2", "#009e73", "#1d2733", "#5b6876", "#d9dfe6"
+_OTHERS = "#a9b4c0"
 _WIDTH = 8.6  # inches
 _MOST_BARS = 20
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
@@ -68,11 +69,12 @@ def attainment_plot(figures: SlaFigures) -> str:
         axes.set_yticks(places, [f"{spoken(each.clock)}, {each.urgency}" for each in shown])
         axes.set_xlim(0, 100)
         axes.set_xlabel("targets met, % of those judged")
+        axes.margins(y=0.02)
         axes.invert_yaxis()
         axes.grid(axis="x")
         axes.tick_params(length=0)
 
-    return _svg(draw, 1.5 + 0.34 * len(shown), "Targets met, by clock and urgency of the case")
+    return _svg(draw, 1.5 + 0.34 * len(shown), "Targets met (%), by clock and urgency of the case")
 
 
 def backlog_plot(figures: SlaFigures) -> str:
@@ -96,10 +98,10 @@ def backlog_plot(figures: SlaFigures) -> str:
         axes.set_xlim(days[0] - timedelta(days=0.5), days[-1] + timedelta(days=0.5))
         _dates(axes)
         axes.set_ylabel("open cases")
-        axes.set_xlabel(f"end of day, {figures.zone}")
+        axes.set_xlabel(f"{figures.first} to {figures.last}, days in {figures.zone}")
         axes.grid(axis="y")
 
-    return _svg(draw, 3.4, "Backlog: cases open at the end of each day")
+    return _svg(draw, 3.4, "Open cases at the end of each day")
 
 
 def age_plot(figures: SlaFigures) -> str:
@@ -108,7 +110,7 @@ def age_plot(figures: SlaFigures) -> str:
     def draw(axes: Any) -> None:
         counts = {(each.age, each.urgency): each.cases for each in figures.ages}
         below = [0] * len(AGES)
-        for urgency in URGENCIES:
+        for urgency in [each for each in URGENCIES if any(age.urgency == each for age in figures.ages)]:
             values = [counts.get((age, urgency), 0) for age in AGES]
             axes.bar(AGES, values, 0.72, bottom=below, color=COLOURS[urgency], label=f"{urgency} urgency")
             below = [under + value for under, value in zip(below, values, strict=True)]
@@ -121,9 +123,9 @@ def age_plot(figures: SlaFigures) -> str:
         axes.set_xlabel("time since receipt")
         axes.grid(axis="y")
         axes.tick_params(length=0)
-        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, fontsize=9, borderpad=0)
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, fontsize=9, borderpad=0, handlelength=1)
 
-    return _svg(draw, 3.4, "Age of open cases")
+    return _svg(draw, 3.4, "Open cases by the time since their receipt")
 
 
 def workload_plot(work: Sequence[Work], title: str, colour: str) -> str:
@@ -136,12 +138,13 @@ def workload_plot(work: Sequence[Work], title: str, colour: str) -> str:
     def draw(axes: Any) -> None:
         hours = [each.seconds / 3600 for each in shown]
         places = range(len(shown))
-        axes.barh(places, hours, 0.72, color=colour)
+        axes.barh(places, hours, 0.72, color=[colour] * _MOST_BARS + [_OTHERS] if rest else colour)
         for place, value in zip(places, hours, strict=True):
             axes.annotate(f"{value:,.1f}", (value, place), (5, 0), textcoords="offset points", va="center", fontsize=9)
         axes.set_yticks(places, [_short(each.name) for each in shown])
         axes.set_xlim(0, (max(hours) or 1) * 1.1)
         axes.set_xlabel("hours worked")
+        axes.margins(y=0.02)
         axes.invert_yaxis()
         axes.grid(axis="x")
         axes.tick_params(length=0)
@@ -151,12 +154,12 @@ def workload_plot(work: Sequence[Work], title: str, colour: str) -> str:
 
 def agents_plot(figures: SlaFigures) -> str:
     """Return the hours of each agent."""
-    return workload_plot(figures.agents, "Workload by agent", _BLUE)
+    return workload_plot(figures.agents, "Time worked (hours), by agent", _BLUE)
 
 
 def teams_plot(figures: SlaFigures) -> str:
     """Return the hours on cases of each team."""
-    return workload_plot(figures.teams, "Workload by team of the case", _GREEN)
+    return workload_plot(figures.teams, "Time worked (hours), by team of the case", _GREEN)
 
 
 def spoken(name: str) -> str:
@@ -187,7 +190,7 @@ def _dates(axes: Any) -> None:
     dates = import_module("matplotlib.dates")
     locator = dates.AutoDateLocator(minticks=3, maxticks=9)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, show_offset=True))
+    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, show_offset=False))
 
 
 def _svg(draw: Callable[[Any], None], height: float, title: str) -> str:
