@@ -30,6 +30,7 @@ from api.cli.reporting_url import reporting_url_command
 from api.cli.restore import restore
 from api.cli.timekeeper import timekeeper
 from api.cli.up import up
+from api.cli.webhooks import webhooks
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -59,6 +60,7 @@ for command in (
     restore,
     parked,
     keys,
+    webhooks,
     reporting_url_command,
     export_view_command,
     report,

@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from api import compose
+from api.cli.tables import print_table
 from commands.dispatch import Dispatcher
 from commands.handlers.catalogue import HANDLERS
 from domain.api_key import ApiKey, Role
@@ -65,10 +66,7 @@ def list_(as_json: bool) -> None:
         for row in rows:
             click.echo(msgspec.json.encode(row).decode())
         return
-    table = [_HEADINGS, *([_cell(value) for value in row.values()] for row in rows)]
-    widths = [max(len(line[column]) for line in table) for column in range(len(_HEADINGS))]
-    for line in table:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    print_table(_HEADINGS, [[_cell(value) for value in row.values()] for row in rows])
 
 
 @keys.command("revoke")

@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 
 from infra.feed import head_position
 from infra.postgres.pool import ConnectionPool, DatabaseUnavailable, PoolClosed, PoolTimeout
+from infra.webhooks.standing import Totals, totals
 from projections import progress
 
 _UNREACHABLE = (DatabaseUnavailable, PoolTimeout, PoolClosed, psycopg2.Error)
@@ -26,6 +27,7 @@ class DeskCollector(Collector):
             with self._pool.connection() as connection:
                 head = head_position(connection)
                 views = progress.of_views(connection)
+                webhooks = totals(connection)
         except _UNREACHABLE:
             reachable.add_metric([], 0)
             yield reachable
@@ -50,3 +52,18 @@ class DeskCollector(Collector):
             if "building" in view:
                 built.add_metric([view["view"]], view["building"]["position"])
         yield built
+        yield from _of_webhooks(webhooks)
+
+
+def _of_webhooks(webhooks: Totals) -> Iterator[Metric]:
+    states = GaugeMetricFamily("caselog_webhooks", "Webhooks by how they are sent to.", labels=["state"])
+    for state in ("sending", "failing", "disabled"):
+        states.add_metric([state], getattr(webhooks, state))
+    yield states
+    for name, documentation, value in (
+        ("waiting_deliveries", "Deliveries that are tried again by themselves.", webhooks.waiting),
+        ("parked_deliveries", "Deliveries that were given up.", webhooks.parked),
+        ("lag_events", "Events not looked at for the webhook furthest behind.", webhooks.lag_events),
+        ("lag_seconds", "How long the oldest of them has been in the log.", webhooks.lag_seconds),
+    ):
+        yield GaugeMetricFamily(f"caselog_webhook_{name}", documentation, value=value)

@@ -10,6 +10,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
 from commands.handlers.webhooks import STREAMS
+from domain.recorded import RecordedEvent
 from domain.tags import EVENT_TYPES, decode
 from domain.webhook.decider import Webhook, evolve
 from domain.webhook.events import (
@@ -24,6 +25,9 @@ from domain.webhook.events import (
 from infra.feed import head_position
 
 _TAGS = sorted({tag for tag, event_type in EVENT_TYPES.items() if event_type.__module__ == WebhookCreated.__module__})
+_STREAM_RANGE = (STREAMS, STREAMS[:-1] + ".")
+"""Ids of their streams, found by the index and not by reading all of the log; "." follows "-"."""
+
 _STREAM_COLUMNS = "SELECT stream_id, type, data::text, position FROM events"
 
 
@@ -73,14 +77,27 @@ class Registry:
         return set(changed)
 
 
+def webhook_events(connection: Connection) -> list[RecordedEvent]:
+    """Return all events of all webhooks in order of position."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT stream_id, version, type, data::text, metadata::text, position, recorded_at FROM events"
+            " WHERE stream_id >= %s AND stream_id < %s AND type = ANY (%s) ORDER BY position",
+            (*_STREAM_RANGE, _TAGS),
+        )
+        return [
+            RecordedEvent(stream_id, version, decode(tag, data), metadata.encode(), position, recorded_at)
+            for stream_id, version, tag, data, metadata, position, recorded_at in cursor
+        ]
+
+
 def _events_between(connection: Connection, after: int, up_to: int) -> Iterator[tuple[str, WebhookEvent, int]]:
     with connection.cursor() as cursor:
         if after == 0:
-            # By their streams' ids, not by all of the log; "." follows "-".
             cursor.execute(
                 f"{_STREAM_COLUMNS} WHERE stream_id >= %s AND stream_id < %s AND type = ANY (%s) AND position <= %s"
                 " ORDER BY position",
-                (STREAMS, STREAMS[:-1] + ".", _TAGS, up_to),
+                (*_STREAM_RANGE, _TAGS, up_to),
             )
         else:
             cursor.execute(

@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+
+from commands.handlers.webhooks import STREAMS
+from domain.tags import tag_of
+from domain.webhook.events import WebhookDisabled, WebhookEnabled
 
 MOST_PARKED = 100
 """How many parked deliveries are told one by one."""
@@ -48,6 +53,39 @@ def parked(connection: Connection, webhook_id: str | None = None, limit: int = M
             }
             for of, position, tag, stream_id, attempts, error, parked_at in cursor.fetchall()
         ]
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """All webhooks together. Lags are those of the furthest behind of the ones that are sent to and take messages."""
+
+    sending: int
+    failing: int
+    disabled: int
+    waiting: int
+    parked: int
+    lag_events: int
+    lag_seconds: float
+
+
+def totals(connection: Connection) -> Totals:
+    """Return the figures of all webhooks together."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH w AS (SELECT c.position, c.failing_since IS NOT NULL AS failing, (SELECT e.type FROM events e"
+            " WHERE e.stream_id = %(streams)s || c.webhook_id AND e.type IN (%(disabled)s, %(enabled)s)"
+            " ORDER BY e.version DESC LIMIT 1) IS NOT DISTINCT FROM %(disabled)s AS disabled FROM webhook_cursors c),"
+            " behind AS (SELECT min(position) AS position FROM w WHERE NOT (failing OR disabled))"
+            " SELECT (SELECT count(*) FROM w WHERE NOT (failing OR disabled)),"
+            " (SELECT count(*) FROM w WHERE failing AND NOT disabled), (SELECT count(*) FROM w WHERE disabled),"
+            " (SELECT count(*) FROM webhook_deliveries WHERE parked_at IS NULL),"
+            " (SELECT count(*) FROM webhook_deliveries WHERE parked_at IS NOT NULL),"
+            " (SELECT greatest(h.position - coalesce(b.position, h.position), 0) FROM log_head h, behind b),"
+            " (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(e.recorded_at)), 0)::float8"
+            " FROM events e, behind b WHERE e.position = b.position + 1)",
+            {"streams": STREAMS, "disabled": tag_of(WebhookDisabled), "enabled": tag_of(WebhookEnabled)},
+        )
+        row = cursor.fetchone()
+    return Totals(*row) if row else Totals(0, 0, 0, 0, 0, 0, 0.0)
 
 
 def _standing(

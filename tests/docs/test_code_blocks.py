@@ -13,7 +13,14 @@ import pytest
 
 from tests.e2e.desk_process import ROOT, DeskProcess
 
-GUIDES = ("README.md", "docs/auditors.md", "docs/services.md", "docs/access.md", "docs/reporting.md")
+GUIDES = (
+    "README.md",
+    "docs/auditors.md",
+    "docs/services.md",
+    "docs/access.md",
+    "docs/webhooks.md",
+    "docs/reporting.md",
+)
 """Pages whose blocks run here, one after the other at one desk: later ones build on what earlier ones did."""
 
 RUN_ELSEWHERE: dict[str, str] = {}
