@@ -16,7 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 
 _PIPE = "CASELOG_SUPERVISOR_PIPE"
-_STOP_SECONDS = 15.0
+STOP_SECONDS = 35.0
+"""How long all of them may take to stop: longer than the API gives what it has accepted."""
 _LOOK_EVERY_SECONDS = 0.2
 _QUICK_SECONDS = 5.0
 _QUICK_DEATHS = 8
@@ -64,17 +65,19 @@ class Supervisor:
             stop.wait(_LOOK_EVERY_SECONDS)
 
     def stop(self) -> None:
-        """Ask every process to end, wait, and kill what has not ended then."""
+        """Ask each process to end, the last one started first, wait for it, and kill it where it takes too long.
+
+        The others go on until then: what has been accepted may still need them.
+        """
         if self._stopping:
             return
         self._stopping = True
-        for child, _ in reversed(self._children.values()):
+        deadline = time.monotonic() + STOP_SECONDS
+        for subcommand, (child, _) in reversed(self._children.items()):
             if child.poll() is None:
                 child.terminate()
-        deadline = time.monotonic() + _STOP_SECONDS
-        for subcommand, (child, _) in self._children.items():
             try:
-                child.wait(max(0.1, deadline - time.monotonic()))
+                child.wait(max(1.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 log.warning("process did not stop in time and is killed", process=subcommand, pid=child.pid)
                 child.kill()

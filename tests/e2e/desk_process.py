@@ -151,7 +151,7 @@ class DeskProcess:
         headers = {} if key is None else {"Idempotency-Key": key}
         return self.post(f"/v1/commands/{command}", data, **headers)
 
-    def _authorization(self) -> dict[str, str]:
+    def authorization(self) -> dict[str, str]:
         """Return the header with the desk's development key, once it has made it."""
         file = self.data / "development-key"
         return {"Authorization": f"Bearer {file.read_text().strip()}"} if file.exists() else {}
@@ -160,7 +160,7 @@ class DeskProcess:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
             connection.request(
-                method, path, body, {"Content-Type": "application/json", **self._authorization(), **headers}
+                method, path, body, {"Content-Type": "application/json", **self.authorization(), **headers}
             )
             answer = connection.getresponse()
             return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
