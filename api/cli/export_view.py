@@ -1,16 +1,13 @@
 """`caselog export-view`: a reporting view as a file."""
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any, cast, get_args
 
 import click
 from tqdm import tqdm
 
 from api import compose
+from api.cli.stopping import stopped_by_signals
 from infra.config import Config
 from infra.logging import configure_logging
 from infra.reporting.export import Format, export_view, row_count
@@ -40,7 +37,7 @@ def export_view_command(view: str, path: Path, form: str | None) -> None:
     config = Config.from_environment()
     with (
         compose.database(config, existing=True) as url,
-        stopped_like_ctrl_c(),
+        stopped_by_signals(),
         tqdm(desc=view, unit=" rows", mininterval=0.2, disable=None, leave=False) as bar,
     ):
         if not bar.disable:
@@ -54,17 +51,3 @@ def _adding_to(bar: "tqdm[Any]") -> Any:
         bar.update(rows)
 
     return add
-
-
-@contextmanager
-def stopped_like_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM end what runs as Ctrl-C does, with nothing half done left behind."""
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -7,8 +7,8 @@ import click
 from tqdm import tqdm
 
 from api import compose
-from api.cli.export_view import stopped_like_ctrl_c
 from api.cli.month import Month
+from api.cli.stopping import stopped_by_signals
 from infra.config import Config
 from infra.logging import configure_logging
 from infra.reporting.sla_figures import sla_figures
@@ -43,7 +43,7 @@ def statements(month: str, folder: Path) -> None:
     config = Config.from_environment()
     with (
         compose.database(config, existing=True) as url,
-        stopped_like_ctrl_c(),
+        stopped_by_signals(),
         tqdm(desc="statements", unit=" customers", disable=None, leave=False) as bar,
     ):
 
@@ -80,7 +80,7 @@ def sla(first: datetime, last: datetime, folder: Path, *, plots: bool) -> None:
     if plots:
         plotting()
     config = Config.from_environment()
-    with compose.database(config, existing=True) as url, stopped_like_ctrl_c():
+    with compose.database(config, existing=True) as url, stopped_by_signals():
         figures = sla_figures(url, config.schema, begin, end)
         *tables, page = write_sla_report(figures, folder, plots=plots)
     click.echo(f"{_days(begin, end)} as of position {figures.position}: {page}, and {len(tables)} tables beside it.")

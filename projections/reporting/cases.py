@@ -112,22 +112,17 @@ CASE_SPANS = ReportingView(
     ),
     f"""
 FROM (
-    SELECT c.*, lead(c.at) OVER spans AS ended_at, lead(c.ending) OVER spans AS ended_by,
-        row_number() OVER (PARTITION BY c.ticket_id, c.opens ORDER BY c.position) AS number
+    SELECT e.*, lead(e.at) OVER spans AS ended_at, lead(e.ending) OVER spans AS ended_by,
+        row_number() OVER (PARTITION BY e.ticket_id, e.opens ORDER BY e.position) AS number
     FROM (
-        SELECT e.*, lag(e.opens) OVER (PARTITION BY e.ticket_id ORDER BY e.position) IS DISTINCT FROM e.opens AS changes
-        FROM (
-            SELECT position, data ->> 'ticket_id' AS ticket_id, data ->> 'customer_id' AS customer_id,
-                coalesce(data ->> 'received_at', data ->> 'occurred_at') AS at,
-                type IN ({_tags(_OPENING)}) AS opens,
-                CASE {_ENDED_BY} END AS ending
-            FROM $events
-            WHERE type IN ({_tags(_OPENING + _ENDING)})
-            AND position <= (SELECT max(p.position) FROM $projections p WHERE p.view = 'ticket' AND p.live)
-        ) e
-    ) c
-    WHERE c.changes
-    WINDOW spans AS (PARTITION BY c.ticket_id ORDER BY c.position)
+        SELECT position, data ->> 'ticket_id' AS ticket_id, data ->> 'customer_id' AS customer_id,
+            coalesce(data ->> 'received_at', data ->> 'occurred_at') AS at,
+            type IN ({_tags(_OPENING)}) AS opens, CASE {_ENDED_BY} END AS ending
+        FROM $events
+        WHERE type IN ({_tags(_OPENING + _ENDING)})
+        AND position <= (SELECT max(p.position) FROM $projections p WHERE p.view = 'ticket' AND p.live)
+    ) e
+    WINDOW spans AS (PARTITION BY e.ticket_id ORDER BY e.position)
 ) s
 WHERE s.opens""",
     {"ticket": "ticket"},

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,14 +15,18 @@ import pyarrow  # type: ignore[import-untyped]
 import pyarrow.parquet  # type: ignore[import-untyped]
 import pytest
 
+from infra.postgres.pool import connect
 from infra.reporting.copying import CopyStream
 from infra.reporting.export import export_view, row_count
 from infra.reporting.login import reporting_url
+from infra.reporting.role import install
 from infra.reporting.snapshot import NoReportingViews, ViewsApart, snapshot
+from infra.reporting.views import reporting_schema
 from projections.reporting.catalogue import REPORTING_VIEWS
 from projections.reporting.view import ReportingView
 from tests.infra.reporting.conftest import ReportingDesk
 
+ROOT = Path(__file__).parents[3]
 VIEWS = {view.name: view for view in REPORTING_VIEWS}
 
 
@@ -188,3 +194,45 @@ def test_views_that_stand_apart_are_waited_for_and_then_told(desk: ReportingDesk
 def test_a_desk_without_reporting_views_is_told_what_makes_them(database: str, schema: str) -> None:
     with pytest.raises(NoReportingViews), snapshot(database, schema, [VIEWS["cases"]]):
         pass
+
+
+_PEAK = """
+import resource, sys
+from pathlib import Path
+from infra.reporting.export import export_view
+from projections.reporting.catalogue import REPORTING_VIEWS
+dsn, schema, path, form = sys.argv[1:]
+(view,) = [each for each in REPORTING_VIEWS if each.name == "event_counts"]
+rows = export_view(dsn, schema, view, Path(path), form).rows
+print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.parametrize(("form", "most_mib"), [("csv", 5), ("parquet", 20)])
+def test_memory_does_not_grow_with_the_rows(
+    database: str, schema: str, tmp_path: Path, form: str, most_mib: int
+) -> None:
+    install(database, schema)
+    peaks = []
+    for rows in (300_000, 1_500_000):
+        with (
+            closing(connect(database, reporting_schema(schema))) as connection,
+            connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(
+                "CREATE OR REPLACE VIEW event_counts AS SELECT date '2026-11-30' AS day,"
+                f" lpad(n::text, 30, 'x') AS type, n::bigint AS events FROM generate_series(1, {rows}) n"
+            )
+        done = subprocess.run(
+            [sys.executable, "-c", _PEAK, database, schema, str(tmp_path / "file"), form],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=300,
+        )
+        written, peak_mib = map(int, done.stdout.split())
+        assert written == rows
+        peaks.append(peak_mib)
+    assert peaks[1] - peaks[0] < most_mib, peaks
