@@ -1,5 +1,6 @@
 """Who sends events to webhooks? Of several processes one leads; it runs a lane for each webhook, in a few threads."""
 
+import ssl
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -80,6 +81,7 @@ class Courier:
         self._commands = commands
         self._allowed = tuple(allowed)
         self._timeout_seconds = timeout_seconds
+        self._tls = ssl.create_default_context()  # one for all: it holds every authority there is
         self._threads = threads
         self._leadership = Leadership(dsn, schema, ROLE)
         self._stopping = threading.Event()
@@ -177,7 +179,7 @@ class Courier:
     def _start(self, threads: ThreadPoolExecutor, webhook_id: str) -> None:
         lane = self._lanes.get(webhook_id)
         if lane is None:
-            receiver = Receiver(allowed=self._allowed, timeout_seconds=self._timeout_seconds)
+            receiver = Receiver(allowed=self._allowed, timeout_seconds=self._timeout_seconds, tls=self._tls)
             lane = self._lanes[webhook_id] = Lane(webhook_id, receiver, self._surroundings)
         future = threads.submit(lane.run, lambda: self._registry.find(webhook_id))
         self._running[webhook_id] = future

@@ -114,6 +114,16 @@ def delivered(connection: Connection, webhook_id: str, old: int, new: int, now: 
 
 def delivered_late(connection: Connection, webhook_id: str, waiting: Waiting, now: datetime) -> None:
     """Note that a waiting delivery was made."""
+    forget(connection, webhook_id, waiting)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE webhook_cursors SET {_SUCCESS} WHERE webhook_id = %(webhook_id)s",
+            {"webhook_id": webhook_id, "now": now},
+        )
+
+
+def forget(connection: Connection, webhook_id: str, waiting: Waiting) -> None:
+    """Let a waiting delivery be none any more."""
     with connection.cursor() as cursor:
         _soon(cursor)
         cursor.execute(
@@ -122,10 +132,6 @@ def delivered_late(connection: Connection, webhook_id: str, waiting: Waiting, no
             (webhook_id, waiting.position, waiting.attempts),
         )
         _check(cursor.rowcount, webhook_id)
-        cursor.execute(
-            f"UPDATE webhook_cursors SET {_SUCCESS} WHERE webhook_id = %(webhook_id)s",
-            {"webhook_id": webhook_id, "now": now},
-        )
 
 
 def set_aside(

@@ -18,6 +18,7 @@ import structlog
 from standardwebhooks.webhooks import Webhook as Signer
 
 from domain.recorded import RecordedEvent
+from domain.tags import tag_of
 from domain.webhook.decider import Webhook
 from infra.metrics.instruments import WEBHOOK_ATTEMPTS, WEBHOOK_SECONDS
 from infra.postgres.pool import ConnectionPool
@@ -82,6 +83,7 @@ class Lane:
         self._failed: set[int] = set()
         """Positions of the messages that have failed since the last one that did not."""
         self._failures = 0
+        self._takes_nothing = False
         self._paused_until: datetime | None = None
 
     def reload(self) -> None:
@@ -132,6 +134,9 @@ class Lane:
         if waiting is not None and waiting.next_attempt_at <= now:
             with self._around.pool.connection() as connection:
                 event = cursors.read_event(connection, waiting.position)
+                if not _wants(webhook, event):
+                    cursors.forget(connection, self.webhook_id, waiting)
+                    return 0.0
             return self._attempt(webhook, event, waiting)
         following = self._next_event(webhook)
         if following is not None:
@@ -162,6 +167,7 @@ class Lane:
         self._paused_until = None
         self._failed.clear()
         self._failures = 0
+        self._takes_nothing = found.failing_since is not None  # as far as this process can tell
 
     def _next_waiting(self, now: datetime) -> Waiting | None:
         if not self._waiting_streams:
@@ -233,17 +239,17 @@ class Lane:
         return headers
 
     def _succeeded(self, event: RecordedEvent, waiting: Waiting | None, now: datetime) -> None:
-        was_failing = len(self._failed) > 1
         with self._around.pool.connection() as connection:
             if waiting is None:
                 cursors.delivered(connection, self.webhook_id, self._stored, event.position or 0, now)
             else:
                 cursors.delivered_late(connection, self.webhook_id, waiting, now)
-            if was_failing:
+            if self._takes_nothing:
                 cursors.hurry(connection, self.webhook_id, now)
         self._failing_since = None
         self._failed.clear()
         self._failures = 0
+        self._takes_nothing = False
         self._paused_until = None
         if waiting is None:
             self._passed(event)
@@ -269,6 +275,7 @@ class Lane:
         self._failures += 1
         leave_alone = min(attempt.retry_after_seconds, MOST_RETRY_AFTER_SECONDS)
         if len(self._failed) > 1:
+            self._takes_nothing = True
             leave_alone = max(leave_alone, self._around.schedule.pause(self._failures))
         self._paused_until = now + timedelta(seconds=leave_alone) if leave_alone else None
         if waiting is None:
@@ -293,3 +300,11 @@ class Lane:
             cursors.advance(connection, self.webhook_id, self._stored, self._read_to)
         self._stored, self._stored_at = self._read_to, monotonic()
         return STORE_SECONDS
+
+
+def _wants(webhook: Webhook, event: RecordedEvent) -> bool:
+    """Return whether a webhook wants an event by what it is now: it may have wanted more when that began to wait."""
+    endpoint = webhook.endpoint
+    if endpoint.types and tag_of(type(event.event)) not in endpoint.types:
+        return False
+    return endpoint.customer_id in (None, event.metadata.customer_id)

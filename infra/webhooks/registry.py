@@ -127,6 +127,12 @@ def _take_effect(cursor: Cursor, webhook_id: str, event: WebhookEvent, at: int, 
     match event:
         case WebhookUpdated() | WebhookEnabled():
             cursor.execute("UPDATE webhook_cursors SET failing_since = NULL WHERE webhook_id = %(webhook_id)s", values)
+            # Whatever was wrong has perhaps been mended: it need not wait for its time.
+            cursor.execute(
+                "UPDATE webhook_deliveries SET next_attempt_at = %(now)s"
+                " WHERE webhook_id = %(webhook_id)s AND parked_at IS NULL AND next_attempt_at > %(now)s",
+                values,
+            )
             if isinstance(event, WebhookEnabled) and event.skips_missed:
                 _skip(cursor, webhook_id, at)
         case WebhookReplayed():

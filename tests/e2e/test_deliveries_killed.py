@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
+import msgspec
+
 from infra.postgres.pool import ConnectionPool
 from infra.webhooks.secrets import WebhookSecrets
 from tests.desk import Desk, body_of
+from tests.infra.webhooks.conftest import body_of_event
 from tests.infra.webhooks.receiving import Message, receiving
 
 ROOT = Path(__file__).parents[2]
@@ -41,9 +44,8 @@ def reached(position: int) -> Callable[[list[Message]], bool]:
 
 
 def test_killed_under_load_it_loses_nothing_and_repeats_under_the_same_id(database: str, schema: str) -> None:
-    with ExitStack() as stack:
-        desk = Desk(database, schema)
-        stack.callback(desk.application.close)
+    desk = Desk(database, schema)
+    with closing(desk.application), ExitStack() as stack:
         pool = stack.enter_context(closing(ConnectionPool(database, schema, 2, 5)))
         receiver = stack.enter_context(receiving())
         desk.send("create-webhook", webhook_id="crm", url=receiver.url)
@@ -59,7 +61,11 @@ def test_killed_under_load_it_loses_nothing_and_repeats_under_the_same_id(databa
                 process.send_signal(signal.SIGKILL)
                 process, standby = standby, stack.enter_context(delivering(database, schema))
         messages = receiver.await_messages(lambda messages: {m.position for m in messages} >= set(positions))
+        hold(desk, messages)
 
+
+def hold(desk: Desk, messages: list[Message]) -> None:
+    """Hold what has to be true of all messages that came, repeats included."""
     ids = defaultdict(set)
     for message in messages:
         ids[message.position].add(message.id)
@@ -67,3 +73,6 @@ def test_killed_under_load_it_loses_nothing_and_repeats_under_the_same_id(databa
     assert all(message.verified for message in messages)
     first = list(dict.fromkeys(message.position for message in messages))
     assert first == sorted(first), "each for the first time in order"
+    shown = {each.position: each for number in {m.event["subject"] for m in messages} for each in desk.events(number)}
+    for message in messages[:20]:
+        assert message.event == msgspec.json.decode(body_of_event(shown[message.position])), "as the feed shows it"

@@ -296,6 +296,49 @@ def test_a_receiver_that_is_away_is_tried_with_few_messages_and_gets_everything_
     assert "failing_since" not in hooks.deliver.standing(webhook)
 
 
+def test_a_process_that_begins_while_a_receiver_is_away_knows_of_it(hooks: Hooks) -> None:
+    webhook = hooks.webhook()
+    positions = hooks.happen(5)
+    hooks.receiver.answer = lambda _: FAILS
+    hooks.deliver.attempts(webhook)
+    later = hooks.process()
+    hooks.receiver.answer = failing()
+    hooks.receiver.messages.clear()
+    later.attempts(webhook)
+    assert sorted(hooks.receiver.positions) == positions, "what waited for its time is due as well"
+
+
+def test_what_waits_is_due_when_the_webhook_was_mended(hooks: Hooks) -> None:
+    webhook = hooks.webhook()
+    (poison,) = hooks.happen()
+    hooks.receiver.answer = failing(poison)
+    hooks.deliver.attempts(webhook)
+    hooks.receiver.answer = failing()
+    hooks.desk.send("update-webhook", webhook=webhook, url=f"{hooks.receiver.url}&mended=1")
+    hooks.deliver.attempts(webhook)
+    assert hooks.receiver.positions[:2] == [poison, poison]
+
+
+def test_what_waits_is_not_sent_to_a_webhook_that_wants_it_no_more(hooks: Hooks) -> None:
+    customer, other = hooks.desk.customer(), hooks.desk.customer()
+    webhook = hooks.webhook()
+    tickets = [hooks.desk.ticket(each) for each in (customer, other)]
+    (article,) = hooks.happen()
+    hooks.receiver.answer = lambda _: FAILS
+    for _ in range(3):
+        hooks.deliver.attempts(webhook)
+        hooks.deliver.forward(seconds=20)
+    hooks.receiver.answer = failing()
+    hooks.receiver.messages.clear()
+    hooks.desk.send(
+        "update-webhook", webhook=webhook, url=hooks.receiver.url, types=["TicketOpened.v1"], customer_id=other
+    )
+    hooks.deliver.attempts(webhook)
+    assert [message.event["data"]["ticket_id"] for message in hooks.receiver.messages] == tickets[1:]
+    assert hooks.deliver.standing(webhook)["waiting"] == 0
+    assert article not in hooks.receiver.positions
+
+
 def disabled(hooks: Hooks, webhook: str) -> list[tuple[str, str]]:
     events = [each.event for each in hooks.desk.events(f"webhook-{webhook}")]
     return [(event.cause, event.reason) for event in events if isinstance(event, WebhookDisabled)]
