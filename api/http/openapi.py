@@ -21,12 +21,14 @@ from api.http.all_problems import all_problem_types, problem_types_of_query
 from api.http.batch import Batch, BatchAnswer, BatchCommand, BatchCommands, ExpectedVersion
 from api.http.correlation import HEADER
 from api.http.metrics import TEXT
+from api.http.openapi_webhooks import webhooks
 from api.http.problem_types import CLOCK_BACKWARDS, CLOCK_STILL_BEHIND, NOT_FOUND
 from api.http.queries.catalogue import QUERIES
 from api.http.queries.query import Query
 from api.http.replies import JSON
 from api.http.requests import IDEMPOTENCY_KEY_PATTERN
 from api.http.shapes.commands import CommandAnswer
+from api.http.shapes.log import CloudEvent
 from api.http.streaming.body import POSITION
 from api.http.streaming.forms import CSV, NDJSON
 from api.http.test_clock import TestClockSetting
@@ -84,7 +86,7 @@ def openapi_document(*, test_clock: bool = True) -> Json:
         spec.path(path=_braces(query.path), operations={"get": _query(query, parameters)})
     for path, summary in _PLAIN.items():
         spec.path(path=path, operations={"get": _plain(path, summary)})
-    return spec.to_dict()
+    return {**spec.to_dict(), "webhooks": webhooks(_reference(CloudEvent))}
 
 
 _PLAIN = {

@@ -42,6 +42,17 @@ def test_the_document_is_openapi_3_1(document: Json) -> None:
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
 
 
+def test_the_message_of_a_webhook_is_in_it_as_the_feed_has_the_event(document: Json) -> None:
+    message = document["webhooks"]["event"]["post"]
+    schema = message["requestBody"]["content"]["application/cloudevents+json"]["schema"]
+    assert schema["$ref"] in json.dumps(document["components"]["schemas"]["Page_CloudEvent_"])
+    assert {each["name"] for each in message["parameters"]} == {
+        "webhook-id",
+        "webhook-timestamp",
+        "webhook-signature",
+    }
+
+
 def test_every_command_and_query_is_in_it_and_every_operation_has_its_own_id(document: Json) -> None:
     paths = document["paths"]
     assert {f"/v1/commands/{name}" for name in COMMAND_TYPES} <= set(paths)
