@@ -5,7 +5,17 @@ from collections.abc import Callable
 
 import msgspec
 
-from benchmarks import append, business_time, commands_over_http, growth, load_aggregate, overload, rating, views
+from benchmarks import (
+    append,
+    business_time,
+    commands_over_http,
+    growth,
+    load_aggregate,
+    overload,
+    rating,
+    views,
+    webhooks,
+)
 from benchmarks.report import Report
 
 
@@ -39,6 +49,12 @@ BENCHMARKS = (
         "a case loaded: folded, from a snapshot, remembered",
         load_aggregate.add_options,
         load_aggregate.measure,
+    ),
+    Benchmark(
+        "webhooks",
+        "messages sent to webhooks a second, and how soon after a command",
+        webhooks.add_options,
+        webhooks.measure,
     ),
     Benchmark("views", "views catching up, an event's cost, and command to visible", views.add_options, views.measure),
     Benchmark("growth", "the same figures on a short log and a long one", growth.add_options, growth.measure),
