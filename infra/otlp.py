@@ -26,7 +26,12 @@ EXPORT_SECONDS = 2.0
 """How long one batch may take, tries included. At the end a process waits no longer than a batch or two for it."""
 _TOLD_EVERY_SECONDS = 60.0
 
-_KINDS = {"internal": trace.SpanKind.INTERNAL, "server": trace.SpanKind.SERVER, "consumer": trace.SpanKind.CONSUMER}
+_KINDS = {
+    "internal": trace.SpanKind.INTERNAL,
+    "server": trace.SpanKind.SERVER,
+    "client": trace.SpanKind.CLIENT,
+    "consumer": trace.SpanKind.CONSUMER,
+}
 
 log = structlog.get_logger()
 

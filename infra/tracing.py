@@ -18,7 +18,7 @@ from commands.dispatch import Commands, Request
 from domain.recorded import RecordedEvent
 from infra.metrics.measured import outcome_of
 
-Kind = Literal["internal", "server", "consumer"]
+Kind = Literal["internal", "server", "client", "consumer"]
 Attribute = str | int | float | Sequence[str]
 
 MOST_FOLLOWED = 100
@@ -152,3 +152,13 @@ def seen_by(views: Iterable[str], records: Sequence[RecordedEvent], started_ns: 
         span.set("caselog.batch_events", len(records))
         span.set("caselog.position", record.position or 0)
         span.end()
+
+
+def begin_delivery(event: RecordedEvent) -> Span | None:
+    """Begin the span of an attempt to send an event to a webhook, under its command; none where that is not traced."""
+    named = traceparent_of(event.metadata_json)
+    if _tracer is None or named is None:
+        return None
+    span = _tracer.begin("webhook", parent=named, kind="client")
+    span.set("caselog.position", event.position or 0)
+    return span

@@ -22,6 +22,7 @@ from domain.tags import tag_of
 from domain.webhook.decider import Webhook
 from infra.metrics.instruments import WEBHOOK_ATTEMPTS, WEBHOOK_SECONDS
 from infra.postgres.pool import ConnectionPool
+from infra.tracing import begin_delivery
 from infra.webhooks import cursors
 from infra.webhooks.cursors import Cursor, CursorMoved, Failure, Waiting
 from infra.webhooks.receiver import Attempt, Receiver
@@ -197,7 +198,16 @@ class Lane:
         body = self._around.body(event)
         sent_at = self._around.now()
         started = perf_counter()
-        attempt = self._receiver.post(webhook.endpoint.url, self._headers(webhook, event, body, sent_at), body)
+        span = begin_delivery(event)
+        headers = self._headers(webhook, event, body, sent_at)
+        if span is not None:
+            headers["traceparent"] = span.traceparent
+        attempt = self._receiver.post(webhook.endpoint.url, headers, body)
+        if span is not None:
+            span.set("caselog.outcome", attempt.kind)
+            if attempt.kind != "delivered":
+                span.fail(attempt.kind)
+            span.end()
         if attempt.kind != "delivered" and self._around.stopping.is_set():
             return 0.0  # it may have been ended by us: it comes again
         WEBHOOK_ATTEMPTS.labels(attempt.kind).inc()

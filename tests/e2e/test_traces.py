@@ -8,6 +8,7 @@ import pytest
 from commands.wire.examples import EXAMPLES
 from tests.e2e.collector import Seen, collecting
 from tests.e2e.desk_process import DeskProcess, free_port
+from tests.infra.webhooks.receiving import Message, Reply, receiving
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 CALLER = "b7ad6b7169203331"
@@ -48,6 +49,32 @@ def test_a_trace_leads_from_the_request_to_the_append_and_to_the_views(folder: P
     assert event["traceparent"] == f"00-{TRACE}-{command.span_id}-01"
     assert not any(span.name.endswith(("/health/ready", "/metrics")) for span in collector.spans)
     assert "traced" not in json.dumps([span.attributes for span in collector.spans]), "ids are nobody's business"
+
+
+def test_a_trace_goes_on_at_the_receiver_of_a_webhook(folder: Path) -> None:
+    with (
+        collecting() as collector,
+        receiving() as receiver,
+        DeskProcess(folder, CASELOG_TRACES_ENDPOINT=collector.endpoint, CASELOG_WEBHOOK_RETRY_SECONDS="0.1") as desk,
+    ):
+        failed: list[Message] = []
+
+        def once(message: Message) -> Reply:
+            failed.append(message)
+            return Reply(500 if len(failed) == 1 else 204)
+
+        receiver.answer = once
+        assert desk.command("create-webhook", url=receiver.url, types=["CustomerRegistered.v1"]).status == 201
+        desk.post("/v1/commands/register-customer", REGISTER, traceparent=f"00-{TRACE}-{CALLER}-01")
+        messages = receiver.await_messages(lambda messages: len(messages) == 2)
+        spans = collector.trace(TRACE, lambda spans: whole(spans) and len(of(spans, "webhook")) == 2)
+    (command,) = of(spans, "command register-customer")
+    attempts = of(spans, "webhook")
+    assert {span.parent_id for span in attempts} == {command.span_id}
+    assert sorted(span.attributes["caselog.outcome"] for span in attempts) == ["delivered", "rejected"]
+    assert {message.headers["traceparent"] for message in messages} == {
+        f"00-{TRACE}-{span.span_id}-01" for span in attempts
+    }
 
 
 def test_what_a_caller_does_not_sample_is_not_sent(folder: Path) -> None:

@@ -136,6 +136,15 @@ def test_parked_deliveries_are_taken_up_again_all_or_some(hooks: Hooks) -> None:
     assert hooks.deliver.parked(webhook) == []
 
 
+def test_a_retried_delivery_has_all_its_attempts_again(hooks: Hooks) -> None:
+    webhook, (poison,) = parked(hooks)
+    hooks.receiver.answer = failing(poison)
+    hooks.desk.send("retry-deliveries", webhook=webhook)
+    hooks.deliver.attempts(webhook)
+    standing = hooks.deliver.standing(webhook)
+    assert (standing["waiting"], standing["parked"]) == (1, 0)
+
+
 def test_parked_deliveries_are_dropped(hooks: Hooks) -> None:
     webhook, (first, second) = parked(hooks, 2)
     hooks.desk.send("drop-deliveries", webhook=webhook, positions=[first], reason="known")
