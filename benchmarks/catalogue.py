@@ -9,6 +9,7 @@ from benchmarks import (
     append,
     business_time,
     commands_over_http,
+    export,
     growth,
     load_aggregate,
     overload,
@@ -57,6 +58,7 @@ BENCHMARKS = (
         webhooks.measure,
     ),
     Benchmark("views", "views catching up, an event's cost, and command to visible", views.add_options, views.measure),
+    Benchmark("export", "reporting views as files, beside a plain COPY", export.add_options, export.measure),
     Benchmark("growth", "the same figures on a short log and a long one", growth.add_options, growth.measure),
     Benchmark(
         "rating", "a month with many work entries: its fold, and a late entry", rating.add_options, rating.measure

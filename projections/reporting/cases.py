@@ -89,8 +89,17 @@ QUEUE = ReportingView(
         Column("received_at", "timestamptz", "t.received_at", "when the request was received"),
         Column("workable_from", "timestamptz", "t.workable_from", "not to be worked on before"),
         Column("requested_for", "date", "t.requested_for", "the day that the customer wants it done by"),
+        Column("next_due_clock", "text", "d.clock", "the clock that falls due first; null: none can"),
+        Column("next_due_at", "timestamptz", "d.due_at", "when it does"),
     ),
-    "FROM $queue t WHERE t.open",
+    """
+FROM $queue t
+LEFT JOIN LATERAL (
+    SELECT c ->> 'clock' AS clock, (c ->> 'due_at')::timestamptz AS due_at
+    FROM json_array_elements(t.clocks) WITH ORDINALITY AS x (c, place)
+    WHERE c ->> 'due_at' IS NOT NULL ORDER BY 2, place LIMIT 1
+) d ON true
+WHERE t.open""",
     {"queue": "queue"},
     ("rank", "received_at", "case_number"),
 )

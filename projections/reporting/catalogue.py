@@ -102,6 +102,7 @@ CHANGES: tuple[Change, ...] = (
         " `incidents`, `desk`, `event_counts`.",
         "97537f1b94238e94",
     ),
+    Change(2, "`queue` has `next_due_clock` and `next_due_at`.", "4042f8cff89f7dd3"),
 )
 """Oldest first. A change of any column (its name, its type, that it is there) is a new version, told here: the test
 that fails shows the new fingerprint. Columns are added at a view's end, so that what stands on the view stays."""

@@ -1,8 +1,11 @@
 """`caselog export-view` as a job uses it: what it says, its exit codes, and what an interrupt leaves."""
 
+import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 from contextlib import closing
 from pathlib import Path
@@ -39,6 +42,24 @@ def test_it_writes_a_view_and_says_where_it_stands(cli: Cli, head: int, tmp_path
         assert (tmp_path / name).read_bytes().startswith(magic)
     done = cli("export-view", "cases", "--to", str(tmp_path / "cases"), "--format", "csv")
     assert (tmp_path / "cases").read_bytes() == (tmp_path / "cases.csv").read_bytes()
+
+
+def test_on_a_terminal_it_shows_how_far_it_is(cli: Cli, head: int, tmp_path: Path) -> None:
+    ours, its = pty.openpty()
+    termios.tcsetwinsize(its, (24, 100))
+    done = subprocess.run(
+        [sys.executable, "-m", "api.cli", "export-view", "cases", "--to", str(tmp_path / "cases.csv")],
+        cwd=ROOT,
+        env=cli.environment,
+        stderr=its,
+        timeout=120,
+        check=False,
+    )
+    shown = os.read(ours, 1 << 16)
+    os.close(its)
+    os.close(ours)
+    assert done.returncode == 0
+    assert b"/3 [" in shown, "of three rows"
 
 
 def test_what_cannot_be_is_said(cli: Cli, head: int, tmp_path: Path) -> None:

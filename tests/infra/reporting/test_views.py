@@ -1,5 +1,6 @@
 """What reporting jobs read by SQL is what the API answers, and holds nothing that people wrote."""
 
+import threading
 from contextlib import closing
 from typing import Any
 
@@ -7,8 +8,9 @@ import msgspec
 import pytest
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
-from infra.projection.rebuild import rebuild
+from infra.projection.rebuild import Phase, rebuild
 from infra.reporting.views import follow_switch, install_views
+from projections import ticket
 from projections.catalogue import VIEWS
 from projections.reporting.catalogue import CHANGES, REPORTING_VIEWS, VERSION
 from projections.reporting.view import Column, ReportingView, fingerprint
@@ -86,8 +88,16 @@ def test_cases_and_the_queue_are_those_of_the_api(desk: ReportingDesk) -> None:
             assert row[name] == told.get(name), name
         assert row["emergency_state"] == told.get("emergency", {}).get("state")
         assert row["work_class"] == told["class"]
-    queue = desk.rows("SELECT case_number, rank FROM queue ORDER BY rank, received_at, case_number")
-    assert [row["case_number"] for row in queue] == desk.users.queue()
+    queue = desk.rows("SELECT * FROM queue ORDER BY rank, received_at, case_number")
+    items = desk.users.asks("/v1/queue")["items"]
+    assert [(row["case_number"], row["rank"]) for row in queue] == [
+        (each["case_number"], each["rank"]) for each in items
+    ]
+    due = [each.get("next_due", {}) for each in items]
+    assert [(row["next_due_clock"], _told(row["next_due_at"])) for row in queue] == [
+        (each.get("clock"), each.get("due_at")) for each in due
+    ]
+    assert any(due)
 
 
 def test_spans_tell_when_each_case_was_open(desk: ReportingDesk) -> None:
@@ -173,6 +183,35 @@ def test_a_rebuild_with_switch_leaves_the_views_right_readable_and_what_stands_o
             )
             assert cursor.fetchone() == (True,)
             cursor.execute(f"DROP VIEW {desk.views}.own")
+
+
+def test_a_switch_waits_for_a_report_that_reads_and_comes_when_it_ends(desk: ReportingDesk) -> None:
+    tried = threading.Event()
+
+    def progress(phase: Phase, done: int, _total: int) -> None:
+        if phase == "building":
+            return
+        if phase == "switching" and done == 0 and tries.acquire(blocking=False):
+            return
+        tried.set()
+
+    tries = threading.Semaphore(1)  # the second attempt says that the first one found the view in use
+    with closing(desk.connection()) as reader:
+        with reader.cursor() as cursor:
+            cursor.execute(f"SELECT count(*) FROM {desk.views}.cases")
+            counted = cursor.fetchone()
+        switching = threading.Thread(
+            target=rebuild, args=(desk.dsn, desk.schema, ticket.VIEW), kwargs={"progress": progress}
+        )
+        switching.start()
+        assert tried.wait(60)
+        with reader.cursor() as cursor:
+            cursor.execute(f"SELECT count(*) FROM {desk.views}.cases")
+            assert cursor.fetchone() == counted, "the report reads on"
+        reader.rollback()
+        switching.join(60)
+        assert not switching.is_alive()
+    assert desk.rows("SELECT count(*) FROM cases") == [{"count": 6}]
 
 
 def _live_table(connection: Connection, view: str) -> str:
