@@ -28,10 +28,15 @@ class CaseFile(msgspec.Struct, frozen=True):
     head: int
 
 
-def events_of_case(connection: Connection, name: str) -> list[RecordedEvent]:
-    """Return all events of a case by its id or case number. Raises `UnknownTicket`."""
+def events_of_case(connection: Connection, name: str, position: int | None = None) -> list[RecordedEvent]:
+    """Return all events of a case by its id or case number, up to a position where one is given.
+
+    Raises `UnknownTicket`.
+    """
     stream_id = holder_of(connection, "case_number", name) or f"ticket-{name}"
     records = read_streams(connection, [stream_id])
+    if position is not None:
+        records = [each for each in records if (each.position or 0) <= position]
     if not records or not isinstance(records[0].event, TicketOpened):
         raise UnknownTicket(f"there is no ticket {name!r}")
     return records
@@ -43,7 +48,7 @@ def read_case(connection: Connection, name: str, head: int | None = None) -> Cas
     Raises `UnknownTicket`.
     """
     head = head_position(connection) if head is None else head
-    records = [each for each in events_of_case(connection, name) if (each.position or 0) <= head]
+    records = events_of_case(connection, name, head)
     opened = records[0].event if records else None
     if not isinstance(opened, TicketOpened):
         raise UnknownTicket(f"there is no ticket {name!r}")

@@ -65,6 +65,16 @@ def read_streams(connection: Connection, stream_ids: Sequence[str]) -> list[Reco
     )
 
 
+def streams_changed(connection: Connection, tags: Sequence[str], after: int, up_to: int, limit: int) -> list[str]:
+    """Return the ids of at most so many streams that have an event of one of these tags between two positions."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT stream_id FROM events WHERE position > %s AND position <= %s AND type = ANY (%s) LIMIT %s",
+            (after, up_to, list(tags), limit),
+        )
+        return [stream_id for (stream_id,) in cursor]
+
+
 def desk_zone(connection: Connection) -> str:
     """Return the zone that the desk's days are counted in; UTC before there is a desk, when nothing is in any view."""
     zone = "UTC"

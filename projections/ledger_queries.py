@@ -9,7 +9,17 @@ import msgspec
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from projections.ledger import VIEW, CauseRow, LedgerLine
-from projections.reading import Json, Page, decode_cursor, encode_cursor, filtered, position_of, select, without_nulls
+from projections.reading import (
+    Json,
+    Page,
+    decode_cursor,
+    encode_cursor,
+    execute,
+    filtered,
+    position_of,
+    select,
+    without_nulls,
+)
 
 
 class LedgerFilters(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,23 +98,44 @@ def shape(lines: Sequence[LedgerLine], causes: Mapping[str, set[int]]) -> Json:
     )
 
 
-def balances(connection: Connection, filters: LedgerFilters) -> Page:
-    """Return the balance of each account of each customer that is not zero, by customer and account."""
+def balances(
+    connection: Connection,
+    filters: LedgerFilters,
+    *,
+    running: bool = True,
+    cursor: str | None = None,
+    limit: int | None = None,
+) -> Page:
+    """Return the balance of each account of each customer that is not zero, by customer and account.
+
+    All of them without a `limit`. `running` takes them from the running sums where the filters allow it, which is
+    quicker, and right of the present alone. Raises `InvalidCursor`.
+    """
     position = position_of(connection, VIEW.name)
-    running = filters.as_of is None and filters.period is None and filters.caused_by is None
+    running = running and filters.as_of is None and filters.period is None and filters.caused_by is None
     values, conditions = _filtered(connection, filters)
+    if cursor is not None:
+        place = decode_cursor(cursor, tuple[str, str, str])
+        values |= dict(zip(("after_customer", "after_account", "after_commodity"), place, strict=True))
+        conditions.append(f"({_BALANCE}) > (%(after_customer)s, %(after_account)s, %(after_commodity)s)")
+    values["limit"] = None if limit is None else limit + 1
     where = " AND ".join(conditions) or "true"
-    columns = "customer_id, account, commodity"
     query = (
-        f"SELECT {columns}, amount FROM ledger_balance WHERE {where} AND amount <> 0 ORDER BY {columns}"
+        f"SELECT {_BALANCE}, amount FROM ledger_balance WHERE {where} AND amount <> 0"
         if running
-        else f"SELECT {columns}, sum(amount)::bigint FROM ledger WHERE {where} GROUP BY {columns}"
-        f" HAVING sum(amount) <> 0 ORDER BY {columns}"
+        else f"SELECT {_BALANCE}, sum(amount)::bigint FROM ledger WHERE {where} GROUP BY {_BALANCE}"
+        " HAVING sum(amount) <> 0"
     )
-    with connection.cursor() as cursor:
-        cursor.execute(query, values)
-        names = ("customer_id", "account", "commodity", "amount")
-        return Page([dict(zip(names, row, strict=True)) for row in cursor], position)
+    with connection.cursor() as reading:
+        execute(reading, f"{query} ORDER BY {_BALANCE} LIMIT %(limit)s", values)
+        rows = reading.fetchall()
+    shown = rows if limit is None else rows[:limit]
+    names = ("customer_id", "account", "commodity", "amount")
+    following = encode_cursor(shown[-1][:3]) if len(shown) < len(rows) else None
+    return Page([dict(zip(names, row, strict=True)) for row in shown], position, following)
+
+
+_BALANCE = "customer_id, account, commodity"
 
 
 def _filtered(connection: Connection, filters: LedgerFilters) -> tuple[dict[str, Any], list[str]]:

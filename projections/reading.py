@@ -2,12 +2,15 @@
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import msgspec
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
 from projections.view import Row
 
@@ -36,11 +39,53 @@ class Page(msgspec.Struct, frozen=True):
     next: str | None = None
 
 
+class Mended(msgspec.Struct, frozen=True):
+    """What is read in place of a table, by its name: a query with named values."""
+
+    table: str
+    query: str
+    values: Mapping[str, object]
+
+
+class _Past(msgspec.Struct, frozen=True):
+    position: int
+    tables: bytes
+
+
+_pasts: WeakKeyDictionary[Connection, _Past] = WeakKeyDictionary()
+
+
+@contextmanager
+def as_of(connection: Connection, position: int, tables: Sequence[Mended]) -> Iterator[None]:
+    """Let the queries of a transaction read other rows than the tables', and tell this position for the views'."""
+    with connection.cursor() as cursor:
+        named = [
+            each.table.encode() + b" AS NOT MATERIALIZED (" + cursor.mogrify(each.query, each.values) + b")"
+            for each in tables
+        ]
+    _pasts[connection] = _Past(position, b"WITH " + b", ".join(named) + b" " if named else b"")
+    try:
+        yield
+    finally:
+        del _pasts[connection]
+
+
+def execute(cursor: Cursor, query: str, values: Sequence[object] | Mapping[str, object] = ()) -> None:
+    """Execute a SELECT on tables of views, as they are or as they were."""
+    past = _pasts.get(cursor.connection)
+    if past is None:
+        cursor.execute(query, values)
+    else:
+        cursor.execute(past.tables + cursor.mogrify(query, values))
+
+
 def position_of(connection: Connection, *views: str) -> int:
     """Return the position that readers of all these views see, 0 where one has never been built.
 
     On an idle connection it begins a transaction whose later reads all see the views as of then.
     """
+    if (past := _pasts.get(connection)) is not None:
+        return past.position
     fresh = connection.info.transaction_status == TRANSACTION_STATUS_IDLE and not connection.autocommit
     begin = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; " if fresh else ""
     with connection.cursor() as cursor:
@@ -58,7 +103,7 @@ def select(
 ) -> list[R]:
     """Return the rows of a query `FROM … WHERE …` on the table `t`."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT row_to_json(t)::text {query}", values)
+        execute(cursor, f"SELECT row_to_json(t)::text {query}", values)
         decode = msgspec.json.Decoder(row).decode
         return [decode(text) for (text,) in cursor]
 

@@ -6,10 +6,12 @@ from itertools import chain
 import msgspec
 
 from api.http.command_failures import FAILURES, OF_EVERY_ANSWER, OF_EVERY_SENDER, problem_types_of, type_of
+from api.http.parameters import AS_OF
 from api.http.problem_types import (
     CLOCK_BACKWARDS,
     CLOCK_STILL_BEHIND,
     HTTP_PROBLEM_TYPES,
+    POSITION_GONE,
     TOO_MANY_STREAMS,
     VIEW_BEHIND,
 )
@@ -28,8 +30,10 @@ class Answered(msgspec.Struct, frozen=True):
 
 def problem_types_of_query(query: Query) -> tuple[ProblemType, ...]:
     """Return every problem that a query may be answered with."""
-    streamed = (TOO_MANY_STREAMS,) if query.pages else ()
-    return (*map(type_of, query.failures), INVALID_DATA, VIEW_BEHIND, *streamed, *OF_EVERY_SENDER, *OF_EVERY_ANSWER)
+    of_lists = (TOO_MANY_STREAMS,) if query.pages else ()
+    of_the_past = (POSITION_GONE,) if query.views and AS_OF in query.parameters.fields else ()
+    of_queries = (INVALID_DATA, VIEW_BEHIND, *of_lists, *of_the_past)
+    return (*map(type_of, query.failures), *of_queries, *OF_EVERY_SENDER, *OF_EVERY_ANSWER)
 
 
 def all_problems() -> tuple[Answered, ...]:

@@ -9,6 +9,7 @@ from commands.wire.fields import Flag, Instant, Line, WholeNumber
 from commands.wire.json_text import GREATEST_INTEGER
 from commands.wire.schema import FieldError, InvalidData, WireSchema, load, pointer_step
 
+AS_OF = "as_of_position"
 MOST_ROWS = 500
 DEFAULT_ROWS = 50
 DEFAULT_WAIT_MS = 2_000
@@ -69,6 +70,24 @@ class PageParameters(Parameters):
         least=1, most=MOST_ROWS, load_default=DEFAULT_ROWS, metadata={"description": "The most items of a page."}
     )
     cursor = Line(longest=2_000, metadata={"description": "`next` of the page before."})
+
+
+class AsOfParameters(Parameters):
+    """What every list of views or of the log takes."""
+
+    as_of_position = NumberParameter(
+        least=0,
+        most=GREATEST_INTEGER,
+        metadata={
+            "description": "The list as it stood at that position of the log, such as the `as_of_position` of its first"
+            " page: pages that all name it show one state. What passes with time alone is of now. Waits as with"
+            " min_position; 410 `position_gone` where too much has happened since."
+        },
+    )
+
+
+class ListParameters(PageParameters, AsOfParameters):
+    """What every list of a view takes."""
 
 
 def read_parameters(schema: WireSchema) -> dict[str, Any]:

@@ -38,6 +38,12 @@ VIEW_BEHIND = ProblemType(
     503,
     "The view has not yet passed `min_position`, or is not built yet in the form of this release; ask again.",
 )
+POSITION_GONE = ProblemType(
+    "position_gone",
+    410,
+    "So much has been recorded since `as_of_position` that the list is no longer told as of it; begin again, or ask for"
+    " the whole of it as CSV or NDJSON.",
+)
 TOO_MANY_STREAMS = ProblemType(
     "too_many_streams", 503, "As many lists as the service streams at once are being streamed; ask again."
 )
@@ -68,6 +74,7 @@ HTTP_PROBLEM_TYPES = (
     OVERLOADED,
     BAD_REQUEST,
     VIEW_BEHIND,
+    POSITION_GONE,
     TOO_MANY_STREAMS,
     CLOCK_BACKWARDS,
     CLOCK_STILL_BEHIND,

@@ -20,6 +20,7 @@ GUIDES = (
     "docs/access.md",
     "docs/webhooks.md",
     "docs/reporting.md",
+    "docs/lists.md",
 )
 """Pages whose blocks run here, one after the other at one desk: later ones build on what earlier ones did."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from api.http.parameters import InstantParameter, PageParameters, Parameters
+from api.http.parameters import InstantParameter, ListParameters, Parameters
 from api.http.queries.query import Asked, Query, page_of
 from api.http.shapes.billing import StatementShape, SubscriptionShape
 from api.http.shapes.common import Page
@@ -110,7 +110,7 @@ QUERIES = (
         name="customers",
         summary="Customers by id.",
         views=(customer.VIEW.name,),
-        parameters=PageParameters(),
+        parameters=ListParameters(),
         shapes=(Page[CustomerShape],),
         answer=_customers,
     ),

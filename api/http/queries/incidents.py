@@ -2,7 +2,7 @@
 
 from typing import Any, get_args
 
-from api.http.parameters import PageParameters
+from api.http.parameters import ListParameters
 from api.http.queries.query import Asked, Query, choose, page_of
 from api.http.shapes.common import Page
 from api.http.shapes.incidents import IncidentItem, IncidentShape, StatusShape
@@ -11,7 +11,7 @@ from commands.wire.fields import Choice, Identifier
 from projections import incident
 
 
-class IncidentsParameters(PageParameters):
+class IncidentsParameters(ListParameters):
     """Which incidents."""
 
     state = Choice(get_args(incident.IncidentState))

@@ -2,7 +2,7 @@
 
 from typing import Any, get_args
 
-from api.http.parameters import PageParameters
+from api.http.parameters import ListParameters
 from api.http.queries.query import Asked, Query, choose, page_of
 from api.http.shapes.common import Page
 from api.http.shapes.knowledge import ArticleShape
@@ -12,7 +12,7 @@ from commands.wire.knowledge import LONGEST_TOPIC
 from projections import article
 
 
-class ArticlesParameters(PageParameters):
+class ArticlesParameters(ListParameters):
     """Which articles."""
 
     topic = Line(longest=LONGEST_TOPIC)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api.http.parameters import InstantParameter, PageParameters, Parameters
+from api.http.parameters import AsOfParameters, InstantParameter, ListParameters
 from api.http.queries.query import Asked, Query, choose, page_of
 from api.http.shapes.billing import Balance, JournalEntry
 from api.http.shapes.common import Page
@@ -12,7 +12,7 @@ from projections import ledger, ledger_queries
 LONGEST_ACCOUNT = 200
 
 
-class LedgerParameters(PageParameters):
+class LedgerParameters(ListParameters):
     """Which journal entries."""
 
     customer = Identifier()
@@ -22,7 +22,7 @@ class LedgerParameters(PageParameters):
     as_of = InstantParameter(metadata={"description": "Only what had been recorded by then."})
 
 
-class BalancesParameters(Parameters):
+class BalancesParameters(AsOfParameters):
     """Which balances."""
 
     customer = Identifier()
@@ -41,7 +41,15 @@ def _entries(asked: Asked) -> Any:
 
 def _balances(asked: Asked) -> Any:
     filters = ledger_queries.LedgerFilters(**choose(asked.parameters, "customer", "account", "period", "as_of"))
-    return page_of(ledger_queries.balances(asked.connection, filters))
+    # Unlike other lists this one came whole as JSON from the first; only its forms that are streamed have pages.
+    page = ledger_queries.balances(
+        asked.connection,
+        filters,
+        running="as_of_position" not in asked.parameters,
+        cursor=asked.parameters.get("cursor"),
+        limit=asked.parameters.get("limit"),
+    )
+    return page_of(page)
 
 
 QUERIES = (

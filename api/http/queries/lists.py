@@ -65,5 +65,5 @@ def _pages(query: Query, asked: Asked, left: int | None, look: Look, lend: Lend)
         if "next" not in page or left == 0:
             return
         # What is recorded meanwhile is not part of it.
-        following = {query.next_is: page["next"], "up_to": page["as_of_position"]}
+        following = {query.next_is: page["next"], "as_of_position": page["as_of_position"]}
         asked = replace(asked, parameters={**asked.parameters, **following})

@@ -3,7 +3,7 @@
 from typing import Any
 
 from api.http.cloud_events import cloud_event
-from api.http.parameters import DEFAULT_ROWS, MOST_ROWS, NumberParameter, Parameters
+from api.http.parameters import DEFAULT_ROWS, MOST_ROWS, AsOfParameters, NumberParameter
 from api.http.queries.query import Asked, Query
 from api.http.shapes.common import Page
 from api.http.shapes.log import CloudEvent, ProjectionShape, SettingVersion
@@ -14,7 +14,7 @@ from infra.feed import head_position, read_page
 from projections import progress, setting
 
 
-class EventsParameters(Parameters):
+class EventsParameters(AsOfParameters):
     """From where in the log, and what of it."""
 
     after = NumberParameter(
@@ -35,7 +35,7 @@ def _events(asked: Asked) -> Any:
         wanted["limit"],
         tag=wanted.get("type"),
         stream_id=wanted.get("stream"),
-        up_to=wanted.get("up_to"),
+        up_to=wanted.get("as_of_position"),
     )
     body: dict[str, Any] = {
         "items": [cloud_event(each) for each in page.events],
@@ -68,6 +68,7 @@ QUERIES = (
         name="settings",
         summary="All versions of all settings of the desk: calendars, SLA policy, plans.",
         views=(setting.VIEW.name,),
+        parameters=AsOfParameters(),
         shapes=(Page[SettingVersion],),
         answer=_settings,
     ),

@@ -2,7 +2,7 @@
 
 from typing import Any, get_args
 
-from api.http.parameters import FlagParameter, PageParameters
+from api.http.parameters import FlagParameter, ListParameters
 from api.http.queries.query import Asked, Query, choose, page_of
 from api.http.shapes.common import Page
 from api.http.shapes.notices import NoticeShape
@@ -17,7 +17,7 @@ from projections.reading import position_of
 LONGEST_AGENT = 128
 
 
-class UpcomingParameters(PageParameters):
+class UpcomingParameters(ListParameters):
     """Whose cases."""
 
     customer = Identifier()
@@ -33,7 +33,7 @@ class PausesParameters(UpcomingParameters):
     )
 
 
-class NoticesParameters(PageParameters):
+class NoticesParameters(ListParameters):
     """Which notices."""
 
     customer = Identifier()

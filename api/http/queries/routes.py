@@ -12,10 +12,11 @@ from flask import Blueprint, Response
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from api.http.access.own import confine_path, confined
-from api.http.parameters import read_parameters
+from api.http.parameters import AS_OF, read_parameters
 from api.http.problem_types import VIEW_BEHIND
 from api.http.queries.catalogue import QUERIES
 from api.http.queries.lists import stream
+from api.http.queries.past import tables_as_of
 from api.http.queries.query import Asked, Query
 from api.http.replies import JSON, ProblemRaised, etag, json_reply
 from api.http.services import Services
@@ -27,7 +28,7 @@ from commands.wire.schema import FieldError, InvalidData
 from infra.feed import head_position
 from projections import ticket
 from projections.progress import not_readable
-from projections.reading import InvalidCursor, position_of
+from projections.reading import InvalidCursor, as_of, position_of
 
 FOLLOWER = ticket.VIEW.name
 """A view whose position tells where the log is at least."""
@@ -57,11 +58,11 @@ def _route(query: Query, services: Services, waiting: Waiting, streams: Streams)
         if form != JSON:
             reply = streams.send if query.of_log else streams.put_by
             return reply(CONTENT_TYPES[form], lambda stack: _stream(stack, path, parameters, form))
-        with services.connections.connection() as connection:
-            body = _look(query, _ask(connection, path, parameters))
+        with services.connections.connection() as connection, ExitStack() as stack:
+            body = _look(query, _ask(stack, connection, path, parameters))
         return json_reply(body, headers={"ETag": etag(body["version"])} if query.tagged else None)
 
-    def _ask(connection: Connection, path: Mapping[str, str], parameters: Mapping[str, Any]) -> Asked:
+    def _ask(stack: ExitStack, connection: Connection, path: Mapping[str, str], parameters: Mapping[str, Any]) -> Asked:
         asked = Asked(
             services=services,
             path=path,
@@ -69,8 +70,10 @@ def _route(query: Query, services: Services, waiting: Waiting, streams: Streams)
             connection=connection,
             now=cache(services.clock.now),
         )
-        confine_path(connection, path)
         _check_position(query, asked)
+        if query.views and (position := parameters.get(AS_OF)) is not None:
+            stack.enter_context(as_of(connection, position, tables_as_of(connection, query.views, position)))
+        confine_path(connection, path)
         return asked
 
     def _stream(
@@ -78,16 +81,16 @@ def _route(query: Query, services: Services, waiting: Waiting, streams: Streams)
     ) -> tuple[int, Iterator[bytes]]:
         lend = services.connections.connection
         with ExitStack() as brief:
-            connection = (brief if query.of_log else stack).enter_context(lend())
-            asked = _ask(connection, path, parameters)
+            lasting = brief if query.of_log else stack
+            asked = _ask(lasting, lasting.enter_context(lend()), path, parameters)
         return stream(query, asked, form, lambda page: _look(query, page), lend)
 
     return answer
 
 
 def _wait(query: Query, services: Services, waiting: Waiting, parameters: Mapping[str, Any]) -> None:
-    """Wait for what the query reads to pass `min_position`; ends the request with 503 if that takes too long."""
-    position = parameters.get("min_position")
+    """Wait for what the query reads to pass a position; ends the request with 503 if that takes too long."""
+    position = _wanted(parameters)
     if position is None:
         return
     if query.views:
@@ -103,6 +106,11 @@ def _wait(query: Query, services: Services, waiting: Waiting, parameters: Mappin
         with services.connections.connection() as connection:
             if head_position(connection) < position:  # else the log was here in time, and only the view was not
                 raise
+
+
+def _wanted(parameters: Mapping[str, Any]) -> int | None:
+    """Return the position that what is read must have passed."""
+    return max((parameters[name] for name in ("min_position", AS_OF) if name in parameters), default=None)
 
 
 def _look(query: Query, asked: Asked) -> Any:
@@ -126,7 +134,7 @@ def _look(query: Query, asked: Asked) -> Any:
 
 def _check_position(query: Query, asked: Asked) -> None:
     """Look at the position once more, with what is read: a crash of the database takes a view's last moment back."""
-    wanted = asked.parameters.get("min_position")
+    wanted = _wanted(asked.parameters)
     if wanted is None or not query.views:
         return  # the log never goes back
     position = position_of(asked.connection, *query.views)

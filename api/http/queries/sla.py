@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from marshmallow import ValidationError, validates_schema
 
-from api.http.parameters import InstantParameter, PageParameters
+from api.http.parameters import InstantParameter, ListParameters
 from api.http.queries.query import Asked, Query, choose, page_of
 from api.http.shapes.common import Page, Shape
 from api.http.shapes.sla import BreachShape, DueShape, SlaOverview, TicketSla
@@ -16,7 +16,7 @@ from domain.sla_policy import ClockName
 from projections import setting, sla, ticket
 
 
-class SlaParameters(PageParameters):
+class SlaParameters(ListParameters):
     """Which breaches and deadlines; `show` asks for one of the two lists by itself, page by page."""
 
     show = Choice(("breaches", "due_soon"))

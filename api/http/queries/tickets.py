@@ -6,7 +6,7 @@ from marshmallow import ValidationError, validates_schema
 
 from api.case_file import events_of_case, stood
 from api.http.cloud_events import cloud_event
-from api.http.parameters import FlagParameter, InstantParameter, NumberParameter, PageParameters, Parameters
+from api.http.parameters import AsOfParameters, FlagParameter, InstantParameter, ListParameters, NumberParameter
 from api.http.queries.query import Asked, Query, choose, page_of
 from api.http.requests import GREATEST_VERSION
 from api.http.shapes.common import Page
@@ -26,7 +26,7 @@ LONGEST_LABEL = 128
 _MOMENTS = ("as_of", "version", "position")
 
 
-class QueueParameters(PageParameters):
+class QueueParameters(ListParameters):
     """Whose part of the queue."""
 
     agent = Line(longest=LONGEST_LABEL)
@@ -35,7 +35,7 @@ class QueueParameters(PageParameters):
     workable_now = FlagParameter(metadata={"description": "true: only what may be worked on now (R12)."})
 
 
-class TicketsParameters(PageParameters):
+class TicketsParameters(ListParameters):
     """Which cases."""
 
     customer = Identifier()
@@ -49,7 +49,7 @@ class TicketsParameters(PageParameters):
     text = Line(longest=200, metadata={"description": "Part of the case number, the subject or the requester."})
 
 
-class HistoryParameters(Parameters):
+class HistoryParameters(AsOfParameters):
     """Up to where; with one of them the answer is the ticket as it stood then."""
 
     as_of = InstantParameter(metadata={"description": "The ticket as it stood at that instant."})
@@ -105,11 +105,12 @@ def _ticket(asked: Asked) -> Any:
 
 def _history(asked: Asked) -> Any:
     name, moment = asked.path["ticket"], Moment(**choose(asked.parameters, *_MOMENTS))
-    events = events_of_case(asked.connection, name)
+    position = asked.parameters.get("as_of_position")
+    events = events_of_case(asked.connection, name, position)
     if moment != Moment():
         (row,) = fold(ticket.VIEW, stood(events, name, moment)).rows(ticket.ticket)
         return ticket.shape(row)
-    return {"items": [cloud_event(each) for each in events], "as_of_position": events[-1].position}
+    return {"items": [cloud_event(each) for each in events], "as_of_position": position or events[-1].position}
 
 
 QUERIES = (
