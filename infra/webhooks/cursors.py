@@ -5,13 +5,18 @@ None of them waits for the disk: what a crash takes back is delivered once more,
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+from psycopg2.extensions import cursor as DbCursor  # noqa: N812 - it is a class
 
 from domain.recorded import RecordedEvent
 from domain.tags import decode
+
+FORGOTTEN_AFTER = timedelta(days=2)
+"""A failure so long after the last one, which nothing has followed since, begins a new time of failing: attempts at
+what waits are never that far apart."""
 
 
 class CursorMoved(Exception):
@@ -136,8 +141,11 @@ def forget(connection: Connection, webhook_id: str, waiting: Waiting) -> None:
 
 def set_aside(
     connection: Connection, webhook_id: str, old: int, event: RecordedEvent, failure: Failure | None, now: datetime
-) -> None:
-    """Let a delivery wait that failed; without a failure, one that must wait behind an earlier one of its stream."""
+) -> datetime | None:
+    """Let a delivery wait that failed; without a failure, one that must wait behind an earlier one of its stream.
+
+    Returns since when the receiver has been failing.
+    """
     fails = "" if failure is None else f", {_FAILURE}"
     reason = None if failure is None else failure.reason
     _move(
@@ -145,7 +153,7 @@ def set_aside(
         webhook_id,
         old,
         f"position = %(new)s{fails}",
-        {"new": event.position, "at": now, "reason": reason},
+        {"new": event.position, "at": now, "reason": reason, "forgotten": FORGOTTEN_AFTER},
     )
     with connection.cursor() as cursor:
         cursor.execute(
@@ -162,10 +170,14 @@ def set_aside(
                 now if failure is not None and failure.next_attempt_at is None else None,
             ),
         )
+        return _failing_since(cursor, webhook_id)
 
 
-def failed_again(connection: Connection, webhook_id: str, waiting: Waiting, failure: Failure) -> None:
-    """Note a further attempt at a waiting delivery, and when the next one is due; if none is, park it."""
+def failed_again(connection: Connection, webhook_id: str, waiting: Waiting, failure: Failure) -> datetime | None:
+    """Note a further attempt at a waiting delivery, and when the next one is due; if none is, park it.
+
+    Returns since when the receiver has been failing.
+    """
     with connection.cursor() as cursor:
         _soon(cursor)
         cursor.execute(
@@ -185,8 +197,9 @@ def failed_again(connection: Connection, webhook_id: str, waiting: Waiting, fail
         _check(cursor.rowcount, webhook_id)
         cursor.execute(
             f"UPDATE webhook_cursors SET {_FAILURE} WHERE webhook_id = %(webhook_id)s",
-            {"webhook_id": webhook_id, "at": failure.at, "reason": failure.reason},
+            {"webhook_id": webhook_id, "at": failure.at, "reason": failure.reason, "forgotten": FORGOTTEN_AFTER},
         )
+        return _failing_since(cursor, webhook_id)
 
 
 def hurry(connection: Connection, webhook_id: str, now: datetime) -> None:
@@ -201,7 +214,10 @@ def hurry(connection: Connection, webhook_id: str, now: datetime) -> None:
 
 
 _SUCCESS = "delivered = delivered + 1, last_success_at = %(now)s, failing_since = NULL"
-_FAILURE = "last_failure_at = %(at)s, last_failure = %(reason)s, failing_since = coalesce(failing_since, %(at)s)"
+_FAILURE = (
+    "failing_since = CASE WHEN last_failure_at > %(at)s - %(forgotten)s THEN coalesce(failing_since, %(at)s)"
+    " ELSE %(at)s END, last_failure_at = %(at)s, last_failure = %(reason)s"
+)
 
 
 def _move(connection: Connection, webhook_id: str, old: int, changes: str, values: dict[str, object]) -> None:
@@ -219,8 +235,14 @@ def _check(changed: int, webhook_id: str) -> None:
         raise CursorMoved(f"webhook {webhook_id} is no longer where it was")
 
 
-def _soon(cursor: object) -> None:
-    cursor.execute("SET LOCAL synchronous_commit = off")  # type: ignore[attr-defined]
+def _failing_since(cursor: DbCursor, webhook_id: str) -> datetime | None:
+    cursor.execute("SELECT failing_since FROM webhook_cursors WHERE webhook_id = %s", (webhook_id,))
+    row = cursor.fetchone()
+    return None if row is None else row[0]
+
+
+def _soon(cursor: DbCursor) -> None:
+    cursor.execute("SET LOCAL synchronous_commit = off")
 
 
 def _events(connection: Connection, condition: str, values: dict[str, object]) -> list[RecordedEvent]:

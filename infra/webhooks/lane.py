@@ -271,16 +271,16 @@ class Lane:
         failure = Failure(attempts, now, next_attempt_at, attempt.reason)
         with self._around.pool.connection() as connection:
             if waiting is None:
-                cursors.set_aside(connection, self.webhook_id, self._stored, event, failure, now)
+                since = cursors.set_aside(connection, self.webhook_id, self._stored, event, failure, now)
             else:
-                cursors.failed_again(connection, self.webhook_id, waiting, failure)
+                since = cursors.failed_again(connection, self.webhook_id, waiting, failure)
+        self._failing_since = since
         if pause is None:
             log.warning("a delivery is parked", webhook=self.webhook_id, position=event.position, attempts=attempts)
             with self._around.pool.connection() as connection:
                 self._waiting_streams = set(cursors.load(connection, self.webhook_id).waiting_streams)
         else:
             self._waiting_streams.add(event.originator_id)
-        self._failing_since = self._failing_since or now
         self._failed.add(event.position or 0)
         self._failures += 1
         leave_alone = min(attempt.retry_after_seconds, MOST_RETRY_AFTER_SECONDS)

@@ -385,6 +385,16 @@ def test_a_receiver_that_takes_nothing_for_days_is_given_up_with_the_reason(hook
     assert len(disabled(hooks, webhook)) == 1, "the time begins anew"
 
 
+def test_a_failure_long_after_the_last_one_is_no_reason_to_give_a_receiver_up(hooks: Hooks) -> None:
+    webhook, _ = parked(hooks)
+    hooks.receiver.answer = lambda _: FAILS
+    hooks.deliver.forward(days=30)
+    hooks.happen()
+    hooks.deliver.attempts(webhook)
+    assert hooks.deliver.given_up == []
+    assert hooks.deliver.standing(webhook)["failing_since"] == hooks.deliver.now
+
+
 def test_what_was_missed_is_left_out_if_that_is_asked_for(hooks: Hooks) -> None:
     webhook = hooks.webhook()
     hooks.desk.send("disable-webhook", webhook=webhook, reason="it moves")

@@ -142,10 +142,8 @@ def dripping(connection: socket.socket) -> None:
         connection.sendall(b"x")
 
 
-def endless(connection: socket.socket) -> None:
-    connection.sendall(b"HTTP/1.1 500 No\r\n\r\n")
-    while True:
-        connection.sendall(b"x" * 65_536)
+MANY_BYTES = 256 * 1024 * 1024
+"""What is sent within the time allowed to whoever goes on reading."""
 
 
 def test_an_answer_that_drips_is_no_answer_in_time() -> None:
@@ -156,10 +154,18 @@ def test_an_answer_that_drips_is_no_answer_in_time() -> None:
 
 
 def test_of_an_endless_body_little_is_read() -> None:
+    sent: list[int] = []
+
+    def endless(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 500 No\r\n\r\n")
+        while sum(sent) < MANY_BYTES:
+            sent.append(connection.send(b"x" * 65_536))
+
     with raw_server(endless) as port:
         receiver = Receiver(allowed=LOOPBACK, timeout_seconds=30)
         attempt = receiver.post(f"http://127.0.0.1:{port}/", HEADERS, b"{}")
     assert attempt.reason == "answered 500"
+    assert sum(sent) < MANY_BYTES
 
 
 @pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH_9.9\r\n", b"HTTP/1.1 2000 OK\r\n\r\n", b"\0" * 70_000])
@@ -170,15 +176,21 @@ def test_what_is_no_http_is_a_failure(answer: bytes) -> None:
     assert attempt.kind in {"rejected", "unreachable"}
 
 
-def test_an_attempt_can_be_ended_by_another_thread() -> None:
+@pytest.mark.parametrize("kept", [False, True])
+def test_an_attempt_can_be_ended_by_another_thread(kept: bool) -> None:
     arrived, leave = threading.Event(), threading.Event()
 
-    def silent(_: socket.socket) -> None:
+    def silent(connection: socket.socket) -> None:
+        if kept:
+            connection.sendall(b"HTTP/1.1 204 Taken\r\n\r\n")
+            connection.recv(65_536)
         arrived.set()
         leave.wait(30)
 
     with raw_server(silent) as port:
         receiver = Receiver(allowed=LOOPBACK, timeout_seconds=60)
+        if kept:
+            assert receiver.post(f"http://127.0.0.1:{port}/", HEADERS, b"{}").kind == "delivered"
         found: list[Attempt] = []
         thread = threading.Thread(
             target=lambda: found.append(receiver.post(f"http://127.0.0.1:{port}/", HEADERS, b"{}"))
@@ -186,7 +198,9 @@ def test_an_attempt_can_be_ended_by_another_thread() -> None:
         thread.start()
         assert arrived.wait(30)
         receiver.abort()
-        thread.join(30)
+        thread.join(20)
+        ended = not thread.is_alive()
         leave.set()
+        thread.join()
+    assert ended, "it is not made again on another connection"
     assert [attempt.kind for attempt in found] != ["delivered"]
-    assert not thread.is_alive()
