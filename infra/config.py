@@ -278,6 +278,8 @@ def _schema(value: str) -> str:
             f"{value!r} is not a plain name: at most 40 small letters, digits and underscores, not beginning with a "
             "digit or pg_"
         )
+    if value.endswith("_reporting"):
+        raise ValueError(f"{value!r} is where the reporting views of a desk {value.removesuffix('_reporting')!r} go")
     return value
 
 

@@ -72,13 +72,19 @@ def _missing(cursor: Cursor, schema: str) -> list[str]:
             statements.append(f'ALTER ROLE "{role}" IN DATABASE "{database}" SET {name} = \'{value}\'')
     if not exists or not _may(cursor, "has_database_privilege(%s, %s, 'CONNECT')", role, database):
         statements.append(f'GRANT CONNECT ON DATABASE "{database}" TO "{role}"')
-    if not exists or not has_schema or not _may(cursor, "has_schema_privilege(%s, %s, 'USAGE')", role, views):
+    if not exists or not has_schema or not _may(cursor, _READS, role, views, role, views):
         statements += [
             f'GRANT USAGE ON SCHEMA "{views}" TO "{role}"',
             f'GRANT SELECT ON ALL TABLES IN SCHEMA "{views}" TO "{role}"',
             f'ALTER DEFAULT PRIVILEGES FOR ROLE "{account}" IN SCHEMA "{views}" GRANT SELECT ON TABLES TO "{role}"',
         ]
     return statements
+
+
+_READS = (
+    "has_schema_privilege(%s, %s, 'USAGE') AND coalesce((SELECT bool_and(has_table_privilege(%s, c.oid, 'SELECT'))"
+    " FROM pg_class c WHERE c.relnamespace = %s::regnamespace AND c.relkind = 'v'), true)"
+)
 
 
 def _may(cursor: Cursor, question: str, *values: str) -> bool:

@@ -184,7 +184,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _index(folder: Path, run: StatementRun, lines: list[dict[str, Any]]) -> None:
-    totals = {name: sum(line[name] for line in lines) for name in _SUMS}
+    totals = {
+        currency: {name: sum(line[name] for line in lines if line["currency"] == currency) for name in _SUMS}
+        for currency in sorted(run.owed_cents)
+    }
     table = io.StringIO()
     writer = csv.DictWriter(
         table,

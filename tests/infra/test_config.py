@@ -75,6 +75,7 @@ def test_a_variable_that_is_set_to_nothing_counts_as_not_set() -> None:
         ("CASELOG_SCHEMA", "1a"),
         ("CASELOG_SCHEMA", "pg_desk"),
         ("CASELOG_SCHEMA", "information_schema"),
+        ("CASELOG_SCHEMA", "caselog_reporting"),
         ("CASELOG_SCHEMA", "a" * 41),
         ("CASELOG_SCHEMA", "desk\n"),
         ("CASELOG_ZONE", "America"),

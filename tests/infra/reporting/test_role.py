@@ -106,6 +106,17 @@ def test_a_desk_beside_it_is_closed_to_it(desk: ReportingDesk, reader: Connectio
         cursor.execute(f"SELECT * FROM {reporting_schema(schema)}.positions")
 
 
+def test_what_was_taken_from_it_is_given_again(desk: ReportingDesk, reader: Connection) -> None:
+    for lost in ("REVOKE SELECT ON {}.cases FROM {}", "REVOKE USAGE ON SCHEMA {} FROM {}"):
+        with closing(desk.connection()) as own, own, own.cursor() as cursor:
+            cursor.execute(lost.format(desk.views, desk.views))
+        with reader, reader.cursor() as cursor, pytest.raises(psycopg2.Error):
+            cursor.execute(f"SELECT FROM {desk.views}.cases")
+        assert install(desk.dsn, desk.schema) == []
+        with reader, reader.cursor() as cursor:
+            cursor.execute(f"SELECT FROM {desk.views}.cases")
+
+
 def test_the_url_names_no_password_and_a_file_that_opens_stays_as_it_is(desk: ReportingDesk, tmp_path: Path) -> None:
     file = tmp_path / "its own" / "pgpass"
     file.parent.mkdir()

@@ -55,7 +55,7 @@ def test_the_index_has_the_totals_of_the_ledger_and_the_digest_of_each_file(
     (posted,) = desk.rows(
         "SELECT sum(amount)::bigint AS cents FROM ledger_lines WHERE account = 'receivable' AND period = %s", NOVEMBER
     )
-    assert index["ledger_receivable_cents"] == posted["cents"] == index["totals"]["owed_cents"] == 3000_00
+    assert index["ledger_receivable_cents"] == posted["cents"] == index["totals"]["USD"]["owed_cents"] == 3000_00
     assert index["equals_ledger"] is True
     for line in index["files"]:
         assert line["sha256"] == sha256((tmp_path / line["file"]).read_bytes()).hexdigest()
