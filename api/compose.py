@@ -75,8 +75,8 @@ def database(config: Config, *, existing: bool = False) -> Iterator[str]:
         server.stop()
 
 
-def application(config: Config, url: str) -> CaselogApplication:
-    """Return the write side over the log of the desk."""
+def application(config: Config, url: str, *, statement_timeout_ms: int = 0) -> CaselogApplication:
+    """Return the write side over the log of the desk. Statements that somebody waits for are given up after a while."""
     return CaselogApplication(
         {
             "PERSISTENCE_MODULE": "infra.log",
@@ -84,6 +84,7 @@ def application(config: Config, url: str) -> CaselogApplication:
             "CASELOG_SCHEMA": config.schema,
             "CASELOG_POOL_SIZE": str(config.pool_size),
             "CASELOG_POOL_WAIT_MS": str(config.pool_wait_ms),
+            "CASELOG_STATEMENT_TIMEOUT_MS": str(statement_timeout_ms),
         }
     )
 
@@ -197,8 +198,8 @@ def api_services(config: Config, url: str) -> Iterator[Services]:
     """Give what a worker of the HTTP interface uses."""
     with ExitStack() as stack:
         stack.enter_context(traces(config, "api"))
-        app = stack.enter_context(application(config, url))
-        pool = stack.enter_context(connection_pool(config, url))
+        app = stack.enter_context(application(config, url, statement_timeout_ms=config.statement_timeout_ms))
+        pool = stack.enter_context(connection_pool(config, url, statement_seconds=config.statement_timeout_ms / 1000))
         positions = stack.enter_context(view_positions(config, url))
         desk_clock = clock(config, pool)
         yield Services(
@@ -278,9 +279,17 @@ def view_positions(config: Config, url: str) -> Iterator[ViewPositions]:
 
 
 @contextmanager
-def connection_pool(config: Config, url: str, size: int | None = None) -> Iterator[ConnectionPool]:
+def connection_pool(
+    config: Config, url: str, size: int | None = None, statement_seconds: float | None = None
+) -> Iterator[ConnectionPool]:
     """Give a pool of connections to the desk's schema."""
-    pool = ConnectionPool(url, config.schema, size or config.pool_size, config.pool_wait_ms / 1000)
+    pool = ConnectionPool(
+        url,
+        config.schema,
+        size or config.pool_size,
+        config.pool_wait_ms / 1000,
+        statement_seconds=statement_seconds,
+    )
     try:
         yield pool
     finally:

@@ -93,6 +93,10 @@ class OutcomeUnknown(OperationalError):
     """The connection was lost while the append was under way: it may or may not have been committed."""
 
 
+class TookTooLong(OperationalError):
+    """The database has given a statement up; nothing of it was done."""
+
+
 class Snapshot(msgspec.Struct, frozen=True, gc=False):
     """The state of a stream at a version, as bytes, and the fingerprint of the code that made them."""
 

@@ -7,7 +7,7 @@ import msgspec
 from eventsourcing.persistence import InterfaceError, OperationalError
 
 from commands.errors import Conflict, IdempotencyKeyReused, RequestError, UnknownAggregate, VersionMismatch
-from commands.ports import OutcomeUnknown
+from commands.ports import OutcomeUnknown, TookTooLong
 from commands.wire.json_text import MalformedJson
 from commands.wire.schema import FieldError, InvalidData
 from domain.refusal import Refusal
@@ -50,6 +50,11 @@ MALFORMED_JSON = ProblemType("malformed_json", 400, "The body is no JSON, or JSO
 INVALID_DATA = ProblemType("invalid_data", 422, "Fields are missing, unknown or wrong; `errors` names every one.")
 UNKNOWN_COMMAND = ProblemType("unknown_command", 404, "There is no command of that name.")
 UNAVAILABLE = ProblemType("unavailable", 503, "The database cannot be had now. Nothing was recorded; try again later.")
+TIMED_OUT = ProblemType(
+    "timed_out",
+    503,
+    "The database took too long over it, and the request was given up. Nothing was recorded; try again later.",
+)
 OUTCOME_UNKNOWN = ProblemType(
     "outcome_unknown",
     503,
@@ -104,6 +109,8 @@ def problem_of(error: Exception, correlation_id: str) -> Problem | None:
             return make_problem(type_of_request_error(type(error)), error.detail, correlation_id, _at_fault(error))
         case OutcomeUnknown():
             return make_problem(OUTCOME_UNKNOWN, OUTCOME_UNKNOWN.description, correlation_id)
+        case TookTooLong():
+            return make_problem(TIMED_OUT, TIMED_OUT.description, correlation_id)
         case OperationalError() | InterfaceError():
             return make_problem(UNAVAILABLE, UNAVAILABLE.description, correlation_id)
         case _:

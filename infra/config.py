@@ -66,6 +66,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     environment: Environment
     pool_size: int
     pool_wait_ms: int
+    statement_timeout_ms: int
     workers: int
     threads: int
     queue_size: int
@@ -110,6 +111,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             environment=cast("Environment", read("CASELOG_ENV", "development", _one_of("development", "production"))),
             pool_size=read("CASELOG_POOL_SIZE", "20", _whole(2, 1000)),
             pool_wait_ms=read("CASELOG_POOL_WAIT_MS", "5000", _whole(1, 600_000)),
+            statement_timeout_ms=read("CASELOG_STATEMENT_TIMEOUT_MS", "10000", _whole(1, 600_000)),
             workers=read("CASELOG_WORKERS", "1", _whole(1, 64)),
             threads=read("CASELOG_THREADS", "16", _whole(1, 256)),
             queue_size=read("CASELOG_QUEUE_SIZE", "32", _whole(0, 1024)),
@@ -151,6 +153,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             "CASELOG_ENV": self.environment,
             "CASELOG_POOL_SIZE": str(self.pool_size),
             "CASELOG_POOL_WAIT_MS": str(self.pool_wait_ms),
+            "CASELOG_STATEMENT_TIMEOUT_MS": str(self.statement_timeout_ms),
             "CASELOG_WORKERS": str(self.workers),
             "CASELOG_THREADS": str(self.threads),
             "CASELOG_QUEUE_SIZE": str(self.queue_size),
@@ -184,6 +187,7 @@ MEANINGS: Mapping[str, str] = {
     "CASELOG_ENV": "development or production",
     "CASELOG_POOL_SIZE": "most database connections a process keeps",
     "CASELOG_POOL_WAIT_MS": "milliseconds a request waits for one of them before it is refused",
+    "CASELOG_STATEMENT_TIMEOUT_MS": "milliseconds after which the API gives a statement up, waits for locks included",
     "CASELOG_WORKERS": "processes of the API",
     "CASELOG_THREADS": "commands that each works on at once, and as many other requests beside them",
     "CASELOG_QUEUE_SIZE": "requests of each of these two kinds that queue for that; the next is answered 503 at once",

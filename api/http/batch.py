@@ -10,7 +10,7 @@ from api.http.errors import problem_of_any
 from api.http.replies import etag
 from api.http.requests import GREATEST_VERSION, IDEMPOTENCY_KEY_PATTERN
 from commands.answers import Answer
-from commands.problems import UNAVAILABLE, Problem
+from commands.problems import TIMED_OUT, UNAVAILABLE, Problem
 from commands.wire.fields import Anything, Many, Text, WholeNumber
 from commands.wire.schema import WireSchema, load
 
@@ -63,6 +63,7 @@ class Batch(WireSchema):
     commands = BatchCommands(Anything(allow_none=True), least=1, most=MOST_COMMANDS, required=True)
 
 
+_LASTING = (UNAVAILABLE.code, TIMED_OUT.code)
 _BATCH = Batch()
 _COMMAND = BatchCommand()
 
@@ -90,13 +91,13 @@ def read_batch(body: Any) -> list[Any]:
 def answer_batch(commands: list[Any], execute: Execute) -> dict[str, list[BatchAnswer]]:
     """Carry out the commands one after the other and answer each in its place.
 
-    What is wrong with one of them is that one's answer. Once the database is gone the rest is answered `unavailable`
-    without a try: each would wait in vain.
+    What is wrong with one of them is that one's answer. Once the database is gone, or takes too long, the rest is
+    answered the same without a try: each would wait in vain.
     """
     answers: list[BatchAnswer] = []
     for item in commands:
         before = answers[-1].problem if answers else UNSET
-        if before is not UNSET and before.code == UNAVAILABLE.code:
+        if before is not UNSET and before.code in _LASTING:
             answers.append(BatchAnswer(status=before.status, problem=before))
         else:
             answers.append(_answer(item, execute))

@@ -21,6 +21,7 @@ from commands.problems import (
     INVALID_DATA,
     MALFORMED_JSON,
     OUTCOME_UNKNOWN,
+    TIMED_OUT,
     UNAVAILABLE,
     ProblemType,
     type_of_refusal,
@@ -199,7 +200,7 @@ FAILURES: dict[str, tuple[Failure, ...]] = {
 }
 """The rules and the unknown things that each command may be refused for."""
 
-OF_WHO_WATCHES = (http.NOT_ACCEPTABLE, http.INTERNAL_ERROR, UNAVAILABLE)
+OF_WHO_WATCHES = (http.NOT_ACCEPTABLE, http.INTERNAL_ERROR, UNAVAILABLE, TIMED_OUT)
 OF_EVERY_ANSWER = (*OF_WHO_WATCHES, http.OVERLOADED)
 OF_EVERY_SENDER = (http.UNAUTHENTICATED, http.FORBIDDEN, http.TOO_MANY_REQUESTS, http.IDENTITY_UNAVAILABLE)
 OF_EVERY_BODY = (

@@ -10,8 +10,8 @@ from werkzeug.exceptions import HTTPException
 from api.http import problem_types as http
 from api.http.correlation import correlation_id
 from api.http.replies import ProblemRaised, problem_reply
-from commands.problems import UNAVAILABLE, Problem, ProblemType, make_problem, problem_of
-from infra.postgres.pool import DatabaseUnavailable, PoolClosed, PoolTimeout
+from commands.problems import TIMED_OUT, UNAVAILABLE, Problem, ProblemType, make_problem, problem_of
+from infra.postgres.pool import TOOK_TOO_LONG, DatabaseUnavailable, PoolClosed, PoolTimeout
 
 _BY_STATUS: dict[int, ProblemType] = {
     404: http.NOT_FOUND,
@@ -39,6 +39,8 @@ def problem_of_any(error: Exception) -> Problem:
     if isinstance(error, ProblemRaised):
         return error.problem()
     problem = problem_of(error, correlation_id())
+    if problem is None and isinstance(error, TOOK_TOO_LONG):
+        problem = make_problem(TIMED_OUT, TIMED_OUT.description, correlation_id())
     if problem is None and isinstance(error, _UNAVAILABLE):
         problem = make_problem(UNAVAILABLE, UNAVAILABLE.description, correlation_id())
     if problem is None:
@@ -52,7 +54,7 @@ def problem_of_any(error: Exception) -> Problem:
         )
         return make_problem(http.INTERNAL_ERROR, http.INTERNAL_ERROR.description, correlation_id())
     if problem.status == UNAVAILABLE.status:
-        log.warning("database not available", correlation_id=correlation_id(), error=str(error).strip())
+        log.warning("database not available or too slow", correlation_id=correlation_id(), error=str(error).strip())
     return problem
 
 

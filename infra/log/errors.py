@@ -6,10 +6,11 @@ from contextlib import contextmanager
 import psycopg2
 from eventsourcing import persistence
 
-from commands.ports import OutcomeUnknown
-from infra.postgres.pool import DatabaseUnavailable, PoolClosed, PoolTimeout
+from commands.ports import OutcomeUnknown, TookTooLong
+from infra.postgres.pool import TOOK_TOO_LONG, DatabaseUnavailable, PoolClosed, PoolTimeout
 
 _OURS: tuple[tuple[type[Exception], type[persistence.PersistenceError]], ...] = (
+    *((kind, TookTooLong) for kind in TOOK_TOO_LONG),
     (OutcomeUnknown, OutcomeUnknown),  # another of the same, for each thread raises one of its own
     (DatabaseUnavailable, persistence.OperationalError),
     (PoolTimeout, persistence.OperationalError),

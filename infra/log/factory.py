@@ -37,6 +37,7 @@ class LogFactory(InfrastructureFactory[LogTrackingRecorder]):
     | `CASELOG_SCHEMA` | the schema that holds all (`caselog`) |
     | `CASELOG_POOL_SIZE` | connections at most (10); one that listens comes with each subscription |
     | `CASELOG_POOL_WAIT_MS` | how long one waits for a connection (5000) |
+    | `CASELOG_STATEMENT_TIMEOUT_MS` | after which a statement is given up (0: never) |
     | `ORIGINATOR_ID_TYPE` | `uuid` or `text`: how ids of other mappers' events are read (`uuid`); ours are text |
     | `CREATE_TABLE` | `n` if the schema is migrated by somebody else |
 
@@ -48,6 +49,7 @@ class LogFactory(InfrastructureFactory[LogTrackingRecorder]):
     CASELOG_SCHEMA = "CASELOG_SCHEMA"
     CASELOG_POOL_SIZE = "CASELOG_POOL_SIZE"
     CASELOG_POOL_WAIT_MS = "CASELOG_POOL_WAIT_MS"
+    CASELOG_STATEMENT_TIMEOUT_MS = "CASELOG_STATEMENT_TIMEOUT_MS"
     ORIGINATOR_ID_TYPE = "ORIGINATOR_ID_TYPE"
     CREATE_TABLE = "CREATE_TABLE"
 
@@ -72,6 +74,7 @@ class LogFactory(InfrastructureFactory[LogTrackingRecorder]):
             pool_size=self._positive(self.CASELOG_POOL_SIZE, 10),
             wait_seconds=self._positive(self.CASELOG_POOL_WAIT_MS, 5000) / 1000,
             originator_id_type=cast("OriginatorIdType", originator_id_type),
+            statement_seconds=self._whole(self.CASELOG_STATEMENT_TIMEOUT_MS, 0) / 1000 or None,
         )
 
     def mapper(
@@ -127,7 +130,10 @@ class LogFactory(InfrastructureFactory[LogTrackingRecorder]):
         return self.store
 
     def _positive(self, variable: str, default: int) -> int:
+        return self._whole(variable, default, least=1)
+
+    def _whole(self, variable: str, default: int, *, least: int = 0) -> int:
         text = self.env.get(variable) or str(default)
-        if not text.isdecimal() or int(text) == 0:
-            raise OSError(f"{variable} is {text!r}; it must be a whole number greater than 0")
+        if not text.isdecimal() or int(text) < least:
+            raise OSError(f"{variable} is {text!r}; it must be a whole number from {least} on")
         return int(text)

@@ -29,11 +29,18 @@ class Store:
     """What the recorders of one schema share in a process: connections, the writer and its group commit, the reader."""
 
     def __init__(
-        self, dsn: str, schema: str, *, pool_size: int, wait_seconds: float, originator_id_type: OriginatorIdType
+        self,
+        dsn: str,
+        schema: str,
+        *,
+        pool_size: int,
+        wait_seconds: float,
+        originator_id_type: OriginatorIdType,
+        statement_seconds: float | None = None,
     ) -> None:
         self.dsn = dsn
         self.schema = schema
-        self.pool = ConnectionPool(dsn, schema, pool_size, wait_seconds)
+        self.pool = ConnectionPool(dsn, schema, pool_size, wait_seconds, statement_seconds=statement_seconds)
         self.writer = LogWriter(self.pool)
         self.reader = LogReader(self.pool, originator_id_type)
 

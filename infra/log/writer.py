@@ -13,8 +13,11 @@ from infra.log.errors import library_errors, translated
 from infra.log.group_commit import GroupCommit
 from infra.log.job import APPEND, Job, arguments, outcomes
 from infra.metrics.instruments import APPEND_GROUP, APPENDED_EVENTS, APPENDS, CONFLICTS
-from infra.postgres.pool import ConnectionPool, DatabaseUnavailable, PoolClosed, PoolTimeout
+from infra.postgres.pool import TOOK_TOO_LONG, ConnectionPool, DatabaseUnavailable, PoolClosed, PoolTimeout
 from infra.tracing import begin_append
+
+_OF_ALL: tuple[type[Exception], ...] = (OutcomeUnknown, DatabaseUnavailable, PoolTimeout, PoolClosed, *TOOK_TOO_LONG)
+"""What becomes of a group as a whole."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -109,10 +112,13 @@ class LogWriter:
         self._commits.close()
 
     def _send(self, jobs: Sequence[Job]) -> Sequence[int | Exception]:
-        """Append a group; where the statement fails, its jobs one by one, so that only the bad one fails."""
+        """Append a group; where the statement fails, its jobs one by one, so that only the bad one fails.
+
+        Not where it took too long: each of them would take as long again, and those behind them would wait for all.
+        """
         try:
             return self._append(jobs)
-        except (OutcomeUnknown, DatabaseUnavailable, PoolTimeout, PoolClosed) as error:
+        except _OF_ALL as error:
             return [translated(error) for _ in jobs]
         except Exception as error:  # noqa: BLE001 - of any kind: it is raised in the thread whose job it is
             if len(jobs) == 1:

@@ -12,6 +12,7 @@ from threading import Condition
 from time import monotonic
 
 import psycopg2
+from psycopg2.errors import LockNotAvailable, QueryCanceled
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 from psycopg2.extensions import parse_dsn
 from psycopg2.extras import register_uuid
@@ -23,6 +24,10 @@ _SESSION = (
     "-c default_transaction_isolation=read\\ committed",
     "-c synchronous_commit=on",
 )
+
+
+TOOK_TOO_LONG: tuple[type[psycopg2.Error], ...] = (QueryCanceled, LockNotAvailable)
+"""What a statement ends with that the server has given up; nothing of it was done."""
 
 
 class PoolClosed(Exception):
@@ -37,15 +42,20 @@ class DatabaseUnavailable(Exception):
     """No connection can be had: the database is down, starting, full or refuses us; trying later may help."""
 
 
-def connect(dsn: str, schema: str | None = None, *, application_name: str = "caselog") -> Connection:
+def connect(
+    dsn: str, schema: str | None = None, *, application_name: str = "caselog", statement_seconds: float | None = None
+) -> Connection:
     """A new connection in UTC whose unqualified names live in `schema` alone (default: the server's search path).
 
-    It understands UUIDs, and the operating system notices a dead peer within a minute. Raises `DatabaseUnavailable`.
+    It understands UUIDs, and the operating system notices a dead peer within a minute. The server gives up a statement
+    that takes longer than `statement_seconds`, its waits for locks included. Raises `DatabaseUnavailable`.
     """
     given = parse_dsn(dsn)
     options = [str(given.pop("options", "")), *_SESSION]
     if schema is not None:
         options.append(f'-c search_path="{schema}"')
+    if statement_seconds is not None:
+        options.append(f"-c statement_timeout={round(statement_seconds * 1000)}")
     defaults = {"connect_timeout": 5, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
     try:
         connection: Connection = psycopg2.connect(
@@ -65,11 +75,20 @@ class ConnectionPool:
     for: that is the caller's to repeat or not, for only the caller knows whether it may.
     """
 
-    def __init__(self, dsn: str, schema: str, size: int = 10, wait_seconds: float = 5.0) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        schema: str,
+        size: int = 10,
+        wait_seconds: float = 5.0,
+        *,
+        statement_seconds: float | None = None,
+    ) -> None:
         self._dsn = dsn
         self._schema = schema
         self._size = size
         self._wait_seconds = wait_seconds
+        self._statement_seconds = statement_seconds
         self._changed = Condition()
         self._idle: list[Connection] = []
         self._open = 0  # idle, in use, and those being opened
@@ -128,7 +147,7 @@ class ConnectionPool:
                         f"all {self._size} database connections stayed in use for {self._wait_seconds:g} s"
                     )
         try:
-            return connect(self._dsn, self._schema)
+            return connect(self._dsn, self._schema, statement_seconds=self._statement_seconds)
         except BaseException:
             with self._changed:
                 self._open -= 1

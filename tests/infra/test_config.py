@@ -25,6 +25,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         environment="development",
         pool_size=20,
         pool_wait_ms=5000,
+        statement_timeout_ms=10_000,
         workers=1,
         threads=16,
         queue_size=32,

@@ -1,6 +1,6 @@
 """A group in one statement comes to the same as its jobs one by one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import count
 from secrets import token_hex
@@ -11,7 +11,7 @@ from eventsourcing.persistence import StoredEvent, Tracking
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commands.ports import Claim, Guard, IdempotencyRecord
+from commands.ports import Claim, Guard, IdempotencyRecord, TookTooLong
 from infra.log.job import Job
 from infra.log.stored import LogEvent
 from infra.log.writer import LogWriter
@@ -122,3 +122,33 @@ def test_a_group_comes_to_the_same_as_its_jobs_one_by_one(pool: ConnectionPool, 
         assert rows == expected(planned, told)
         results.append(told)
     assert results[0] == results[1]
+
+
+class CountingWriter(LogWriter):
+    """Notes how many jobs each statement carries."""
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        super().__init__(pool)
+        self.statements: list[int] = []
+
+    def _append(self, jobs: Sequence[Job]) -> Sequence[int | Exception]:
+        self.statements.append(len(jobs))
+        return super()._append(jobs)
+
+
+def test_a_group_that_took_too_long_is_given_up_as_a_whole(postgres_dsn: str, schema: str) -> None:
+    """One by one each of its jobs would take as long again, and those behind them would wait for all."""
+    migrate(postgres_dsn, schema)
+    jobs = [Job([LogEvent(f"waits-{number}", 1, "Tested.v1", b"{}", b"{}")]) for number in range(5)]
+    with (
+        closing(ConnectionPool(postgres_dsn, schema, size=2, statement_seconds=0.1)) as pool,
+        closing(psycopg2.connect(postgres_dsn)) as other,
+        other.cursor() as cursor,
+    ):
+        writer = CountingWriter(pool)
+        cursor.execute(f'SELECT * FROM "{schema}".log_head FOR UPDATE')
+        outcomes = writer._send(jobs)
+        other.rollback()
+        assert [type(each) for each in outcomes] == [TookTooLong] * 5
+        assert writer.statements == [5]
+        assert writer._send(jobs) == [1, 2, 3, 4, 5]

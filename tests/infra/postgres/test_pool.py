@@ -13,7 +13,7 @@ from uuid import UUID
 
 import psycopg2
 import pytest
-from psycopg2.errors import UndefinedTable
+from psycopg2.errors import QueryCanceled, UndefinedTable
 
 from infra.postgres.embedded import EmbeddedServer
 from infra.postgres.pool import ConnectionPool, DatabaseUnavailable, PoolClosed, PoolTimeout, connect
@@ -184,3 +184,11 @@ def test_after_close_nothing_is_handed_out_and_whoever_waits_is_told(database: s
         assert connection.closed != 0
     with pytest.raises(PoolClosed):
         wait()
+
+
+def test_a_statement_that_takes_too_long_is_given_up_and_its_connection_goes_on(database: str, schema: str) -> None:
+    with closing(ConnectionPool(database, schema, size=1, statement_seconds=0.05)) as pool:
+        with pytest.raises(QueryCanceled):
+            value(pool, "SELECT pg_sleep(60)")
+        assert value(pool, "SELECT 1") == 1
+        assert value(pool, "SHOW statement_timeout") == "50ms"
