@@ -2,6 +2,7 @@
 
 import csv
 import json
+import threading
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
@@ -12,8 +13,11 @@ import pytest
 from infra.reporting import statement_run
 from infra.reporting.export import NotWritten
 from infra.reporting.login import reporting_url
+from infra.reporting.role import install
 from infra.reporting.statement_run import run_statements
 from tests.infra.reporting.conftest import SECRET, ReportingDesk
+from tests.scenarios.desk import Desk
+from tests.scenarios.running import running_desk
 
 NOVEMBER = "2037-11"
 
@@ -151,3 +155,31 @@ def test_a_folder_that_cannot_be_made_is_told(desk: ReportingDesk, tmp_path: Pat
     (tmp_path / "file").touch()
     with pytest.raises(NotWritten):
         run_statements(desk.dsn, desk.schema, NOVEMBER, tmp_path / "file" / "x")
+
+
+def test_while_the_desk_goes_on_each_run_is_of_one_moment_and_equals_the_ledger(
+    postgres_dsn: str, schema: str, tmp_path: Path
+) -> None:
+    with running_desk(postgres_dsn, schema) as running, Desk(running) as users:
+        users.at("Thu 2037-11-05 12:00")
+        users.customer("alpine")
+        case = users.case()
+        users.ticket(case)
+        install(postgres_dsn, schema)
+        runs = [run_statements(postgres_dsn, schema, NOVEMBER, tmp_path)]
+
+        def work() -> None:
+            for number in range(60):
+                users.works(case, "Thu 2037-11-05 10:00", minutes=60, entry=f"w-{number}")
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        while worker.is_alive():
+            runs.append(run_statements(postgres_dsn, schema, NOVEMBER, tmp_path))
+        worker.join()
+        users.statement(NOVEMBER)  # the views have seen all of it
+        runs.append(run_statements(postgres_dsn, schema, NOVEMBER, tmp_path))
+    assert all(run.equals_ledger for run in runs)
+    assert [run.position for run in runs] == sorted(run.position for run in runs)
+    assert len({run.owed_cents["USD"] for run in runs}) > 2, "some were in the midst of it"
+    assert runs[-1].owed_cents == {"USD": 150_00 + 59 * 150_00}, "the fee, and all but the hour of the allowance"
