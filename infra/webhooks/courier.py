@@ -91,6 +91,7 @@ class Courier:
         self._lanes: dict[str, Lane] = {}
         self._running: dict[str, Future[float | None]] = {}
         self._due: dict[str, float] = {}
+        self._ask_at = 0.0
         self._seen: dict[str, int] = {}
         """The log's head when each lane had its last turn: one that found nothing to do waits for another."""
         self._surroundings = Surroundings(
@@ -130,10 +131,11 @@ class Courier:
         self._lanes_stop.clear()
         self._due.clear()
         self._seen.clear()
+        self._ask_at = 0.0
         listener.start()
         with ThreadPoolExecutor(self._threads, "webhook") as threads:
             try:
-                while not self._stopping.is_set() and self._leadership.held():
+                while not self._stopping.is_set() and self._leads():
                     self._news.clear()
                     self._round(threads)
                     self._wait()
@@ -141,8 +143,19 @@ class Courier:
                 listener.stop()
                 self._stop_lanes()
 
+    def _leads(self) -> bool:
+        """Return whether this process leads, as it has been told within the last second."""
+        if monotonic() >= self._ask_at:
+            self._ask_at = monotonic() + IDLE_SECONDS
+            return self._leadership.held()
+        return True
+
     def _wait(self) -> None:
         """Wait for news of the log, for a lane that has ended its turn, or until one is due."""
+        if not self._lanes:
+            # A desk without webhooks is not asked for news of them fifty times a second.
+            self._stopping.wait(IDLE_SECONDS)
+            return
         due = [at for webhook_id, at in self._due.items() if webhook_id not in self._running]
         pause = min([IDLE_SECONDS, *(max(0.0, at - monotonic()) for at in due)])
         if not self._stopping.is_set():

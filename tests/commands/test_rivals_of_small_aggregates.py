@@ -1,4 +1,4 @@
-"""What another process does between a decision and its append, for incidents, articles, customers and budgets."""
+"""What another process does between a decision and its append, for the small aggregates."""
 
 from collections.abc import Callable
 from datetime import date
@@ -12,6 +12,7 @@ from commands.handlers.catalogue import HANDLERS
 from domain.article import ArticleIsRetired
 from domain.incident import IncidentIsResolved
 from domain.tags import tag_of
+from domain.webhook.refusals import WebhookIsDeleted
 from tests.desk import Desk, body_of
 
 Rival = Callable[[Handler, Callable[[], object]], Handler]
@@ -91,6 +92,42 @@ def test_a_threshold_is_told_once_by_two_that_note_it_at_once(desk: Desk, custom
     handler = rival(HANDLERS["note-budget-use"], lambda: desk.send("note-budget-use", customer_id=customer))
     desk.send("note-budget-use", via=desk.dispatcher_with({"note-budget-use": handler}), customer_id=customer)
     assert types_of(desk, f"budget-{customer}") == ["BudgetSet.v1", "BudgetThresholdReached.v1"]
+
+
+def test_each_of_two_rotations_at_once_makes_a_secret_of_its_own(desk: Desk, rival: Rival) -> None:
+    desk.send("create-webhook", webhook_id="crm", url="https://crm.example.com/")
+    rotate: dict[str, Any] = {"webhook": "crm", "overlap_seconds": 60}
+    handler = rival(HANDLERS["rotate-webhook-secret"], lambda: desk.send("rotate-webhook-secret", **rotate))
+    answer = desk.send("rotate-webhook-secret", via=desk.dispatcher_with({"rotate-webhook-secret": handler}), **rotate)
+    assert body_of(answer)["result"]["secret_generation"] == 3
+    generations = [getattr(each.event, "generation", 1) for each in desk.events("webhook-crm")]
+    assert generations == [1, 2, 3]
+
+
+def test_a_webhook_is_not_enabled_that_is_deleted_in_between(desk: Desk, rival: Rival) -> None:
+    desk.send("create-webhook", webhook_id="crm", url="https://crm.example.com/")
+    desk.send("disable-webhook", webhook="crm", reason="it moves")
+    handler = rival(HANDLERS["enable-webhook"], lambda: desk.send("delete-webhook", webhook="crm"))
+    with pytest.raises(WebhookIsDeleted):
+        desk.send("enable-webhook", via=desk.dispatcher_with({"enable-webhook": handler}), webhook="crm", missed="send")
+    assert types_of(desk, "webhook-crm")[-1] == "WebhookDeleted.v1"
+
+
+def test_an_address_that_is_mended_in_between_is_not_given_up(desk: Desk, rival: Rival) -> None:
+    desk.send("create-webhook", webhook_id="crm", url="https://crm.example.com/")
+    handler = rival(
+        HANDLERS["give-webhook-up"],
+        lambda: desk.send("update-webhook", webhook="crm", url="https://crm.example.com/v2"),
+    )
+    desk.send(
+        "give-webhook-up",
+        via=desk.dispatcher_with({"give-webhook-up": handler}),
+        webhook="crm",
+        url="https://crm.example.com/",
+        cause="gone",
+        reason="it answered 410",
+    )
+    assert types_of(desk, "webhook-crm") == ["WebhookCreated.v1", "WebhookUpdated.v1"]
 
 
 def test_what_nobody_knows_is_named(desk: Desk, ticket: str) -> None:
