@@ -35,11 +35,12 @@ def create_app(services: Services) -> Flask:
     if services.test_clock is not None:
         app.register_blueprint(test_clock_blueprint(services.test_clock))
     answer_failures(app)
+    if services.access_log:
+        app.before_request(_note_the_start)  # before whatever may answer in the place of a route
     if (made := tracer()) is not None:
         trace_requests(app, made)
     guard(app, services)
     if services.access_log:
-        app.before_request(_note_the_start)
         app.after_request(_log_the_request)
     app.after_request(_say_of_every_answer)
     return app

@@ -52,6 +52,8 @@ def serve(config: Config, worker: str = "api.http.server:build_worker_app") -> N
         workers_kill_timeout=KILL_AFTER_SECONDS,
         websockets=False,
         log_level=LogLevels.error,
+        # Its lines go where those of other libraries go, not as text to standard output.
+        log_dictconfig={"formatters": {}, "handlers": {}, "loggers": {"_granian": {"propagate": True}}},
     ).serve()
 
 
