@@ -7,6 +7,7 @@ import msgspec
 
 from benchmarks import (
     append,
+    backup,
     business_time,
     commands_over_http,
     export,
@@ -60,6 +61,7 @@ BENCHMARKS = (
     Benchmark("views", "views catching up, an event's cost, and command to visible", views.add_options, views.measure),
     Benchmark("export", "reporting views as files, beside a plain COPY", export.add_options, export.measure),
     Benchmark("growth", "the same figures on a short log and a long one", growth.add_options, growth.measure),
+    Benchmark("backup", "a backup and its restore, beside COPY of the log", backup.add_options, backup.measure),
     Benchmark(
         "rating", "a month with many work entries: its fold, and a late entry", rating.add_options, rating.measure
     ),

@@ -99,3 +99,11 @@ def test_every_page_with_code_is_run_by_some_test() -> None:
     assert with_code == {*GUIDES, *RUN_ELSEWHERE}
     for test in RUN_ELSEWHERE.values():
         assert (ROOT / test).is_file()
+
+
+@pytest.mark.parametrize(
+    "command", ["history", "diff", "export", "export --verify", "explain due", "explain statement", "explain line"]
+)
+def test_the_page_for_auditors_runs_each_of_their_commands(command: str) -> None:
+    run_there = "\n".join(block.code for block in blocks_of("docs/auditors.md") if block.language == "sh")
+    assert f"\ncaselog {command} " in f"\n{run_there}"

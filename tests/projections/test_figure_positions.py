@@ -23,6 +23,7 @@ from projections.account import account_of
 from projections.statement import statement
 from tests.domain.subscription.histories import History, happened, long_histories
 from tests.domain.subscription.test_whole_lives import Life, live, lives
+from tests.projections.linked import without_events
 from tests.projections.stories import recorded
 from tests.projections.test_statement import LATE
 
@@ -135,6 +136,7 @@ def check(events: Sequence[SubscriptionEvent]) -> int:
     checked = 0
     for month in {row.month for row in account.months}:
         shown = statement(account, month, max(each.occurred_at for each in events))
+        assert without_events(shown) == []
         figures = figures_of(shown)
         assert figures.keys() == AGAIN.keys() | SUMS.keys()
         for name, parts in SUMS.items():
