@@ -15,6 +15,7 @@ from benchmarks import (
     load_aggregate,
     overload,
     rating,
+    streaming,
     views,
     webhooks,
 )
@@ -70,5 +71,11 @@ BENCHMARKS = (
         "due instants over ten years, and by the length of the span",
         business_time.add_options,
         business_time.measure,
+    ),
+    Benchmark(
+        "streaming",
+        "whole lists and the feed over HTTP beside COPY, and their memory",
+        streaming.add_options,
+        streaming.measure,
     ),
 )

@@ -94,6 +94,10 @@ class RunningDesk:
         found = {name: sum(map(_cpu, [each, *each.children(recursive=True)])) for name, each in self._processes.items()}
         return found | {"PostgreSQL": sum(map(_cpu, server.processes()))}
 
+    def children(self, name: str) -> list[psutil.Process]:
+        """Return the processes that a process of the desk has started."""
+        return self._processes[name].children(recursive=True)
+
     def memory_mib(self) -> dict[str, float]:
         """Return the resident memory of each process, with its children."""
         return {
