@@ -44,7 +44,11 @@ class Keeping:
         projector.start()
         stack.callback(projector.stop)
 
-    def timekeeper(self, handlers: Mapping[str, Handler] | None = None) -> Timekeeper:
+    def timekeeper(
+        self,
+        handlers: Mapping[str, Handler] | None = None,
+        forget_answers: Callable[[datetime, int], int] | None = None,
+    ) -> Timekeeper:
         """Return a timekeeper as another process has one, some of its handlers replaced."""
         return Timekeeper(
             dispatcher=self.desk.dispatcher_with(handlers or {}),
@@ -53,7 +57,7 @@ class Keeping:
             pool=self._pool,
             positions=self._positions,
             leadership=Leadership(self._dsn, self._schema, "timekeeper"),
-            forget_answers=self.desk.application.event_log.forget_answers,
+            forget_answers=forget_answers or self.desk.application.event_log.forget_answers,
         )
 
     def timekeeper_on_its_own(self, stack: ExitStack) -> Timekeeper:
@@ -364,3 +368,28 @@ def test_a_services_key_is_free_again_after_a_day_and_others_never(keeping: Keep
 
     replayed = {key: desk.send("assign-ticket", key=key, **assign).replayed for key in ("old", "young", "for good")}
     assert replayed == {"old": False, "young": True, "for good": True}
+
+
+def test_a_timekeeper_that_runs_lets_go_of_answers_by_itself(keeping: Keeping, ticket: str) -> None:
+    assign: dict[str, Any] = {"ticket": ticket, "agent": "kim"}
+    keeping.desk.send("assign-ticket", key="old", **assign)
+    keeping.desk.send("assign-ticket", key="young", **assign)
+    keeping.execute("UPDATE idempotency SET recorded_at = recorded_at - interval '24 hours' WHERE key = 'old'")
+    forgotten = threading.Event()
+    forget = keeping.desk.application.event_log.forget_answers
+
+    def forget_and_tell(before: datetime, limit: int) -> int:
+        count = forget(before, limit)
+        forgotten.set()
+        return count
+
+    keeper = keeping.timekeeper(forget_answers=forget_and_tell)
+    running = threading.Thread(target=keeper.run)
+    running.start()
+    try:
+        assert forgotten.wait(30)
+    finally:
+        keeper.request_stop()
+        running.join()
+    replayed = {key: keeping.desk.send("assign-ticket", key=key, **assign).replayed for key in ("old", "young")}
+    assert replayed == {"old": False, "young": True}
