@@ -103,7 +103,7 @@ class Hooks:
         self._stack = stack
         self.deliver = self.process()
 
-    def process(self, retry_seconds: tuple[float, ...] = (5, 300, 1_800), timeout: float = 5.0) -> Delivering:
+    def process(self, retry_seconds: tuple[float, ...] = (5, 300, 1_800), timeout: float = 60.0) -> Delivering:
         made = Delivering(self.desk, self.pool, retry_seconds, timeout)
         self._stack.callback(made.close)
         return made

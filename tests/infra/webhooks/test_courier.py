@@ -16,7 +16,7 @@ from tests.infra.webhooks.receiving import Message, RealReceiver, Reply, receivi
 
 
 @contextmanager
-def running(hooks: Hooks, dsn: str, schema: str, *, timeout: float = 10.0, threads: int = 4) -> Iterator[Courier]:
+def running(hooks: Hooks, dsn: str, schema: str, *, timeout: float = 60.0, threads: int = 4) -> Iterator[Courier]:
     """Run a courier as a process does, with a pool of its own."""
     with ExitStack() as stack:
         pool = ConnectionPool(dsn, schema, 4, 5)

@@ -53,7 +53,7 @@ def test_over_tls_the_certificate_must_be_of_the_host_that_the_address_names(
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(file)
     with receiving(server) as other:
-        receiver = Receiver(allowed=LOOPBACK, timeout_seconds=5, tls=ssl.create_default_context(cafile=str(file)))
+        receiver = Receiver(allowed=LOOPBACK, timeout_seconds=60, tls=ssl.create_default_context(cafile=str(file)))
         attempts = [receiver.post(f"https://localhost:{other.port}/", HEADERS, b"{}") for _ in range(2)]
         receiver.close()
     assert [attempt.kind for attempt in attempts] == [kind] * 2
@@ -64,14 +64,14 @@ def test_a_certificate_that_nobody_vouches_for_is_not_believed(tmp_path: Path) -
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(certificate(tmp_path, "localhost"))
     with receiving(server) as other:
-        receiver = Receiver(allowed=LOOPBACK, timeout_seconds=5)
+        receiver = Receiver(allowed=LOOPBACK, timeout_seconds=60)
         assert receiver.post(f"https://localhost:{other.port}/", HEADERS, b"{}").kind == "unreachable"
         assert other.messages == []
 
 
 def test_nothing_is_sent_where_the_desk_does_not_send(monkeypatch: pytest.MonkeyPatch) -> None:
     with receiving() as other:
-        receiver = Receiver(allowed=(), timeout_seconds=5)
+        receiver = Receiver(allowed=(), timeout_seconds=60)
         attempt = receiver.post(other.url, HEADERS, b"{}")
         assert attempt.kind == "refused"
         assert other.connections == 0
@@ -87,7 +87,7 @@ def test_the_address_that_was_judged_is_the_one_that_is_connected_to(monkeypatch
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (answers.pop(0), port))]
 
         monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-        receiver = Receiver(allowed=LOOPBACK, timeout_seconds=5)
+        receiver = Receiver(allowed=LOOPBACK, timeout_seconds=60)
         url = f"http://rebind.example:{other.port}/"
         assert receiver.post(url, HEADERS, b"{}").kind == "delivered"
         assert other.messages[0].headers["host"] == f"rebind.example:{other.port}"
@@ -97,7 +97,7 @@ def test_the_address_that_was_judged_is_the_one_that_is_connected_to(monkeypatch
 
 
 def test_a_host_that_does_not_exist_is_unreachable() -> None:
-    receiver = Receiver(allowed=LOOPBACK, timeout_seconds=5)
+    receiver = Receiver(allowed=LOOPBACK, timeout_seconds=60)
     attempt = receiver.post("https://nothing.invalid/", HEADERS, b"{}")
     assert attempt == Attempt("unreachable", "the host's name cannot be resolved")
 
@@ -105,7 +105,7 @@ def test_a_host_that_does_not_exist_is_unreachable() -> None:
 def test_a_port_that_nobody_listens_on_is_unreachable() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        receiver = Receiver(allowed=LOOPBACK, timeout_seconds=5)
+        receiver = Receiver(allowed=LOOPBACK, timeout_seconds=60)
         attempt = receiver.post(f"http://127.0.0.1:{probe.getsockname()[1]}/", HEADERS, b"{}")
     assert (attempt.kind, attempt.reason) == ("unreachable", "Connection refused")
 
@@ -171,7 +171,7 @@ def test_of_an_endless_body_little_is_read() -> None:
 @pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH_9.9\r\n", b"HTTP/1.1 2000 OK\r\n\r\n", b"\0" * 70_000])
 def test_what_is_no_http_is_a_failure(answer: bytes) -> None:
     with raw_server(lambda connection: connection.sendall(answer)) as port:
-        receiver = Receiver(allowed=LOOPBACK, timeout_seconds=5)
+        receiver = Receiver(allowed=LOOPBACK, timeout_seconds=60)
         attempt = receiver.post(f"http://127.0.0.1:{port}/", HEADERS, b"{}")
     assert attempt.kind in {"rejected", "unreachable"}
 
