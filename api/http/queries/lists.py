@@ -16,7 +16,10 @@ from api.http.replies import ProblemRaised
 from api.http.streaming.forms import CSV, Lines, csv_header, csv_lines, ndjson_lines
 
 STREAMED_ROWS = 250
-"""Items of a page while a list is streamed: what is in memory at once."""
+"""The most items of a page while a list is streamed: what is in memory at once."""
+STREAMED_BYTES = 1 << 18
+"""And how many bytes a page should have, whatever the size of an item."""
+_FIRST_ROWS = 25
 
 Look = Callable[[Asked], Any]
 Lend = Callable[[], AbstractContextManager[Connection]]
@@ -32,9 +35,23 @@ def stream(query: Query, asked: Asked, form: str, look: Look, lend: Lend) -> tup
     if item is None:
         raise ProblemRaised(NOT_ACCEPTABLE, "what these parameters ask for is not a list; it comes as application/json")
     head, lines = _written(item, form)
-    pages = _pages(query, asked, asked.parameters["limit"] if "limit" in request.args else None, look, lend)
+    pace = _Pace()
+    left = asked.parameters["limit"] if "limit" in request.args else None
+    pages = _pages(query, asked, pace, left, look, lend)
     first = next(pages)
-    return first["as_of_position"], _chunks(head, lines, chain([first], pages))
+    return first["as_of_position"], _chunks(head, lines, pace, chain([first], pages))
+
+
+class _Pace:
+    """How many items to read next, by what those read last came to."""
+
+    def __init__(self) -> None:
+        self.rows = min(_FIRST_ROWS, STREAMED_ROWS)
+
+    def note(self, rows: int, size: int) -> None:
+        """So many items came to so many bytes."""
+        if rows:
+            self.rows = max(1, min(STREAMED_ROWS, STREAMED_BYTES * rows // size))
 
 
 def _written(item: type[msgspec.Struct], form: str) -> tuple[bytes, Lines]:
@@ -44,18 +61,19 @@ def _written(item: type[msgspec.Struct], form: str) -> tuple[bytes, Lines]:
     return csv_header(columns), csv_lines(columns)
 
 
-def _chunks(head: bytes, lines: Lines, pages: Iterator[Any]) -> Iterator[bytes]:
+def _chunks(head: bytes, lines: Lines, pace: _Pace, pages: Iterator[Any]) -> Iterator[bytes]:
     for page in pages:
         chunk = head + lines(page["items"])
+        pace.note(len(page["items"]), len(chunk))
         head = b""
         if chunk:
             yield chunk
 
 
-def _pages(query: Query, asked: Asked, left: int | None, look: Look, lend: Lend) -> Iterator[Any]:
+def _pages(query: Query, asked: Asked, pace: _Pace, left: int | None, look: Look, lend: Lend) -> Iterator[Any]:
     """Yield page after page, with no more than so many items where a number is given."""
     while True:
-        rows = STREAMED_ROWS if left is None else min(left, STREAMED_ROWS)
+        rows = pace.rows if left is None else min(left, pace.rows)
         asked = replace(asked, parameters={**asked.parameters, "limit": rows})
         with lend() if query.of_log else nullcontext(asked.connection) as connection:
             page = look(replace(asked, connection=connection))

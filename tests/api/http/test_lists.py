@@ -16,8 +16,9 @@ from api.http.queries.query import Query
 from api.http.streaming.forms import CSV, NDJSON, csv_lines
 from api.http.streaming.limits import Limits
 from commands.wire.examples import EXAMPLES
+from commands.wire.tickets import LONGEST_BODY
 from domain.personal import Personal
-from projections import ticket_queries
+from projections import article, ticket_queries
 from tests.api.http.conftest import Api, json_of, pointers_of, problem_of
 
 LISTS = [query for query in QUERIES if query.pages]
@@ -301,6 +302,23 @@ def test_a_client_that_goes_gives_its_place_back(
         assert client.head(path, headers={"Accept": CSV}, buffered=True).status_code == 200
     for _ in range(2):
         assert client.get(f"{path}?limit=0", headers={"Accept": CSV}).status_code == 422
+
+
+def test_long_items_are_read_a_few_at_a_time(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(60):
+        api.done("publish-article", title=f"Long {number}", body="x" * LONGEST_BODY, topics=["long"])
+    api.answer("/v1/articles")
+    limits: list[int] = []
+    page = article.page
+
+    def noting(*arguments: Any, limit: int, **options: Any) -> Any:
+        limits.append(limit)
+        return page(*arguments, limit=limit, **options)
+
+    monkeypatch.setattr(article, "page", noting)
+    text, _ = streamed(api, "/v1/articles", NDJSON, topic="long")
+    assert text.count("\n") == 60
+    assert max(limits[1:]) * LONGEST_BODY <= lists.STREAMED_BYTES
 
 
 def test_a_list_tells_its_length(api: Api, case: str) -> None:
