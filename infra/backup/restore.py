@@ -26,6 +26,7 @@ from infra.postgres.migrations import (
 from infra.postgres.pool import connect
 from infra.projection.builds import BuildTables, make_tables, open_restored
 from infra.projection.tables import RowTable
+from infra.reporting.views import follow_restore
 from projections.view import View
 
 _COPY_BUFFER = 1 << 16
@@ -95,8 +96,9 @@ def restore_backup(
             built = _fill(cursor, archive, plan, progress)
             for migration in plan.after:
                 apply_migration(cursor, migration)
-            for view, tables in built:
-                open_restored(cursor, view, tables)
+            for tables in built:
+                open_restored(cursor, tables)
+            follow_restore(cursor)
             _check_log(cursor, manifest)
             cursor.execute(f"ANALYZE {', '.join(map(_quoted, _columns(cursor)))}")
     return Restored(
@@ -167,12 +169,12 @@ def _in_the_way(schema: str) -> DeskInTheWay:
     )
 
 
-def _fill(cursor: Cursor, archive: Archive, plan: _Plan, progress: Progress) -> list[tuple[View, BuildTables]]:
+def _fill(cursor: Cursor, archive: Archive, plan: _Plan, progress: Progress) -> list[BuildTables]:
     """Copy the rows of all tables, and return the builds of views among them."""
     manifest = archive.manifest
     made = _columns(cursor)
     cursor.execute(f"TRUNCATE {', '.join(map(_quoted, made))}")  # of the rows that migrations begin with
-    built = [(view, make_tables(cursor, view, build)) for build, view in plan.views.items()]
+    built = [make_tables(cursor, view, build) for build, view in plan.views.items()]
     done = 0
 
     def told(more: int) -> None:

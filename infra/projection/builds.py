@@ -116,12 +116,11 @@ def make_tables(cursor: Cursor, view: View, build: int) -> BuildTables:
     return tables
 
 
-def open_restored(cursor: Cursor, view: View, tables: BuildTables) -> None:
+def open_restored(cursor: Cursor, tables: BuildTables) -> None:
     """Index the tables of a build that has been copied, and let readers see them; the bookkeeping has it as live."""
     for _, table in tables.named():
         table.create_indexes(cursor)
     _show(cursor, tables)
-    follow_switch(cursor, view.name)
 
 
 def advance(cursor: Cursor, build: Build, old: int, new: int) -> None:

@@ -76,6 +76,34 @@ def follow_switch(cursor: Cursor, projection: str) -> None:
             _make(cursor, schema, view, replaces=view.name in there)
 
 
+def follow_restore(cursor: Cursor) -> None:
+    """Let the reporting views be over the tables of a desk that has just been restored, where they are from before it.
+
+    They may be over another one, which was renamed to make room. What cannot be made of the restored desk yet goes: the
+    next switch, or start of the projector, makes it.
+    """
+    cursor.execute(
+        "SELECT current_schema(), EXISTS (SELECT FROM pg_namespace WHERE nspname = current_schema() || '_reporting')"
+    )
+    schema, installed = cursor.fetchone() or ("", False)
+    if not installed:
+        return
+    _one_at_a_time(cursor)
+    builds = _live_builds(cursor)
+    stored = {name: view for name, (_, view) in _stored(cursor).items()}
+    for name in sorted(_there(cursor, schema)):
+        view = stored.get(name)
+        if view is None or not builds.keys() >= set(view.sources.values()):
+            cursor.execute(f'DROP VIEW IF EXISTS "{reporting_schema(schema)}".{name} CASCADE')
+        else:
+            _make(cursor, schema, view, replaces=True)
+
+
+def _live_builds(cursor: Cursor) -> Mapping[str, int]:
+    cursor.execute("SELECT view, build FROM projections WHERE live")
+    return dict(cursor.fetchall())
+
+
 def _one_at_a_time(cursor: Cursor) -> None:
     """Keep others from making reporting views until the transaction ends: each goes by what the one before switched."""
     cursor.execute(
@@ -102,8 +130,7 @@ def _make(cursor: Cursor, schema: str, view: ReportingView, *, replaces: bool) -
     Where it cannot be made of them (a build by an older release lacks a column), it goes: nobody must take the rows of
     a build that stands still for those of now.
     """
-    cursor.execute("SELECT view, build FROM projections WHERE live")
-    builds: Mapping[str, int] = dict(cursor.fetchall())
+    builds = _live_builds(cursor)
     if not builds.keys() >= set(view.sources.values()):
         return
     tables = {table: f'"{schema}".{table}_b{builds[projection]}' for table, projection in view.sources.items()}

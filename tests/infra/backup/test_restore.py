@@ -20,6 +20,7 @@ from infra.postgres.migrations import MIGRATIONS, migrate
 from infra.postgres.pool import connect
 from infra.projection.builds import live_build
 from infra.projection.rebuild import rebuild
+from infra.reporting.views import install_views
 from projections import ledger, queue
 from projections.catalogue import VIEWS
 from projections.view import View
@@ -367,6 +368,30 @@ def test_a_desk_is_never_replaced(file: Path, database: str, schema: str) -> Non
     with pytest.raises(DeskInTheWay, match=f"something in the schema {schema} already, and a restore replaces nothing"):
         restore(file, database, schema)
     assert tables_of(database, schema) == before
+
+
+def test_reporting_views_follow_to_the_restored_desk_where_the_old_one_was_set_aside(
+    desk: Desk, database: str, schema: str, tmp_path: Path
+) -> None:
+    """As docs/operations.md tells it: the schema of the reporting views stays, and showed the desk that was renamed."""
+    for view in VIEWS:
+        rebuild(database, schema, view)
+    with closing(connect(database, schema)) as connection, connection, connection.cursor() as cursor:
+        install_views(cursor, schema)
+    take_backup(database, schema, tmp_path / "desk.backup")
+    aside = f"{schema}_before"
+    with closing(connect(database)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(f'ALTER SCHEMA "{schema}" RENAME TO "{aside}"')
+    try:
+        restore(tmp_path / "desk.backup", database, schema)
+        with closing(connect(database)) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT viewname, definition FROM pg_views WHERE schemaname = %s", (f"{schema}_reporting",))
+            views = dict(cursor.fetchall())
+            assert len(views) > 5
+            assert [name for name, definition in views.items() if aside in definition] == []
+    finally:
+        with closing(connect(database)) as connection, connection, connection.cursor() as cursor:
+            cursor.execute(f'DROP SCHEMA IF EXISTS "{schema}_reporting" CASCADE; DROP SCHEMA "{aside}" CASCADE')
 
 
 def test_an_empty_schema_that_somebody_made_is_filled(file: Path, database: str, empty: str) -> None:
