@@ -80,4 +80,6 @@ def test_the_sla_report_is_a_page_with_its_tables(cli: Cli, head: int, tmp_path:
     ],
 )
 def test_days_and_months_that_are_none_are_refused(arguments: tuple[str, ...]) -> None:
-    assert CliRunner().invoke(report, arguments).exit_code == 2
+    name, *rest = arguments
+    # Not through the group: that would let this process log into the runner's stream for good.
+    assert CliRunner().invoke(report.commands[name], rest).exit_code == 2
