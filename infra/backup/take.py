@@ -4,7 +4,7 @@ import fcntl
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -81,7 +81,7 @@ def _new_file(path: Path) -> Iterator[IO[bytes]]:
         descriptor = os.open(part, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise BackupFailed(f"{path} cannot be written: {error.strerror}") from error
-    with os.fdopen(descriptor, "r+b") as file:
+    with _closed(os.fdopen(descriptor, "r+b")) as file:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             taken = part.stat().st_ino != os.fstat(descriptor).st_ino
@@ -107,6 +107,16 @@ def _new_file(path: Path) -> Iterator[IO[bytes]]:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+@contextmanager
+def _closed(file: IO[bytes]) -> Iterator[IO[bytes]]:
+    """Close a file at the end. All that counts was flushed before; what a full disk did not take fails once more."""
+    try:
+        yield file
+    finally:
+        with suppress(OSError):
+            file.close()
 
 
 def _write(connection: Connection, schema: str, file: IO[bytes], progress: Callable[[int, int], None]) -> Manifest:

@@ -202,6 +202,30 @@ def test_an_interrupted_backup_says_so_and_leaves_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
+FULL = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+from api.cli import main
+main()
+"""
+
+
+def test_a_full_disk_is_told_and_leaves_no_file(cli: Cli, head: int, tmp_path: Path) -> None:
+    path = tmp_path / "desk.backup"
+    full = subprocess.run(
+        [sys.executable, "-c", FULL, "backup", "--to", str(path)],
+        cwd=ROOT,
+        env=cli.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (full.returncode, full.stdout) == (2, ""), full.stderr
+    assert full.stderr == f"caselog: {path} cannot be written: File too large\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_killed_backup_leaves_no_file_of_its_name_and_the_next_one_is_whole(
     cli: Cli, elsewhere: Cli, file: Path, tmp_path: Path
 ) -> None:

@@ -103,11 +103,22 @@ def other(database: str, schema: str) -> Iterator[Connection]:
         yield connection
 
 
-def test_all_of_a_desk_comes_back(file: Path, desk: Desk, database: str, schema: str, empty: str) -> None:
+def test_all_of_a_desk_comes_back(desk: Desk, database: str, schema: str, empty: str, tmp_path: Path) -> None:
+    """Also what waits behind a failed handler, which names a build, and what no event can bring back."""
+    with closing(connect(database, schema)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO parked_events (view, build, part, key, position, error)"
+            " VALUES ('queue', 1, 'queue', '[\"t\"]', 1, E'a\\tfault\\\\'), ('queue', 1, 'queue', '[\"t\"]', 2, NULL);"
+            "INSERT INTO webhook_key (key) VALUES (sha256('k'));"
+            "INSERT INTO test_clock (now) VALUES ('2026-11-02 17:00:00.123456+00')"
+        )
+    file = tmp_path / "desk.backup"
+    take_backup(database, schema, file)
     restored = restore(file, database, empty)
     assert restored == Restored(migrated=[], views={"queue", "ledger"}, left_out={})
     there, here = tables_of(database, schema), tables_of(database, empty)
-    assert {"events", "idempotency", "claims", "log_head", "projections", "queue_b1", "ledger_b2"} <= set(there)
+    assert {"events", "idempotency", "claims", "projections", "queue_b1", "ledger_b2"} <= set(there)
+    assert [len(there[name]) for name in ("parked_events", "webhook_key", "test_clock", "log_head")] == [2, 1, 1, 1]
     assert here == there
     assert relations_of(database, empty) == relations_of(database, schema)
 
