@@ -4,11 +4,13 @@ import argparse
 import signal
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.catalogue import BENCHMARKS, Benchmark
 from benchmarks.machine import this_machine
-from benchmarks.report import Report, as_json, as_markdown, as_text
+from benchmarks.page import page_of
+from benchmarks.report import Report, as_json, as_text
 from infra.logging import configure_logging
 
 _ENDED = 143
@@ -23,9 +25,10 @@ def main() -> int:
         command = commands.add_parser(benchmark.name, help=benchmark.summary)
         benchmark.add_options(command)
         command.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+        command.add_argument("--write", type=_page, metavar="FILE", help="renew its section of that page as well")
     every = commands.add_parser("all", help="all of them, with their defaults")
     every.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
-    every.add_argument("--write", type=_page, metavar="FILE", help="write a page of the documentation as well")
+    every.add_argument("--write", type=_page, metavar="FILE", help="renew that page as well")
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_ENDED))  # so that servers and processes are stopped
     configure_logging("benchmarks")  # to standard error: what is printed is the report alone
@@ -33,6 +36,8 @@ def main() -> int:
         return _all(as_object=chosen.json, page=chosen.write)
     report = next(each for each in BENCHMARKS if each.name == chosen.benchmark).measure(chosen)
     print(as_json([report], this_machine()).decode() if chosen.json else as_text(report))
+    if chosen.write is not None:
+        _renew(chosen.write, [report])
     return 0
 
 
@@ -41,6 +46,12 @@ def _page(text: str) -> Path:
     if not page.absolute().parent.is_dir():
         raise argparse.ArgumentTypeError(f"there is no folder {page.absolute().parent}")
     return page
+
+
+def _renew(page: Path, reports: Sequence[Report]) -> None:
+    before = page.read_text(encoding="utf-8") if page.exists() else ""
+    order = [each.name for each in BENCHMARKS]
+    page.write_text(page_of(reports, this_machine(), before, order), encoding="utf-8")
 
 
 def _all(*, as_object: bool, page: Path | None) -> int:
@@ -55,7 +66,7 @@ def _all(*, as_object: bool, page: Path | None) -> int:
     if as_object:
         print(as_json(reports, this_machine()).decode())
     if page is not None:
-        page.write_text(as_markdown(reports, this_machine()))
+        _renew(page, reports)
     return 0 if len(reports) == len(BENCHMARKS) else 1
 
 

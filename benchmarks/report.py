@@ -111,44 +111,6 @@ def as_text(report: Report) -> str:
     return "\n".join(lines)
 
 
-def as_markdown(reports: Sequence[Report], machine: Machine) -> str:
-    """Return runs as a page of the documentation."""
-    lines = [
-        "# Benchmarks",
-        "",
-        "Written by `make bench`, on one machine and at one commit; each section is also a command of its own,",
-        "`python -m benchmarks NAME` (with `--json` for machines). Figures are medians of rounds, with the lowest and",
-        "the highest; peers took turns in one run. Ratios travel between machines, absolute figures do not: the",
-        "calibration of the same run stands beside them.",
-        "",
-        *(f"- {name}: {value}" for name, value in machine.described()),
-        "",
-        "| promise | measured | wanted | |",
-        "|---|---|---|---|",
-    ]
-    for report in reports:
-        lines += [
-            f"| {report.benchmark}: {each.name} | {number(each.value)} {each.unit} | {each.bound} {number(each.wanted)}"
-            f" {each.unit} | {each.verdict if each.met else '**missed**'} |"
-            for each in report.targets
-        ]
-    for report in reports:
-        lines += ["", f"## {report.benchmark}", "", report.question, ""]
-        lines.append("; ".join(f"{name} {value}" for name, value in report.settings.items()) + ".")
-        lines += ["", "| | median | lowest | highest | |", "|---|---|---|---|---|"]
-        lines += [
-            f"| {each.name} | {number(each.median)} | {number(each.lowest)} | {number(each.highest)} | {each.unit} |"
-            for each in report.figures
-        ]
-        lines += [
-            f"| *the machine: {name}* | {number(median(values))} | {number(min(values))} | {number(max(values))} | |"
-            for name, values in report.calibration.measured()
-        ]
-        if report.notes:
-            lines += ["", *(f"- {note}" for note in report.notes)]
-    return "\n".join(lines) + "\n"
-
-
 def number(value: float) -> str:
     """Return a figure with as many digits as say something."""
     size = abs(value)

@@ -5,7 +5,8 @@ import pytest
 
 from benchmarks.catalogue import BENCHMARKS
 from benchmarks.machine import Calibration, Machine
-from benchmarks.report import Figure, Report, Target, as_json, as_markdown, as_text, number
+from benchmarks.page import page_of
+from benchmarks.report import Figure, Report, Target, as_json, as_text, number
 
 MACHINE = Machine(
     cores=2, processor="a processor", memory_gib=24.0, system="Linux 6", python="3.11.7", packages={}, commit="0123abc"
@@ -46,7 +47,7 @@ def test_a_figure_is_its_middle_round_with_the_lowest_and_the_highest() -> None:
 def test_a_missed_promise_is_called_missed_in_every_form(target: Target, kept: bool) -> None:
     said = report(target)
     assert ("MISSED" in as_text(said)) is not kept
-    assert ("**missed**" in as_markdown([said], MACHINE)) is not kept
+    assert ("**missed**" in page_of([said], MACHINE, "", ["append"])) is not kept
     [one] = msgspec.json.decode(as_json([said], MACHINE))["reports"]
     assert one["targets"][0]["met"] is kept
 
@@ -60,10 +61,25 @@ def test_the_object_for_machines_has_the_raw_rounds_and_the_machine_beside_them(
 
 
 def test_the_page_names_machine_commit_and_every_figure() -> None:
-    page = as_markdown([report(ratio(12.0))], MACHINE)
-    assert "commit: 0123abc" in page
+    page = page_of([report(ratio(12.0))], MACHINE, "", ["append"])
+    assert "commit 0123abc" in page
     assert "| ours | 170 | 100 | 300 | events/s |" in page
     assert "| append: times the peer | 12.0 x | at least 10.0 x | met |" in page
+
+
+def test_a_section_is_renewed_alone_and_the_others_stay_as_they_were_measured() -> None:
+    order = ["load", "append", "views"]
+    others = [msgspec.structs.replace(report(ratio(11.0)), benchmark=name) for name in ("views", "load", "gone")]
+    before = page_of([report(ratio(12.0)), *others], MACHINE, "", [*order, "gone"])
+    later = msgspec.structs.replace(MACHINE, commit="fedc")
+    after = page_of([report(ratio(9.0))], later, before, order)
+    assert [line for line in after.splitlines() if line.startswith("## ")] == ["## load", "## append", "## views"]
+    assert (after.count("0123abc"), after.count("fedc")) == (2, 1)
+    assert (
+        "| append: times the peer | 9.00 x | at least 10.0 x | **missed** |\n| views: times the peer | 11.0 x" in after
+    )
+    assert "gone" not in after
+    assert page_of([], later, after, order) == after
 
 
 @pytest.mark.parametrize(
