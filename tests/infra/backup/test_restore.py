@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -156,6 +157,26 @@ def customer_of(desk: Desk) -> str:
 def address_of(desk: Desk) -> tuple[str, str]:
     env = desk.application.env
     return str(env["CASELOG_DATABASE_URL"]), str(env["CASELOG_SCHEMA"])
+
+
+def test_a_log_of_any_length_goes_through_a_little_memory(
+    database: str, schema: str, empty: str, tmp_path: Path
+) -> None:
+    with closing(connect(database, schema)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO events"
+            " SELECT n, 's', n, 'Other', NULL, convert_to(repeat(md5(n::text), 32), 'UTF8'), NULL, now()"
+            " FROM generate_series(1, 40000) n; UPDATE log_head SET position = 40000"
+        )
+    tracemalloc.start()
+    try:
+        taken = take_backup(database, schema, tmp_path / "desk.backup")
+        restore(tmp_path / "desk.backup", database, empty)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken.manifest.bytes > 80_000_000
+    assert most < 8_000_000
 
 
 def test_a_repeat_of_an_old_command_is_answered_as_before(file: Path, desk: Desk, database: str, empty: str) -> None:
