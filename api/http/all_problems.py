@@ -11,6 +11,7 @@ from api.http.problem_types import (
     CLOCK_BACKWARDS,
     CLOCK_STILL_BEHIND,
     HTTP_PROBLEM_TYPES,
+    NO_ROOM,
     POSITION_GONE,
     TOO_MANY_STREAMS,
     VIEW_BEHIND,
@@ -30,7 +31,7 @@ class Answered(msgspec.Struct, frozen=True):
 
 def problem_types_of_query(query: Query) -> tuple[ProblemType, ...]:
     """Return every problem that a query may be answered with."""
-    of_lists = (TOO_MANY_STREAMS,) if query.pages else ()
+    of_lists = (TOO_MANY_STREAMS, NO_ROOM) if query.pages else ()
     of_the_past = (POSITION_GONE,) if query.views and AS_OF in query.parameters.fields else ()
     of_queries = (INVALID_DATA, VIEW_BEHIND, *of_lists, *of_the_past)
     return (*map(type_of, query.failures), *of_queries, *OF_EVERY_SENDER, *OF_EVERY_ANSWER)

@@ -38,6 +38,9 @@ VIEW_BEHIND = ProblemType(
     503,
     "The view has not yet passed `min_position`, or is not built yet in the form of this release; ask again.",
 )
+NO_ROOM = ProblemType(
+    "no_room", 503, "There is no room to put the list by before it is sent; ask again later, or page by page."
+)
 POSITION_GONE = ProblemType(
     "position_gone",
     410,
@@ -76,6 +79,7 @@ HTTP_PROBLEM_TYPES = (
     VIEW_BEHIND,
     POSITION_GONE,
     TOO_MANY_STREAMS,
+    NO_ROOM,
     CLOCK_BACKWARDS,
     CLOCK_STILL_BEHIND,
     INTERNAL_ERROR,

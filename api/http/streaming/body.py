@@ -16,7 +16,7 @@ import structlog
 from flask import Response, request
 
 from api.http.correlation import correlation_id
-from api.http.problem_types import TOO_MANY_STREAMS
+from api.http.problem_types import NO_ROOM, TOO_MANY_STREAMS
 from api.http.replies import ProblemRaised
 from api.http.streaming.limits import Limits, end_stalled
 
@@ -51,7 +51,7 @@ class Streams:
             with ExitStack() as making:
                 position, chunks = begin(making)
                 for chunk in chunks:
-                    spool.write(chunk)
+                    _put_by(spool, chunk)
             length = spool.tell()
             spool.seek(0)
             parts = iter(lambda: spool.read(_PART_BYTES), b"")
@@ -93,6 +93,14 @@ class _Body(Iterator[bytes]):
     def close(self) -> None:
         """Give back what the list held."""
         self._kept.close()
+
+
+def _put_by(spool: SpooledTemporaryFile[bytes], chunk: bytes) -> None:
+    try:
+        spool.write(chunk)
+    except OSError as error:
+        log.error("no room for a list", error=str(error), path=request.path, correlation_id=correlation_id())  # noqa: TRY400
+        raise ProblemRaised(NO_ROOM) from error
 
 
 def _unbroken(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

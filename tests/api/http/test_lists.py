@@ -5,6 +5,7 @@ import io
 import json
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from msgspec.structs import fields, replace
 from api.http.queries import lists
 from api.http.queries.catalogue import QUERIES
 from api.http.queries.query import Query
+from api.http.streaming import body
 from api.http.streaming.forms import CSV, NDJSON, csv_lines
 from api.http.streaming.limits import Limits
 from commands.wire.examples import EXAMPLES
@@ -319,6 +321,14 @@ def test_long_items_are_read_a_few_at_a_time(api: Api, monkeypatch: pytest.Monke
     text, _ = streamed(api, "/v1/articles", NDJSON, topic="long")
     assert text.count("\n") == 60
     assert max(limits[1:]) * LONGEST_BODY <= lists.STREAMED_BYTES
+
+
+def test_a_list_that_there_is_no_room_for_is_told_so(api: Api, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as full:
+        full.setattr(body, "SpooledTemporaryFile", lambda _: Path("/dev/full").open("wb", 0))  # noqa: SIM115
+        answer = api.client.get("/v1/tickets", headers={"Accept": CSV}, buffered=True)
+    assert problem_of(answer, 503)["code"] == "no_room"
+    assert api.client.get("/v1/tickets", headers={"Accept": CSV}, buffered=True).status_code == 200
 
 
 def test_a_list_tells_its_length(api: Api, case: str) -> None:
