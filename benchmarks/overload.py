@@ -59,7 +59,7 @@ def add_options(parser: ArgumentParser) -> None:
 def measure(options: Namespace) -> Report:
     """Overload a desk, ask its log for what it acknowledged, and see it recover."""
     rounds: list[Round] = []
-    with benchmark_server() as server, running_desk(server) as desk:
+    with benchmark_server() as server, running_desk(server, settings={}) as desk:
         calibrator = Calibrator(server.folder)
         closed_loop(desk.port, _requests(desk, 0), connections=CONNECTIONS, seconds=4)  # warms up
         memory = [desk.memory_mib()["API"]]

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,6 +35,9 @@ CASES = 1_200
 SECRET = os.environ.setdefault("BENCHMARK_KEY", new_secret())
 """The service's key at the desks of this run; the clients' processes have it from their environment."""
 
+PATIENT = {"CASELOG_QUEUE_SIZE": "1024", "CASELOG_QUEUE_WAIT_MS": "60000"}
+"""Settings of a desk that sends nobody away: where every request is to be carried out, however busy the machine is."""
+
 _READY_SECONDS = 60.0
 _PERSON = {"name": "Ada Guest", "email": "ada@example.com"}
 _AUTHOR = {"role": "staff", "name": "Kim Agent", "email": "kim@desk.example"}
@@ -52,7 +55,15 @@ _COMMANDS = {
 class RunningDesk:
     """The processes of a desk, the port of its API, and the ids that were made for it."""
 
-    def __init__(self, server: BenchmarkServer, customers: list[str], cases: list[str], schema: str = SCHEMA) -> None:
+    def __init__(
+        self,
+        server: BenchmarkServer,
+        customers: list[str],
+        cases: list[str],
+        schema: str = SCHEMA,
+        *,
+        settings: Mapping[str, str] = PATIENT,
+    ) -> None:
         self.port = free_port()
         self.customers = customers
         self.cases = cases
@@ -64,6 +75,7 @@ class RunningDesk:
             "CASELOG_PORT": str(self.port),
             "CASELOG_ENV": "production",
             "CASELOG_REQUESTS_PER_MINUTE": "6000000",  # counted as ever, and never too many
+            **settings,
         }
         self._processes: dict[str, psutil.Process] = {}
 
@@ -107,10 +119,10 @@ class RunningDesk:
 
 
 @contextmanager
-def running_desk(server: BenchmarkServer) -> Iterator[RunningDesk]:
+def running_desk(server: BenchmarkServer, *, settings: Mapping[str, str] = PATIENT) -> Iterator[RunningDesk]:
     """Found a desk with customers and cases, run its API and projector, and stop them at the end."""
     migrate(server.url, SCHEMA)
-    desk = RunningDesk(server, *_furnish(server))
+    desk = RunningDesk(server, *_furnish(server), settings=settings)
     with desk.process("projector"), desk.process("API"):
         yield desk
 
