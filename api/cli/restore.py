@@ -14,7 +14,7 @@ from infra.backup.restore import Restored, check_nothing_is_there, check_release
 from infra.config import Config
 from infra.logging import configure_logging
 from infra.projection.comparing import Difference
-from infra.projection.rebuild import drop_unseen, rebuild
+from infra.projection.rebuild import BuiltElsewhere, drop_unseen, rebuild
 from projections.catalogue import VIEWS
 
 COMPARE = "`caselog rebuild --all --check` compares the views with its log."
@@ -100,16 +100,22 @@ def _compare(config: Config, url: str, restored: Restored) -> None:
         for view in VIEWS:
             shown = First(SHOWN)
             came = view.name in restored.views
-            with RebuildBar(view.name) as bar:
-                rebuilt = rebuild(
-                    url,
-                    config.schema,
-                    view,
-                    progress=bar,
-                    differs=shown,
-                    stopping=stopping,
-                    switch=not came,
-                )
+            try:
+                with RebuildBar(view.name) as bar:
+                    rebuilt = rebuild(
+                        url,
+                        config.schema,
+                        view,
+                        progress=bar,
+                        differs=shown,
+                        stopping=stopping,
+                        switch=not came,
+                    )
+            except BuiltElsewhere:  # the desk has been started, and its projector builds what is missing
+                if came:
+                    raise
+                click.echo(f"{view.name}: a projector builds it anew.")
+                continue
             if rebuilt.build is None:
                 raise _interrupted(f"interrupted: the desk is restored and may be used; {COMPARE}")
             if not came:

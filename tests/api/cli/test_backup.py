@@ -14,7 +14,7 @@ import pytest
 
 from infra.backup.archive import Archive
 from infra.projection.rebuild import rebuild
-from projections import queue
+from projections import ledger, queue
 from tests.api.cli.conftest import ROOT, Cli
 from tests.desk import Desk
 from tests.infra.backup.test_restore import nothing_in, rewrite
@@ -85,6 +85,19 @@ def test_a_row_of_a_view_that_the_log_does_not_give_is_told_with_exit_code_1(
     assert "`caselog rebuild queue` lets them see what the log says" in restored.stderr
     assert elsewhere("rebuild", "queue").returncode == 0
     assert f"queue: {CASES} rows compared at position {head}: the same." in elsewhere("rebuild", "queue").stdout
+
+
+def test_a_view_that_a_started_desk_builds_itself_is_left_to_it(file: Path, elsewhere: Cli, head: int) -> None:
+    schema = elsewhere.environment["CASELOG_SCHEMA"]
+    with closing(psycopg2.connect(elsewhere.environment["CASELOG_DATABASE_URL"])) as projector:
+        with projector.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_advisory_lock(hashtextextended(%s, 0))", (f"{schema}: build of view {ledger.VIEW.name}",)
+            )
+        restored = elsewhere("restore", str(file))
+    assert restored.returncode == 0, restored.stderr
+    assert "ledger: a projector builds it anew." in restored.stdout
+    assert f"queue: {CASES} rows compared at position {head}: the same." in restored.stdout
 
 
 def test_without_comparing_the_desk_is_there_at_once(file: Path, elsewhere: Cli) -> None:
