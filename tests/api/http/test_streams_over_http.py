@@ -7,8 +7,9 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import psutil
@@ -53,9 +54,12 @@ class Desk:
     @property
     def worker(self) -> psutil.Process:
         """The process that answers."""
-        children = psutil.Process(self.server.process.pid).children()
-        [worker] = [child for child in children if "resource_tracker" not in " ".join(child.cmdline())]
+        worker: psutil.Process = eventually(self._worker)
         return worker
+
+    def _worker(self) -> psutil.Process | None:
+        found = [each for each in psutil.Process(self.server.process.pid).children() if _serves(each)]
+        return found[0] if len(found) == 1 else None
 
     @contextmanager
     def get(self, path: str, form: str, *, patient: bool = True) -> Iterator[http.client.HTTPResponse]:
@@ -108,7 +112,18 @@ class Desk:
 
     def files_put_by(self) -> int:
         """How many temporary files the process has open."""
-        return sum(each.readlink().name.endswith("(deleted)") for each in Path(f"/proc/{self.worker.pid}/fd").iterdir())
+        found = 0
+        for each in Path(f"/proc/{self.worker.pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # it was closed meanwhile
+                found += each.readlink().name.endswith("(deleted)")
+        return found
+
+
+def _serves(child: psutil.Process) -> bool:
+    try:
+        return "resource_tracker" not in " ".join(child.cmdline())
+    except psutil.Error:
+        return False
 
 
 def eventually(condition: Callable[[], Any]) -> Any:
@@ -122,7 +137,7 @@ def eventually(condition: Callable[[], Any]) -> Any:
 
 @pytest.fixture(scope="module")
 def desk(postgres_dsn: str) -> Iterator[Desk]:
-    schema = "test_streams"
+    schema = f"test_{token_hex(6)}"
     server = Server(postgres_dsn, schema, free_port())
     try:
         server.wait_until_ready()
@@ -142,6 +157,8 @@ def desk(postgres_dsn: str) -> Iterator[Desk]:
         yield desk
     finally:
         server.stop()
+        with closing(psycopg2.connect(postgres_dsn)) as connection, connection, connection.cursor() as cursor:
+            cursor.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
 
 
 def multiply(cursor: Cursor) -> None:
