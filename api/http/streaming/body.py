@@ -50,30 +50,28 @@ class Streams:
             spool = stack.enter_context(SpooledTemporaryFile(_IN_MEMORY_BYTES))  # noqa: SIM115 - it goes with the stack
             with ExitStack() as making:
                 position, chunks = begin(making)
-                for chunk in chunks:
-                    _put_by(spool, chunk)
-            length = spool.tell()
+                length = sum(_put_by(spool, chunk) for chunk in chunks)
+            _put_by(spool)
             spool.seek(0)
             parts = iter(lambda: spool.read(_PART_BYTES), b"")
-            return self._reply(content_type, position, _Body(parts, stack.pop_all()), {"Content-Length": str(length)})
+            headers = {POSITION: str(position), "Content-Length": str(length)}
+            return Response(_Body(parts, stack.pop_all()), headers=headers, content_type=content_type)
 
     def send(self, content_type: str, begin: Begin) -> Response:
         """Answer with chunks while they are made. What is wrong with the first is raised, and 503 answered, alike."""
         with self._place() as stack:
             position, chunks = begin(stack)
-            first = next(chunks, b"")
-            return self._reply(content_type, position, _Body(_unbroken(first, chunks), stack.pop_all()), {})
+            parts = _unbroken(next(chunks, b""), chunks)
+            headers = {POSITION: str(position)}
+            return Response(_Body(parts, stack.pop_all()), headers=headers, content_type=content_type)
 
     def _place(self) -> ExitStack:
         if not self._places.acquire(blocking=False):
             raise ProblemRaised(TOO_MANY_STREAMS)
-        stack = ExitStack()
-        stack.callback(self._places.release)
-        return stack
-
-    def _reply(self, content_type: str, position: int, body: Iterator[bytes], headers: dict[str, str]) -> Response:
-        end_stalled(int(request.environ.get("SERVER_PORT") or 0), self._limits.stalled_seconds)
-        return Response(body, headers={POSITION: str(position), **headers}, content_type=content_type)
+        with ExitStack() as stack:
+            stack.callback(self._places.release)
+            end_stalled(int(request.environ.get("SERVER_PORT") or 0), self._limits.stalled_seconds)
+            return stack.pop_all()
 
 
 class _Body(Iterator[bytes]):
@@ -95,12 +93,14 @@ class _Body(Iterator[bytes]):
         self._kept.close()
 
 
-def _put_by(spool: SpooledTemporaryFile[bytes], chunk: bytes) -> None:
+def _put_by(spool: SpooledTemporaryFile[bytes], chunk: bytes = b"") -> int:
+    """Put a chunk by and return its length; without one, bring all that was put by to where it is safe."""
     try:
-        spool.write(chunk)
+        spool.write(chunk) if chunk else spool.flush()
     except OSError as error:
         log.error("no room for a list", error=str(error), path=request.path, correlation_id=correlation_id())  # noqa: TRY400
         raise ProblemRaised(NO_ROOM) from error
+    return len(chunk)
 
 
 def _unbroken(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
