@@ -146,7 +146,7 @@ def test_a_form_that_we_do_not_answer_in_is_not_acceptable_and_the_command_is_no
 ) -> None:
     answer = api.post("register-customer", EXAMPLES["register-customer"], Accept=accept)
     assert problem_of(answer, 406)["code"] == "not_acceptable"
-    assert problem_of(api.client.get("/v1/queue", headers={"Accept": accept}), 406)["code"] == "not_acceptable"
+    assert problem_of(api.client.get("/v1/status", headers={"Accept": accept}), 406)["code"] == "not_acceptable"
 
 
 @pytest.mark.parametrize("key", ["", " ", "two words", "a,b", "é", "x" * 256])
