@@ -20,7 +20,8 @@ from commands.policies.catalogue import ALL_POLICIES
 from commands.policies.policy import POLICIES
 from commands.ports import Clock
 from domain.desk import Desk
-from infra.api_keys import KeyRing
+from infra.access.api_keys import KeyRing
+from infra.access.rate_limits import RateLimits
 from infra.awaited_clock import AwaitedClock
 from infra.caretaker import Caretaker
 from infra.clock import SystemClock, TestClock, clock_channel
@@ -35,7 +36,6 @@ from infra.postgres.migrations import migrate
 from infra.postgres.pool import ConnectionPool
 from infra.projection.listening import Listener
 from infra.projection.positions import ViewPositions
-from infra.rate_limits import RateLimits
 from infra.timekeeper import Timekeeper
 from infra.tracing import TracedCommands, tracer
 from infra.webhooks.courier import Courier

@@ -7,8 +7,8 @@ from api import compose
 from commands.dispatch import Dispatcher
 from commands.handlers.catalogue import HANDLERS
 from domain.api_key import Role
-from infra import key_making
-from infra.api_keys import KeyRing
+from infra.access import key_making
+from infra.access.api_keys import KeyRing
 from infra.config import Config
 
 DEVELOPMENT_KEY = "development-key"

@@ -25,7 +25,7 @@ from commands.founding import found_desk
 from commands.handlers.api_keys import CLAIM
 from commands.handlers.catalogue import HANDLERS
 from commands.wire.catalogue import COMMAND_TYPES
-from infra.api_keys import digest_of, new_secret
+from infra.access.api_keys import digest_of, new_secret
 from infra.clock import SystemClock
 from infra.postgres.migrations import migrate
 

@@ -5,42 +5,23 @@ its log. Of the desk only zone and currency stand here, and only the start that 
 """
 
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from importlib.util import find_spec
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self, TypeVar, cast
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-import psycopg2
 from psycopg2.extensions import parse_dsn
 
-from infra.webhooks.addresses import LOOPBACK, Network, networks
+from infra import config_values as parse
+from infra.webhooks.addresses import LOOPBACK, Network
 from infra.webhooks.schedule import RETRY_SECONDS
 
 T = TypeVar("T")
 Environment = Literal["development", "production"]
 
-# ISO 4217, the codes of money in use with minor units; a typing error would stay with the desk for ever.
-CURRENCIES = frozenset(
-    """
-    AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY
-    COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS
-    INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP
-    MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR
-    SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND
-    VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG
-    """.split()
-)
 JWT_SETTINGS = ("CASELOG_JWT_ISSUER", "CASELOG_JWT_AUDIENCE", "CASELOG_JWT_JWKS")
 """All of them are set, or none."""
-
-# Lower case, so that it means the same quoted and not; short, so that names derived from it fit into 63 bytes.
-_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,39}")
 
 
 class ConfigError(Exception):
@@ -91,41 +72,43 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         problems = _unknown(environment)
         environment = _with_secrets_from_files(environment, problems)
 
-        def read(variable: str, default: str, parse: Callable[[str], T]) -> T:
+        def read(variable: str, default: str, meaning_of: Callable[[str], T]) -> T:
             try:
-                return parse(environment.get(variable) or default)
+                return meaning_of(environment.get(variable) or default)
             except ValueError as error:
                 problems[variable] = str(error)
-                return parse(default)
+                return meaning_of(default)
 
         config = cls(
             data_folder=read("CASELOG_DATA", ".caselog", lambda value: Path(value).absolute()),
-            host=read("CASELOG_HOST", "127.0.0.1", _address),
-            port=read("CASELOG_PORT", "8000", _whole(1, 65535)),
-            database_url=read("CASELOG_DATABASE_URL", "", _database_url),
+            host=read("CASELOG_HOST", "127.0.0.1", parse.address),
+            port=read("CASELOG_PORT", "8000", parse.whole_number(1, 65535)),
+            database_url=read("CASELOG_DATABASE_URL", "", parse.database_url),
             database_url_file=read("CASELOG_DATABASE_URL_FILE", "", str),
-            schema=read("CASELOG_SCHEMA", "caselog", _schema),
-            zone=read("CASELOG_ZONE", "America/Denver", _zone),
-            currency=read("CASELOG_CURRENCY", "USD", _currency),
-            test_clock=read("CASELOG_TEST_CLOCK", "0", _one_of("0", "1")) == "1",
-            environment=cast("Environment", read("CASELOG_ENV", "development", _one_of("development", "production"))),
-            pool_size=read("CASELOG_POOL_SIZE", "20", _whole(2, 1000)),
-            pool_wait_ms=read("CASELOG_POOL_WAIT_MS", "5000", _whole(1, 600_000)),
-            statement_timeout_ms=read("CASELOG_STATEMENT_TIMEOUT_MS", "10000", _whole(1, 600_000)),
-            workers=read("CASELOG_WORKERS", "1", _whole(1, 64)),
-            threads=read("CASELOG_THREADS", "16", _whole(1, 256)),
-            queue_size=read("CASELOG_QUEUE_SIZE", "32", _whole(0, 1024)),
-            queue_wait_ms=read("CASELOG_QUEUE_WAIT_MS", "100", _whole(1, 60_000)),
-            access_log=read("CASELOG_ACCESS_LOG", "0", _one_of("0", "1")) == "1",
-            traces_endpoint=read("CASELOG_TRACES_ENDPOINT", "", _traces_endpoint),
-            traces_ratio=read("CASELOG_TRACES_RATIO", "1", _ratio),
-            requests_per_minute=read("CASELOG_REQUESTS_PER_MINUTE", "60000", _whole(0, 999_999_999)),
-            webhook_networks=read("CASELOG_WEBHOOK_NETWORKS", _text_of(_own_networks(environment)), _networks),
-            webhook_timeout_ms=read("CASELOG_WEBHOOK_TIMEOUT_MS", "15000", _whole(100, 60_000)),
-            webhook_retry_seconds=read("CASELOG_WEBHOOK_RETRY_SECONDS", _text_of(RETRY_SECONDS), _pauses),
+            schema=read("CASELOG_SCHEMA", "caselog", parse.schema_name),
+            zone=read("CASELOG_ZONE", "America/Denver", parse.zone_name),
+            currency=read("CASELOG_CURRENCY", "USD", parse.currency_code),
+            test_clock=read("CASELOG_TEST_CLOCK", "0", parse.one_of("0", "1")) == "1",
+            environment=cast(
+                "Environment", read("CASELOG_ENV", "development", parse.one_of("development", "production"))
+            ),
+            pool_size=read("CASELOG_POOL_SIZE", "20", parse.whole_number(2, 1000)),
+            pool_wait_ms=read("CASELOG_POOL_WAIT_MS", "5000", parse.whole_number(1, 600_000)),
+            statement_timeout_ms=read("CASELOG_STATEMENT_TIMEOUT_MS", "10000", parse.whole_number(1, 600_000)),
+            workers=read("CASELOG_WORKERS", "1", parse.whole_number(1, 64)),
+            threads=read("CASELOG_THREADS", "16", parse.whole_number(1, 256)),
+            queue_size=read("CASELOG_QUEUE_SIZE", "32", parse.whole_number(0, 1024)),
+            queue_wait_ms=read("CASELOG_QUEUE_WAIT_MS", "100", parse.whole_number(1, 60_000)),
+            access_log=read("CASELOG_ACCESS_LOG", "0", parse.one_of("0", "1")) == "1",
+            traces_endpoint=read("CASELOG_TRACES_ENDPOINT", "", parse.traces_endpoint),
+            traces_ratio=read("CASELOG_TRACES_RATIO", "1", parse.ratio),
+            requests_per_minute=read("CASELOG_REQUESTS_PER_MINUTE", "60000", parse.whole_number(0, 999_999_999)),
+            webhook_networks=read("CASELOG_WEBHOOK_NETWORKS", _text_of(_own_networks(environment)), parse.network_list),
+            webhook_timeout_ms=read("CASELOG_WEBHOOK_TIMEOUT_MS", "15000", parse.whole_number(100, 60_000)),
+            webhook_retry_seconds=read("CASELOG_WEBHOOK_RETRY_SECONDS", _text_of(RETRY_SECONDS), parse.pauses),
             jwt_issuer=environment.get("CASELOG_JWT_ISSUER") or None,
             jwt_audience=environment.get("CASELOG_JWT_AUDIENCE") or None,
-            jwt_jwks=read("CASELOG_JWT_JWKS", "", _jwks),
+            jwt_jwks=read("CASELOG_JWT_JWKS", "", parse.jwks_place),
         )
         of_tokens = {name: environment.get(name) for name in JWT_SETTINGS}
         if any(of_tokens.values()):
@@ -251,122 +234,14 @@ def _with_secrets_from_files(environment: Mapping[str, str], problems: dict[str,
     return {**environment, **found}
 
 
-def _address(value: str) -> str:
-    try:
-        return str(ip_address(value))
-    except ValueError:
-        raise ValueError(f"{value!r} is not an IP address such as 127.0.0.1") from None
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", value) or not least <= int(value) <= most:
-            raise ValueError(f"{value!r} is not a whole number from {least} to {most}")
-        return int(value)
-
-    return parse
-
-
-def _one_of(*allowed: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value not in allowed:
-            raise ValueError(f"{value!r} is not one of {', '.join(allowed)}")
-        return value
-
-    return parse
-
-
-def _schema(value: str) -> str:
-    if not _SCHEMA.fullmatch(value) or value.startswith("pg_") or value == "information_schema":
-        raise ValueError(
-            f"{value!r} is not a plain name: at most 40 small letters, digits and underscores, not beginning with a "
-            "digit or pg_"
-        )
-    if value.endswith("_reporting"):
-        raise ValueError(f"{value!r} is where the reporting views of a desk {value.removesuffix('_reporting')!r} go")
-    return value
-
-
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder such as "America" is an OSError
-        raise ValueError(f"{value!r} is not an IANA time zone such as America/Denver") from None
-    return value
-
-
-def _currency(value: str) -> str:
-    if value not in CURRENCIES:
-        raise ValueError(f"{value!r} is not an ISO 4217 currency code such as USD")
-    return value
-
-
 def _own_networks(environment: Mapping[str, str]) -> tuple[Network, ...]:
     """Return where webhooks may be sent to if nothing is said of it: beside public addresses nowhere, in production."""
     return () if environment.get("CASELOG_ENV") == "production" else LOOPBACK
 
 
-def _networks(value: str) -> tuple[Network, ...]:
-    try:
-        return networks(value) if value else ()
-    except ValueError:
-        raise ValueError(f"{value!r} is not a list of networks such as 10.1.0.0/16,fd00:1::/64") from None
-
-
-def _pauses(value: str) -> tuple[float, ...]:
-    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?(,[0-9]{1,6}(\.[0-9]{1,3})?){0,19}", value):
-        raise ValueError(f"{value!r} is not a list of at most twenty numbers of seconds such as 5,300,1800")
-    return tuple(map(float, value.split(",")))
-
-
 def _text_of(values: Iterable[object]) -> str:
     """Return a list as it stands in a variable, whole numbers without a point."""
     return ",".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
-
-
-def _jwks(value: str) -> str | None:
-    scheme = urlsplit(value).scheme
-    if value and scheme not in ("https", "http") and not Path(value).is_file():
-        raise ValueError(f"{value!r} is neither an https address nor a file that is there")
-    return value or None
-
-
-def _database_url(value: str) -> str | None:
-    """Any form libpq takes. The reason names no part of the value, for it may hold a password."""
-    try:
-        if value:
-            parse_dsn(value)
-    except psycopg2.ProgrammingError:
-        raise ValueError("is not a libpq URL such as postgresql://user:password@host:5432/database") from None
-    return value or None
-
-
-def _traces_endpoint(value: str) -> str:
-    if not value:
-        return value
-    try:
-        url = urlsplit(value)
-        sound = url.scheme in {"http", "https"} and url.hostname and url.port != 0
-    except ValueError:
-        sound = False
-    else:
-        if url.username is not None or url.password is not None:
-            raise ValueError("must not hold a name or password: OTEL_EXPORTER_OTLP_HEADERS can hold them")
-    if not sound:
-        raise ValueError(f"{value!r} is not an OTLP/HTTP URL such as http://127.0.0.1:4318/v1/traces")
-    try:
-        installed = find_spec("opentelemetry.exporter.otlp.proto.http") and find_spec("opentelemetry.sdk")
-    except ModuleNotFoundError:
-        installed = None
-    if installed is None:
-        raise ValueError("needs the extra `tracing`, which is not installed: pip install 'caselog[tracing]'")
-    return value
-
-
-def _ratio(value: str) -> float:
-    if not re.fullmatch(r"0|1|1\.0{1,9}|0\.[0-9]{1,9}", value):
-        raise ValueError(f"{value!r} is not a number from 0 to 1 such as 0.1")
-    return float(value)
 
 
 def _without_password(url: str) -> str:

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 import click
 
 from api import compose
-from api.cli.diff_words import difference_in_words
 from api.cli.instant import Instant
+from api.cli.words.differences import difference_in_words
 from api.differences import case_difference
 from infra.config import Config
 from infra.logging import configure_logging

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 import click
 
 from api import compose
-from api.cli.clock_words import clocks_in_words
 from api.cli.instant import Instant
-from api.cli.line_words import line_in_words
 from api.cli.month import Month
 from api.cli.standing import events_of, standing
-from api.cli.statement_words import statement_in_words
+from api.cli.words.clocks import clocks_in_words
+from api.cli.words.lines import line_in_words
+from api.cli.words.statements import statement_in_words
 from commands.application import CaselogApplication
 from commands.errors import UnknownCustomer, UnknownStatementLine, UnknownSubscription, UnknownTicket
 from commands.lookups import Settings

@@ -13,7 +13,7 @@ from jinja2 import Environment, Template
 from markupsafe import Markup
 
 from api.case_export import NotAnExport
-from api.cli.sentences import sentence
+from api.cli.words.sentences import sentence
 from domain.tags import decode
 from projections.reading import Json
 from projections.wording import spoken

@@ -7,8 +7,8 @@ import click
 
 from api import compose
 from api.cli.instant import Instant
-from api.cli.sentences import sentence
 from api.cli.standing import events_of, standing
+from api.cli.words.sentences import sentence
 from domain.recorded import RecordedEvent
 from domain.tags import tag_of
 from infra.config import Config

@@ -13,9 +13,9 @@ from api.cli.tables import print_table
 from commands.dispatch import Dispatcher
 from commands.handlers.catalogue import HANDLERS
 from domain.api_key import ApiKey, Role
-from infra.api_keys import all_keys
+from infra.access.api_keys import all_keys
+from infra.access.key_making import create_key, revoke_key
 from infra.config import Config
-from infra.key_making import create_key, revoke_key
 from infra.logging import configure_logging
 
 _HEADINGS = ("KEY", "NAME", "ROLE", "CUSTOMER", "PER MINUTE", "CREATED", "REVOKED")

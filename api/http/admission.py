@@ -14,7 +14,7 @@ import msgspec
 from flask import Flask
 
 from api.http.correlation import HEADER, correlation_id_of
-from api.http.problem_types import OVERLOADED
+from api.http.problems.types import OVERLOADED
 from api.http.replies import RETRY_AFTER_SECONDS
 from commands.problems import MEDIA_TYPE, make_problem
 from infra.metrics.instruments import SHED, UNDER_WAY

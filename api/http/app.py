@@ -8,10 +8,10 @@ from flask import Flask, Response, g, request
 from api.http.access.gate import guard
 from api.http.commands import commands_blueprint
 from api.http.correlation import HEADER, correlation_id
-from api.http.docs import docs_blueprint
-from api.http.errors import answer_failures
+from api.http.document.pages import docs_blueprint
 from api.http.health import health_blueprint
 from api.http.metrics import metrics_blueprint
+from api.http.problems.errors import answer_failures
 from api.http.queries.routes import queries_blueprint
 from api.http.requests import LONGEST_BATCH, discard_unread_body
 from api.http.services import Services

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from api.http.errors import problem_of_any
+from api.http.problems.errors import problem_of_any
 from api.http.replies import etag
 from api.http.requests import GREATEST_VERSION, IDEMPOTENCY_KEY_PATTERN
 from commands.answers import Answer

@@ -9,7 +9,7 @@ from api.http.access.identity import identity
 from api.http.access.own import confine_command
 from api.http.batch import answer_batch, read_batch
 from api.http.correlation import correlation_id, traceparent
-from api.http.problem_types import INVALID_HEADER
+from api.http.problems.types import INVALID_HEADER
 from api.http.replies import JSON, ProblemRaised, etag, json_reply
 from api.http.requests import (
     LONGEST_BATCH,

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import g, request
 
-from api.http.problem_types import (
+from api.http.problems.types import (
     BODY_TOO_LARGE,
     INCOMPLETE_BODY,
     INVALID_HEADER,

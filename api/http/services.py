@@ -13,7 +13,7 @@ from api.http.streaming.limits import Limits
 from commands.dispatch import Commands
 from commands.ports import Clock
 from domain.api_key import ApiKey
-from infra.rate_limits import Standing
+from infra.access.rate_limits import Standing
 
 
 class Connections(Protocol):

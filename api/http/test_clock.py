@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from api.http.problem_types import CLOCK_BACKWARDS, CLOCK_STILL_BEHIND
+from api.http.problems.types import CLOCK_BACKWARDS, CLOCK_STILL_BEHIND
 from api.http.replies import JSON, ProblemRaised, json_reply
 from api.http.requests import LONGEST_BODY, check_acceptable, read_json
 from api.http.services import SettableClock

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from threading import BoundedSemaphore
 from time import perf_counter
 
-from api.http.problem_types import VIEW_BEHIND
+from api.http.problems.types import VIEW_BEHIND
 from api.http.replies import ProblemRaised
 from api.http.services import Views
 from infra.metrics.instruments import WAITS

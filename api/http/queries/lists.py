@@ -10,7 +10,7 @@ from flask import request
 from msgspec.structs import replace
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
-from api.http.problem_types import NOT_ACCEPTABLE
+from api.http.problems.types import NOT_ACCEPTABLE
 from api.http.queries.query import Asked, Query
 from api.http.replies import ProblemRaised
 from api.http.streaming.forms import CSV, Lines, csv_header, csv_lines, ndjson_lines

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
-from api.http.problem_types import POSITION_GONE
+from api.http.problems.types import POSITION_GONE
 from api.http.replies import ProblemRaised
 from infra.feed import read_streams, streams_changed
 from projections.catalogue import VIEWS

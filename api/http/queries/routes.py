@@ -13,7 +13,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 
 from api.http.access.own import confine_path, confined
 from api.http.parameters import AS_OF, read_parameters
-from api.http.problem_types import VIEW_BEHIND
+from api.http.problems.types import VIEW_BEHIND
 from api.http.queries.catalogue import QUERIES
 from api.http.queries.lists import stream
 from api.http.queries.past import tables_as_of

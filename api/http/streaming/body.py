@@ -16,7 +16,7 @@ import structlog
 from flask import Response, request
 
 from api.http.correlation import correlation_id
-from api.http.problem_types import NO_ROOM, TOO_MANY_STREAMS
+from api.http.problems.types import NO_ROOM, TOO_MANY_STREAMS
 from api.http.replies import ProblemRaised
 from api.http.streaming.limits import Limits, end_stalled
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from api.cli.clock_words import clocks_in_words
+from api.cli.words.clocks import clocks_in_words
 from domain.sla_policy import ClockName
 from domain.ticket.commands import TicketCommand
 from tests.api.cli.conftest import Cli

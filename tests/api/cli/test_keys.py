@@ -5,7 +5,7 @@ from contextlib import closing
 import psycopg2
 import pytest
 
-from infra.api_keys import KeyRing, digest_of, find_key
+from infra.access.api_keys import KeyRing, digest_of, find_key
 from infra.postgres.pool import ConnectionPool
 from tests.api.cli.conftest import Cli
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from api.cli.sentences import LONGEST, sentence
+from api.cli.words.sentences import LONGEST, sentence
 from domain.personal import Personal
 from domain.tags import decode
 from domain.ticket.events import AlternativeProposed, TicketEvent

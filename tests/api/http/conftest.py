@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.http.app import create_app
-from api.http.command_failures import FAILURES, problem_types_of
+from api.http.problems.command_failures import FAILURES, problem_types_of
 from api.http.services import Services
 from commands.application import CaselogApplication
 from commands.dispatch import Dispatcher, Request
@@ -23,14 +23,14 @@ from commands.founding import found_desk
 from commands.handlers.catalogue import HANDLERS
 from commands.wire.examples import EXAMPLES
 from domain.api_key import Role
-from infra.api_keys import KeyRing, digest_of, new_secret
+from infra.access.api_keys import KeyRing, digest_of, new_secret
+from infra.access.rate_limits import RateLimits
 from infra.metrics.exposition import Metrics
 from infra.metrics.measured import MeasuredCommands
 from infra.postgres.migrations import migrate
 from infra.postgres.pool import ConnectionPool
 from infra.projection.positions import ViewPositions
 from infra.projection.projector import Projector
-from infra.rate_limits import RateLimits
 from projections.catalogue import VIEWS
 
 MONDAY = datetime(2026, 11, 2, 17, 0, tzinfo=UTC)

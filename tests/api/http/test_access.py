@@ -14,7 +14,7 @@ from api.http.app import create_app
 from commands.wire.catalogue import COMMAND_TYPES
 from commands.wire.examples import EXAMPLES
 from domain.api_key import Role
-from infra.rate_limits import RateLimits
+from infra.access.rate_limits import RateLimits
 from tests.api.http.conftest import Api, json_of, problem_of
 
 ROLES: tuple[Role, ...] = ("requester", "agent", "manager", "auditor", "reporting", "service")

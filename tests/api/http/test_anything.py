@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.http.command_failures import problem_types_of
+from api.http.problems.command_failures import problem_types_of
 from api.http.queries.catalogue import QUERIES
 from commands.wire.examples import EXAMPLES
 from tests.api.http.conftest import Api, json_of

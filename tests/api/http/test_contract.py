@@ -9,7 +9,7 @@ import schemathesis
 from flask import Flask
 from hypothesis import HealthCheck, settings
 
-from api.http.docs import docs_blueprint
+from api.http.document.pages import docs_blueprint
 from tests.api.http.conftest import Api
 
 EXAMPLES = 12

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from api.http.all_problems import all_problem_types, all_problems
-from api.http.command_failures import FAILURES, problem_types_of
-from api.http.errors_page import PAGE, errors_page
-from api.http.openapi import openapi_document
+from api.http.document.openapi import openapi_document
+from api.http.problems.catalogue import all_problem_types, all_problems
+from api.http.problems.command_failures import FAILURES, problem_types_of
+from api.http.problems.page import PAGE, errors_page
 from api.http.queries.catalogue import QUERIES
 from commands.errors import RequestError, UnknownAggregate
 from domain.refusal import Refusal
@@ -43,7 +43,7 @@ def codes_below(node: Any) -> Iterator[list[str]]:
 
 
 def test_the_page_is_what_the_classes_say() -> None:
-    assert PAGE.read_text(encoding="utf-8") == errors_page(), "make it anew: python -m api.http.errors_page"
+    assert PAGE.read_text(encoding="utf-8") == errors_page(), "make it anew: python -m api.http.problems.page"
 
 
 def test_the_page_has_every_code_once_with_its_status() -> None:

@@ -14,12 +14,12 @@ from commands.dispatch import Dispatcher
 from commands.founding import found_desk
 from commands.handlers.catalogue import HANDLERS
 from commands.wire.examples import EXAMPLES
-from infra.api_keys import KeyRing
+from infra.access.api_keys import KeyRing
+from infra.access.rate_limits import RateLimits
 from infra.metrics.exposition import Metrics
 from infra.postgres.migrations import migrate
 from infra.postgres.pool import ConnectionPool
 from infra.projection.positions import ViewPositions
-from infra.rate_limits import RateLimits
 from tests.api.http.conftest import MONDAY, Api, StandingClock, json_of, problem_of
 
 SCHEMA = "caselog"

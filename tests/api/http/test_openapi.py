@@ -10,10 +10,10 @@ from flask import Flask
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from api.http.all_problems import all_problem_types
-from api.http.command_failures import FAILURES, problem_types_of, type_of
-from api.http.docs import docs_blueprint
-from api.http.openapi import openapi_document
+from api.http.document.openapi import openapi_document
+from api.http.document.pages import docs_blueprint
+from api.http.problems.catalogue import all_problem_types
+from api.http.problems.command_failures import FAILURES, problem_types_of, type_of
 from api.http.queries.catalogue import QUERIES
 from commands.errors import RequestError, UnknownAggregate
 from commands.handlers.catalogue import HANDLERS

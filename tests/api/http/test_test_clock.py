@@ -11,10 +11,10 @@ from flask.testing import FlaskClient
 from api.http.app import create_app
 from api.http.services import Services
 from domain.api_key import ApiKey, ApiKeyCreated
+from infra.access.rate_limits import RateLimits
 from infra.awaited_clock import StillBehind
 from infra.clock import TestClock
 from infra.postgres.pool import ConnectionPool
-from infra.rate_limits import RateLimits
 from tests.api.http.conftest import json_of, pointers_of, problem_of
 
 

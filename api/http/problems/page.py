@@ -1,25 +1,25 @@
 """The page docs/errors.md: every code, its status and meaning, and the commands and queries that answer with it.
 
-`python -m api.http.errors_page` writes it anew, from the classes themselves; a test holds that it is up to date.
+`python -m api.http.problems.page` writes it anew, from the classes themselves; a test holds that it is up to date.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from api.http.all_problems import Answered, all_problems
-from api.http.command_failures import FAILURES
+from api.http.problems.catalogue import Answered, all_problems
+from api.http.problems.command_failures import FAILURES
 from api.http.queries.catalogue import QUERIES
 from commands.errors import UnknownTicket
 from domain.refusal import Refusal
 
-PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
+PAGE = Path(__file__).parents[3] / "docs" / "errors.md"
 
 _ON_A_TICKET = tuple(command for command, failures in FAILURES.items() if UnknownTicket in failures)
 
 _INTRODUCTION = """# Errors
 
 Every failure is answered with a problem document (RFC 9457): its `code` is stable, its `detail` is for people, `errors`
-names the fields at fault. This page is made by `python -m api.http.errors_page` from the classes that stand for the
+names the fields at fault. This page is made by `python -m api.http.problems.page` from the classes that stand for the
 failures, and a test holds that it is up to date; the OpenAPI document has the same codes under each operation.
 """
 

@@ -14,15 +14,15 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import fields
 
-from api.http import command_failures as failures
 from api.http.access import table
 from api.http.admission import NEVER_SHED
-from api.http.all_problems import all_problem_types, problem_types_of_query
 from api.http.batch import Batch, BatchAnswer, BatchCommand, BatchCommands, ExpectedVersion
 from api.http.correlation import HEADER
+from api.http.document.webhooks import webhooks
 from api.http.metrics import TEXT
-from api.http.openapi_webhooks import webhooks
-from api.http.problem_types import CLOCK_BACKWARDS, CLOCK_STILL_BEHIND, NOT_FOUND
+from api.http.problems import command_failures as failures
+from api.http.problems.catalogue import all_problem_types, problem_types_of_query
+from api.http.problems.types import CLOCK_BACKWARDS, CLOCK_STILL_BEHIND, NOT_FOUND
 from api.http.queries.catalogue import QUERIES
 from api.http.queries.query import Query
 from api.http.replies import JSON

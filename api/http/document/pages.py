@@ -10,9 +10,9 @@ from importlib.resources import files
 import msgspec
 from flask import Blueprint, Response
 
-from api.http.all_problems import all_problem_types
-from api.http.openapi import openapi_document
-from api.http.problem_types import NOT_FOUND
+from api.http.document.openapi import openapi_document
+from api.http.problems.catalogue import all_problem_types
+from api.http.problems.types import NOT_FOUND
 from api.http.replies import ProblemRaised, json_reply
 
 _ASSETS = {

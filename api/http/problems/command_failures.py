@@ -3,7 +3,7 @@
 A refusal that a decider may raise is listed with the commands that reach it; a test holds that none is forgotten.
 """
 
-from api.http import problem_types as http
+from api.http.problems import types as http
 from commands.errors import (
     Conflict,
     IdempotencyKeyReused,

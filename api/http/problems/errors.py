@@ -7,8 +7,8 @@ import structlog
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from api.http import problem_types as http
 from api.http.correlation import correlation_id
+from api.http.problems import types as http
 from api.http.replies import ProblemRaised, problem_reply
 from commands.problems import TIMED_OUT, UNAVAILABLE, Problem, ProblemType, make_problem, problem_of
 from infra.postgres.pool import TOOK_TOO_LONG, DatabaseUnavailable, PoolClosed, PoolTimeout

@@ -7,7 +7,7 @@ import uuid_utils
 
 from commands.dispatch import Dispatcher, Request
 from domain.api_key import Role
-from infra.api_keys import digest_of, new_secret
+from infra.access.api_keys import digest_of, new_secret
 
 CALLER = "keys"
 

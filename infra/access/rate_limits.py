@@ -10,7 +10,7 @@ from threading import Lock
 
 import msgspec
 
-from infra.api_keys import Connections
+from infra.access.api_keys import Connections
 
 WINDOW_SECONDS = 60
 PARTS = 20

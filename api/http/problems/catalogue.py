@@ -5,9 +5,9 @@ from itertools import chain
 
 import msgspec
 
-from api.http.command_failures import FAILURES, OF_EVERY_ANSWER, OF_EVERY_SENDER, problem_types_of, type_of
 from api.http.parameters import AS_OF
-from api.http.problem_types import (
+from api.http.problems.command_failures import FAILURES, OF_EVERY_ANSWER, OF_EVERY_SENDER, problem_types_of, type_of
+from api.http.problems.types import (
     CLOCK_BACKWARDS,
     CLOCK_STILL_BEHIND,
     HTTP_PROBLEM_TYPES,

@@ -1,0 +1,1 @@
+"""How the command line says things to people, in sentences."""

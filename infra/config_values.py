@@ -1,0 +1,153 @@
+"""How is one value of the environment read? Each function returns what a text stands for.
+
+Each raises `ValueError` with a reason that people can act on. It names the value, unless that may hold a password.
+"""
+
+import re
+from collections.abc import Callable
+from importlib.util import find_spec
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import psycopg2
+from psycopg2.extensions import parse_dsn
+
+from infra.webhooks.addresses import Network, networks
+
+# ISO 4217, the codes of money in use with minor units; a typing error would stay with the desk for ever.
+CURRENCIES = frozenset(
+    """
+    AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY
+    COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS
+    INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP
+    MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR
+    SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND
+    VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG
+    """.split()
+)
+
+# Lower case, so that it means the same quoted and not; short, so that names derived from it fit into 63 bytes.
+_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,39}")
+
+
+def address(value: str) -> str:
+    """Return an IP address."""
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is not an IP address such as 127.0.0.1") from None
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """Return what reads a whole number within these bounds."""
+
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not least <= int(value) <= most:
+            raise ValueError(f"{value!r} is not a whole number from {least} to {most}")
+        return int(value)
+
+    return parse
+
+
+def one_of(*allowed: str) -> Callable[[str], str]:
+    """Return what reads one of these words."""
+
+    def parse(value: str) -> str:
+        if value not in allowed:
+            raise ValueError(f"{value!r} is not one of {', '.join(allowed)}")
+        return value
+
+    return parse
+
+
+def schema_name(value: str) -> str:
+    """Return the name of a desk's schema."""
+    if not _SCHEMA.fullmatch(value) or value.startswith("pg_") or value == "information_schema":
+        raise ValueError(
+            f"{value!r} is not a plain name: at most 40 small letters, digits and underscores, not beginning with a "
+            "digit or pg_"
+        )
+    if value.endswith("_reporting"):
+        raise ValueError(f"{value!r} is where the reporting views of a desk {value.removesuffix('_reporting')!r} go")
+    return value
+
+
+def zone_name(value: str) -> str:
+    """Return an IANA zone's name."""
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder such as "America" is an OSError
+        raise ValueError(f"{value!r} is not an IANA time zone such as America/Denver") from None
+    return value
+
+
+def currency_code(value: str) -> str:
+    """Return an ISO 4217 code."""
+    if value not in CURRENCIES:
+        raise ValueError(f"{value!r} is not an ISO 4217 currency code such as USD")
+    return value
+
+
+def network_list(value: str) -> tuple[Network, ...]:
+    """Return networks, told by commas."""
+    try:
+        return networks(value) if value else ()
+    except ValueError:
+        raise ValueError(f"{value!r} is not a list of networks such as 10.1.0.0/16,fd00:1::/64") from None
+
+
+def pauses(value: str) -> tuple[float, ...]:
+    """Return seconds, told by commas."""
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?(,[0-9]{1,6}(\.[0-9]{1,3})?){0,19}", value):
+        raise ValueError(f"{value!r} is not a list of at most twenty numbers of seconds such as 5,300,1800")
+    return tuple(map(float, value.split(",")))
+
+
+def jwks_place(value: str) -> str | None:
+    """Return where an issuer's keys are: an address, or a file that is there."""
+    scheme = urlsplit(value).scheme
+    if value and scheme not in ("https", "http") and not Path(value).is_file():
+        raise ValueError(f"{value!r} is neither an https address nor a file that is there")
+    return value or None
+
+
+def database_url(value: str) -> str | None:
+    """Any form libpq takes. The reason names no part of the value, for it may hold a password."""
+    try:
+        if value:
+            parse_dsn(value)
+    except psycopg2.ProgrammingError:
+        raise ValueError("is not a libpq URL such as postgresql://user:password@host:5432/database") from None
+    return value or None
+
+
+def traces_endpoint(value: str) -> str:
+    """Return the address of a collector; "" stays so."""
+    if not value:
+        return value
+    try:
+        url = urlsplit(value)
+        sound = url.scheme in {"http", "https"} and url.hostname and url.port != 0
+    except ValueError:
+        sound = False
+    else:
+        if url.username is not None or url.password is not None:
+            raise ValueError("must not hold a name or password: OTEL_EXPORTER_OTLP_HEADERS can hold them")
+    if not sound:
+        raise ValueError(f"{value!r} is not an OTLP/HTTP URL such as http://127.0.0.1:4318/v1/traces")
+    try:
+        installed = find_spec("opentelemetry.exporter.otlp.proto.http") and find_spec("opentelemetry.sdk")
+    except ModuleNotFoundError:
+        installed = None
+    if installed is None:
+        raise ValueError("needs the extra `tracing`, which is not installed: pip install 'caselog[tracing]'")
+    return value
+
+
+def ratio(value: str) -> float:
+    """Return a part of one."""
+    if not re.fullmatch(r"0|1|1\.0{1,9}|0\.[0-9]{1,9}", value):
+        raise ValueError(f"{value!r} is not a number from 0 to 1 such as 0.1")
+    return float(value)
