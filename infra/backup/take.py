@@ -74,9 +74,15 @@ def take_backup(
 @contextmanager
 def _new_file(path: Path) -> Iterator[IO[bytes]]:
     """Give a file that gets its name at the end; what an earlier backup left when it was killed is replaced."""
-    if path.exists():
-        raise BackupFailed(f"{path} is there already, and a backup replaces none: give it another name")
     part = path.with_name(f"{path.name}.part")
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise BackupFailed(f"{path} cannot be written: {error.strerror}") from error
+    else:
+        raise BackupFailed(f"{path} is there already, and a backup replaces none: give it another name")
     try:
         descriptor = os.open(part, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:

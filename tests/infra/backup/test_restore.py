@@ -1,5 +1,6 @@
 """A desk that went through a file is the desk that it was; what cannot be one is refused, and leaves nothing."""
 
+import os
 import shutil
 import threading
 import tracemalloc
@@ -229,6 +230,16 @@ def test_the_file_is_the_owners_alone_and_replaces_none(file: Path, database: st
     assert file.read_bytes() == whole
     with pytest.raises(BackupFailed, match="cannot be written: No such file or directory"):
         take_backup(database, schema, file.parent / "none" / "desk.backup")
+    with pytest.raises(BackupFailed, match="cannot be written: File name too long"):
+        take_backup(database, schema, file.with_name(300 * "x"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to root")
+def test_a_folder_that_is_closed_is_told(database: str, schema: str, tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o000)
+    with pytest.raises(BackupFailed, match="cannot be written: Permission denied"):
+        take_backup(database, schema, closed / "desk.backup")
 
 
 def test_what_a_killed_backup_left_is_replaced_and_one_under_way_is_not(
