@@ -73,7 +73,9 @@ for command in (
 def main() -> None:
     """Run the command line; a failure is one sentence on standard error, never a stack trace."""
     try:
-        ended_with = caselog.main(standalone_mode=False)  # click returns the code of an Exit and raises none
+        ended_with = caselog.main(
+            prog_name="caselog", standalone_mode=False
+        )  # click returns the code of an Exit and raises none
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)
         sys.exit(130)

@@ -4,8 +4,10 @@ The schema is of our own making: the part of the Compose specification that the 
 """
 
 import json
+import os
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,19 @@ import click
 import jsonschema
 import pytest
 
+from api import compose
 from api.http.server import KILL_AFTER_SECONDS
+from domain.desk import Desk
 from infra.config import MEANINGS, SECRETS, Config, ConfigError
 from tests.deploy.files import DEPLOY, ROOT, check_command, commands_of, texts, yaml_of
 
 COMPOSE = yaml_of("compose.yaml")
 SERVICES: dict[str, Any] = COMPOSE["services"]
-OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("caselog:")}
+OURS = {name: service for name, service in SERVICES.items() if "caselog:" in service["image"]}
+FIXED = {"CASELOG_ENV", "CASELOG_DATABASE_URL_FILE", "CASELOG_HOST", "CASELOG_PORT"}
+"""What the file says itself."""
+LEFT_OUT = {"CASELOG_DATA", "CASELOG_DATABASE_URL", "CASELOG_TEST_CLOCK"}
+"""Of the embedded database, with a password, refused in production."""
 INSTRUCTIONS = {
     "FROM", "ARG", "ENV", "WORKDIR", "RUN", "COPY", "USER", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD"
 }  # fmt: skip
@@ -30,6 +38,18 @@ def instructions() -> list[tuple[str, str]]:
     lines = [line for line in (DEPLOY / "Dockerfile").read_text().splitlines() if not line.startswith("#")]
     joined = re.sub(r"\\\n\s*", " ", "\n".join(lines))
     return [(line.split(" ", 1)[0], line.split(" ", 1)[1]) for line in joined.splitlines() if line.strip()]
+
+
+def environment_of(service: str, shell: Mapping[str, str], dsn: str) -> dict[str, str]:
+    """The environment that the engine gives to a process, with the database's URL in the place of the file."""
+    given = {
+        variable: re.sub(r"\$\{(\w+):-([^}]*)\}", lambda found: shell.get(found[1]) or found[2], value)
+        for variable, value in SERVICES[service]["environment"].items()
+    }
+    for secret in SECRETS:
+        if given.pop(f"{secret}_FILE", None):
+            given[secret] = dsn
+    return given
 
 
 def test_the_compose_file_fits_its_schema() -> None:
@@ -86,17 +106,65 @@ def test_what_is_run_once_is_told_with_arguments_that_its_command_takes() -> Non
 
 @pytest.mark.parametrize("name", OURS)
 def test_a_service_is_configured_as_the_start_would_take_it(name: str) -> None:
-    environment = {
-        variable: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value) for variable, value in OURS[name]["environment"].items()
-    }
-    for secret in SECRETS:
-        if environment.pop(f"{secret}_FILE", None):
-            environment[secret] = "postgresql://caselog:secret@postgres/caselog"
+    environment = environment_of(name, {}, "postgresql://caselog:secret@postgres/caselog")
     config = Config.from_environment(environment)
     assert config.environment == "production"
     assert config.database_url is not None
     with pytest.raises(ConfigError):
         Config.from_environment(environment | {"CASELOG_TEST_CLOCK": "1"})
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_setting_can_be_said_in_the_shell_and_has_no_other_default_here(name: str) -> None:
+    environment = SERVICES[name]["environment"]
+    told = {variable for variable in environment if variable.startswith("CASELOG_")} - FIXED
+    assert told == set(MEANINGS) - FIXED - LEFT_OUT
+    for variable in {*told, "OTEL_EXPORTER_OTLP_HEADERS"}:
+        assert environment[variable] == f"${{{variable}:-}}"
+
+
+def test_a_desk_is_found_again_by_who_leaves_its_zone_and_currency_out(
+    postgres_dsn: str, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    italian = {"CASELOG_SCHEMA": schema, "CASELOG_ZONE": "Europe/Rome", "CASELOG_CURRENCY": "EUR"}
+    plain = {"CASELOG_SCHEMA": schema}
+    for shell in (italian, plain):
+        for name in ("api", "project", "timekeeper", "deliver"):
+            desk = _prepared(environment_of(name, shell, postgres_dsn), monkeypatch)
+            assert (desk.zone, desk.currency) == ("Europe/Rome", "EUR")
+    with pytest.raises(ConfigError, match="CASELOG_ZONE: this desk was created with Europe/Rome"):
+        _prepared(environment_of("api", plain | {"CASELOG_ZONE": "Europe/Paris"}, postgres_dsn), monkeypatch)
+
+
+def test_a_new_desk_has_the_default_zone_where_the_shell_says_nothing(
+    postgres_dsn: str, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = _prepared(environment_of("api", {"CASELOG_SCHEMA": schema}, postgres_dsn), monkeypatch)
+    assert (desk.zone, desk.currency) == ("America/Denver", "USD")
+
+
+def _prepared(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Desk:
+    with monkeypatch.context() as patched:
+        for name in [name for name in os.environ if name.startswith("CASELOG_")]:
+            patched.delenv(name)
+        for name, value in environment.items():
+            patched.setenv(name, value)
+        config = Config.from_environment()
+        assert config.database_url is not None
+        return compose.prepare(config, config.database_url)
+
+
+def test_image_and_libraries_are_said_by_variables_that_no_process_takes_for_a_setting() -> None:
+    """An upgrade names another image, `up --build` the same libraries again; see docs/operations.md."""
+    for name, service in OURS.items():
+        assert service["image"] == "${IMAGE:-caselog:local}", name
+        assert service["build"]["args"] == {"LOCK": "${LOCK:-requirements.lock}"}, name
+
+
+def test_the_workers_are_as_many_as_keep_the_answers_quick_on_two_cores() -> None:
+    config = Config.from_environment(environment_of("api", {}, "postgresql://postgres/caselog"))
+    assert config.workers * config.threads <= 16, "docs/adr/0095-shedding-load.md"
+    assert config.workers * config.queue_size <= 32
 
 
 def test_the_engine_waits_longer_for_an_api_than_the_api_for_its_workers() -> None:

@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.http.access.table import OTHERS
 from infra.metrics import instruments
 from tests.api.http.conftest import Api, api
 from tests.api.http.test_metrics import Figures
@@ -102,6 +103,12 @@ def test_every_gauge_of_a_desk_is_on_the_dashboard(known: dict[str, set[str]]) -
     ):
         assert needed in shown
         assert needed in known
+
+
+def test_prometheus_is_given_a_key_that_reads_no_more_than_it_must() -> None:
+    made = re.findall(r"keys create --name prometheus --role (\w+) > secrets/metrics_key", DOCUMENT.read_text())
+    assert made == ["reporting"]
+    assert "reporting" in OTHERS["metrics.metrics"]
 
 
 def test_the_dashboard_fits_its_schema() -> None:

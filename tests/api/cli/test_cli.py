@@ -153,3 +153,8 @@ def test_every_command_explains_itself(cli: Cli, command: str) -> None:
     helped = cli(command, "--help")
     assert helped.returncode == 0
     assert helped.stdout.startswith("Usage:")
+
+
+def test_the_command_calls_itself_caselog_however_it_was_started(cli: Cli) -> None:
+    assert cli("keys", "--help").stdout.startswith("Usage: caselog keys ")
+    assert "Usage: caselog rebuild " in cli("rebuild").stderr
