@@ -18,6 +18,7 @@ from infra.postgres.pool import DatabaseUnavailable
 from infra.postgres.prepared import DeferringCursor
 from infra.projection.builds import advance_together
 from infra.projection.feed import Batch, Feed
+from infra.projection.pauses import LONGEST_SECONDS, Pauses
 from infra.projection.positions import Announcer
 from infra.projection.rows import REFUSED_DATA
 from infra.projection.runner import BuildRunner, view_connection
@@ -27,7 +28,6 @@ MOST_EVENTS = 500
 """Larger batches are left to the views' own threads, which share the processors better."""
 
 _IDLE_SECONDS = 1.0
-_LONGEST_PAUSE_SECONDS = 5.0
 
 log = structlog.get_logger()
 
@@ -49,6 +49,7 @@ class ProcessingGroup:
         self._joining: list[_Member] = []
         self._members: list[_Member] = []
         self._open = False
+        self._pauses = Pauses()
 
     def follow(self, runner: BuildRunner) -> bool:
         """Let the group have a live build until the caller is to go on with it, at least for a batch.
@@ -69,19 +70,17 @@ class ProcessingGroup:
 
     def run(self) -> None:
         """Bring the members forward until the lead is over; the feed's end wakes it."""
-        pause = 0.05
         while not self._over.is_set():
             try:
                 with closing(view_connection(self._dsn, self._schema)) as connection:
-                    pause = 0.05
                     self._take_members(connection)
             except (psycopg2.Error, DatabaseUnavailable) as error:
+                pause = self._pauses.next()
                 log.warning("views go on alone", error=str(error).strip(), again_in_seconds=pause)
                 self._over.wait(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
             except Exception:  # a fault of ours: the view that has it will say so
-                log.exception("views go on alone", again_in_seconds=_LONGEST_PAUSE_SECONDS)
-                self._over.wait(_LONGEST_PAUSE_SECONDS)
+                log.exception("views go on alone", again_in_seconds=LONGEST_SECONDS)
+                self._over.wait(LONGEST_SECONDS)
 
     def _take_members(self, connection: Connection) -> None:
         with self._changed:
@@ -131,6 +130,7 @@ class ProcessingGroup:
             self._release(self._members)
             return
         VIEW_GROUP.observe(perf_counter() - started)
+        self._pauses.succeeded()
         for member in reached:
             member.runner.position = batch.position
         self._announcer.announce({member.runner.view.name: batch.position for member in reached})

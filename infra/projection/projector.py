@@ -23,6 +23,7 @@ from infra.projection.feed import MOST_EVENTS, Feed
 from infra.projection.group import MOST_EVENTS as MOST_IN_GROUP
 from infra.projection.group import ProcessingGroup
 from infra.projection.listening import Listener
+from infra.projection.pauses import LONGEST_SECONDS, Pauses
 from infra.projection.positions import Announcer
 from infra.projection.rebuild import (
     BETWEEN_SWITCHES_SECONDS,
@@ -40,7 +41,6 @@ ALLOCATIONS_BETWEEN_COLLECTIONS = 2_000_000
 _DIFFERENCES_TOLD = 20
 _IDLE_SECONDS = 1.0
 _LOOK_AGAIN_SECONDS = 2.0
-_LONGEST_PAUSE_SECONDS = 5.0
 
 log = structlog.get_logger()
 
@@ -169,10 +169,10 @@ class Keeper:
         self._over = over
         self._log = log.bind(view=view.name)
         self._tried_parked = False
+        self._pauses = Pauses()
 
     def run(self) -> None:
         """Keep the view until the lead is over."""
-        pause = 0.05
         while not self._over.is_set():
             try:
                 with closing(view_connection(self._dsn, self._schema, self.view)) as connection:
@@ -182,7 +182,6 @@ class Keeper:
                         if not self._tried_parked:
                             runner.retry_parked()
                             self._tried_parked = True
-                        pause = 0.05
                         self._keep(connection, runner)
                         return
                 self._replace_older()
@@ -192,19 +191,22 @@ class Keeper:
                 self._log.info("view left to others", reason=str(other))
                 self._over.wait(_LOOK_AGAIN_SECONDS)
             except (psycopg2.Error, DatabaseUnavailable) as error:
+                pause = self._pauses.next()
                 self._log.warning("view interrupted", error=str(error).strip(), again_in_seconds=pause)
                 self._over.wait(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
             except Exception:  # noqa: BLE001 - a fault of ours in one view must be seen, and not end it
-                self._log.exception("view failed", again_in_seconds=_LONGEST_PAUSE_SECONDS)
-                self._over.wait(_LONGEST_PAUSE_SECONDS)
+                self._log.exception("view failed", again_in_seconds=LONGEST_SECONDS)
+                self._over.wait(LONGEST_SECONDS)
 
     def _keep(self, connection: Connection, runner: BuildRunner) -> None:
         """Bring the view forward until the lead is over: in the group, once it is live and has caught up."""
         indexed = runner.build.live
         in_group = False
         idle = 0.0
+        begun_at = runner.position
         while not self._over.is_set():
+            if runner.position > begun_at:
+                self._pauses.succeeded()
             batch = self._feed.after(runner.position, idle)
             in_group = not in_group and runner.build.live and (batch is None or len(batch.records) <= MOST_IN_GROUP)
             if in_group:
