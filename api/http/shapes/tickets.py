@@ -67,9 +67,11 @@ class TicketShape(Shape, kw_only=True):
     status: Status
     assignee: str | UnsetType = UNSET
     team: str | UnsetType = UNSET
+    channel: str
+    product: str | UnsetType = UNSET
     received_at: datetime
     workable_from: datetime
-    requested_for: str | UnsetType = UNSET
+    requested_for: date | UnsetType = UNSET
     emergency: EmergencyShape | UnsetType = UNSET
     work_class: WorkClass = msgspec.field(name="class")
     scope: ScopeDecision | UnsetType = UNSET
@@ -78,6 +80,8 @@ class TicketShape(Shape, kw_only=True):
     target_period: str | UnsetType = UNSET
     incidents: list[str]
     links: list[LinkShape]
+    resolved_at: datetime | UnsetType = UNSET
+    closed_at: datetime | UnsetType = UNSET
     resolution: str | UnsetType = UNSET
     article: str | UnsetType = UNSET
     version: int
@@ -120,6 +124,7 @@ class QueueItem(Shape, kw_only=True):
     ticket_id: str
     case_number: str
     customer_id: str
+    requester: PersonShape
     category: Category
     subject: str
     urgency: Urgency
@@ -129,6 +134,7 @@ class QueueItem(Shape, kw_only=True):
     team: str | UnsetType = UNSET
     received_at: datetime
     workable_from: datetime
+    requested_for: date | UnsetType = UNSET
     emergency: EmergencyShape | UnsetType = UNSET
     rank: int
     next_due: NextDue | UnsetType = UNSET

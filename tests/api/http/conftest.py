@@ -32,6 +32,7 @@ from infra.postgres.pool import ConnectionPool
 from infra.projection.positions import ViewPositions
 from infra.projection.projector import Projector
 from projections.catalogue import VIEWS
+from tests.api.http.shapes import held_to_its_shapes
 
 MONDAY = datetime(2026, 11, 2, 17, 0, tzinfo=UTC)
 """10:00 in Denver on a working day."""
@@ -58,7 +59,7 @@ class Api:
         self.services = services
         self._numbers = count(1)
         self.position = 0
-        self.app = create_app(services)
+        self.app = held_to_its_shapes(create_app(services))
         self.schema = schema
         self._commands = commands
         self.clock = clock
@@ -81,7 +82,7 @@ class Api:
 
     def client_of(self, services: Services) -> FlaskClient:
         """Return a manager's client of an application of its own, over other services."""
-        client = create_app(services).test_client()
+        client = held_to_its_shapes(create_app(services)).test_client()
         client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {self.secret}"
         return client
 

@@ -134,6 +134,7 @@ def test_every_list_comes_whole_in_each_form(
     item = query.item_of(parameters)
     assert item is not None
     columns = [field.encode_name for field in fields(item)]
+    assert {name for each in items for name in each} <= set(columns), "every field of the items is a column"
     assert text.startswith(",".join(columns) + "\r\n")
     assert [{n: v for n, v in row.items() if n != "lag_seconds"} for row in rows_of(text)] == [
         {name: as_cell(each, name) for name in columns if name != "lag_seconds"} for each in items

@@ -5,27 +5,13 @@ import re
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 import pytest
 
 from api.http.queries.catalogue import QUERIES
 from tests.api.http.conftest import Api, json_of
+from tests.api.http.shapes import fits
 
-SHAPES = {query.name: query.shapes for query in QUERIES}
 STAFF = {"role": "staff", "name": "Jo", "email": "jo@desk.example"}
-
-
-def fits(name: str, body: Any) -> Any:
-    """Return the body, which must be of one of the shapes that the query `name` promises."""
-    failures = []
-    for shape in SHAPES[name]:
-        try:
-            msgspec.convert(body, shape)
-        except msgspec.ValidationError as error:
-            failures.append(str(error))
-        else:
-            return body
-    raise AssertionError(f"{name}: {failures} in {body}")
 
 
 def log_work(api: Api, ticket: str, seconds: int, **other: Any) -> Any:
