@@ -32,7 +32,7 @@ from domain.ticket.events import (
 )
 from domain.ticket.split_merge_events import TicketAbsorbed, TicketMerged, TicketSplitOff
 from projections import setting
-from projections.reading import Json, Page, cut, decode_cursor, filtered, position_of, select, without_nulls
+from projections.reading import Json, Page, cut, decode_cursor, execute, filtered, position_of, select, without_nulls
 from projections.view import Index, Key, Row, Table, View
 
 
@@ -240,6 +240,24 @@ _BREACH_CONDITIONS: dict[str, str] = {
 }
 
 
+def count_missed(connection: Connection, filters: SlaFilters) -> int:
+    """Return how many breaches there are."""
+    values, conditions = filtered(filters, _BREACH_CONDITIONS)
+    return _count(connection, f"sla_breach t WHERE {' AND '.join(conditions) or 'true'}", values)
+
+
+def count_due_soon(connection: Connection, filters: SlaFilters) -> int:
+    """Return how many running cases have a deadline."""
+    values, conditions = filtered(filters, _DUE_CONDITIONS)
+    return _count(connection, f"sla t WHERE {' AND '.join([_HAS_DEADLINE, *conditions])}", values)
+
+
+def _count(connection: Connection, rows: str, values: Json) -> int:
+    with connection.cursor() as cursor:
+        execute(cursor, f"SELECT count(*) FROM {rows}", values)
+        return int((cursor.fetchone() or (0,))[0])
+
+
 def due_soon(connection: Connection, filters: SlaFilters, *, cursor: str | None = None, limit: int = 50) -> Page:
     """Return running cases by their next deadline; `before` is compared with that. Raises `InvalidCursor`."""
     position = position_of(connection, VIEW.name)
@@ -248,13 +266,14 @@ def due_soon(connection: Connection, filters: SlaFilters, *, cursor: str | None 
     if cursor is not None:
         values["due_at"], values["ticket_id"] = decode_cursor(cursor, tuple[datetime, str])
         conditions.append("(next_due_at, ticket_id) > (%(due_at)s, %(ticket_id)s)")
-    where = " AND ".join(["running", "next_due_at IS NOT NULL", *conditions])
+    where = " AND ".join([_HAS_DEADLINE, *conditions])
     rows = select(
         connection, SlaRow, f"FROM sla t WHERE {where} ORDER BY next_due_at, ticket_id LIMIT %(limit)s", values
     )
     return cut(rows, limit, lambda row: (row.next_due_at, row.ticket_id), _due_item, position)
 
 
+_HAS_DEADLINE = "running AND next_due_at IS NOT NULL"
 _DUE_CONDITIONS: dict[str, str] = {"customer": "customer_id = %(customer)s", "before": "next_due_at < %(before)s"}
 
 

@@ -48,7 +48,7 @@ QUERIES = (
     Query(
         path="/v1/incidents/<incident>",
         name="incident",
-        summary="One incident with the tickets it caused.",
+        summary="One incident with the tickets it caused: 500 at most, `ticket_count` tells how many there are.",
         views=(incident.VIEW.name,),
         shapes=(IncidentShape,),
         answer=_incident,

@@ -19,7 +19,13 @@ from projections import setting, sla, ticket
 class SlaParameters(ListParameters):
     """Which breaches and deadlines; `show` asks for one of the two lists by itself, page by page."""
 
-    show = Choice(("breaches", "due_soon"))
+    show = Choice(
+        ("breaches", "due_soon"),
+        metadata={
+            "description": "One of the two lists by itself, page by page, or whole as CSV or NDJSON. Left out, the"
+            " answer has the first `limit` of each, how many there are, and the cursor to go on from with `show`."
+        },
+    )
     customer = Identifier()
     clock = Choice(get_args(ClockName), metadata={"description": "Breaches of this clock only."})
     before = InstantParameter(metadata={"description": "Breached, or due, before that instant."})
@@ -49,7 +55,17 @@ def _overview(asked: Asked) -> Any:
         return page_of(sla.due_soon(asked.connection, filters, cursor=cursor, limit=limit))
     breaches = sla.missed(asked.connection, filters, limit=limit)
     due_soon = sla.due_soon(asked.connection, filters, limit=limit)
-    return {"breaches": breaches.items, "due_soon": due_soon.items, "as_of_position": breaches.as_of_position}
+    body: dict[str, Any] = {
+        "breaches": breaches.items,
+        "breaches_total": sla.count_missed(asked.connection, filters),
+        "due_soon": due_soon.items,
+        "due_soon_total": sla.count_due_soon(asked.connection, filters),
+        "as_of_position": breaches.as_of_position,
+    }
+    for name, page in (("breaches_next", breaches), ("due_soon_next", due_soon)):
+        if page.next is not None:
+            body[name] = page.next
+    return body
 
 
 def _item(wanted: Mapping[str, Any]) -> type[Shape]:
@@ -71,7 +87,7 @@ QUERIES = (
     Query(
         path="/v1/sla",
         name="sla",
-        summary="Breaches, the latest first, and running tickets by their next deadline.",
+        summary="Breaches, the latest first, and running tickets by their next deadline: the start of both, or one.",
         views=(sla.VIEW.name,),
         parameters=SlaParameters(),
         shapes=(SlaOverview, Page[BreachShape], Page[DueShape]),

@@ -30,7 +30,10 @@ class PublicIncident(Shape, kw_only=True):
 
 
 class StatusShape(Shape, kw_only=True):
-    """The public status: what is wrong now, and what was resolved in the last seven days (SUPPORT_POLICY R15)."""
+    """The public status: what is wrong now, and what was resolved in the last seven days (SUPPORT_POLICY R15).
+
+    The latest 500 of each at most.
+    """
 
     state: Literal["operational", "disrupted"]
     incidents: list[PublicIncident]
@@ -54,6 +57,6 @@ class CaseShape(Shape, kw_only=True):
 
 
 class IncidentShape(IncidentItem, kw_only=True):
-    """An incident with the cases it caused, at most 500 of them."""
+    """An incident with the cases it caused, the first 500 of `ticket_count`."""
 
     tickets: list[CaseShape]

@@ -96,8 +96,16 @@ class DueShape(Shape, kw_only=True):
 
 
 class SlaOverview(Shape, kw_only=True):
-    """The first of both lists."""
+    """The first `limit` of both lists, and how many there are.
+
+    What follows is asked for with `show=breaches` or `show=due_soon` and the `cursor` `breaches_next` or
+    `due_soon_next`, which is absent where nothing follows.
+    """
 
     breaches: list[BreachShape]
+    breaches_total: int
+    breaches_next: str | UnsetType = UNSET
     due_soon: list[DueShape]
+    due_soon_total: int
+    due_soon_next: str | UnsetType = UNSET
     as_of_position: Position

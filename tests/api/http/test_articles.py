@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.api.http.conftest import Api, json_of, problem_of
-from tests.api.http.test_queries import fits
+from tests.api.http.shapes import fits
 
 
 def content(title: str = "Weeks", *topics: str) -> dict[str, Any]:

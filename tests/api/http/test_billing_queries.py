@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from tests.api.http.conftest import Api, json_of, problem_of
-from tests.api.http.test_queries import fits, log_work
+from tests.api.http.shapes import fits
+from tests.api.http.test_queries import log_work
 
 
 @pytest.fixture(scope="module")

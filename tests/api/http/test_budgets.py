@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from tests.api.http.conftest import MONDAY, Api, json_of, pointers_of, problem_of
-from tests.api.http.test_queries import fits, log_work
+from tests.api.http.shapes import fits
+from tests.api.http.test_queries import log_work
 
 
 def set_budget(api: Api, customer: str, amount_cents: int, **changes: Any) -> Any:

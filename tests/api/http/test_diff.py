@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from tests.api.http.conftest import Api, pointers_of, problem_of
-from tests.api.http.test_queries import fits, log_work
+from tests.api.http.shapes import fits
+from tests.api.http.test_queries import log_work
 
 STAFF = {"role": "staff", "name": "Jo", "email": "jo@example.com"}
 

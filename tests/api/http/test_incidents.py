@@ -6,7 +6,7 @@ import pytest
 
 from commands.wire.examples import EXAMPLES
 from tests.api.http.conftest import Api, json_of, problem_of
-from tests.api.http.test_queries import fits
+from tests.api.http.shapes import fits
 
 
 def declare(api: Api, title: str = "Searches fail", text: str = "We look into it.") -> str:

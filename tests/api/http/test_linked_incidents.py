@@ -1,8 +1,8 @@
 """Cases linked with the incident that caused them, over HTTP (SUPPORT_POLICY R15)."""
 
 from tests.api.http.conftest import Api, problem_of
+from tests.api.http.shapes import fits
 from tests.api.http.test_incidents import declare
-from tests.api.http.test_queries import fits
 
 
 def test_a_case_is_linked_with_the_incident_that_caused_it_by_one_append(api: Api) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from tests.api.http.conftest import Api, pointers_of
-from tests.api.http.test_queries import STAFF, fits, log_work
+from tests.api.http.shapes import fits
+from tests.api.http.test_queries import STAFF, log_work
 
 CUSTOMER = {"role": "requester", "name": "Ann Lee", "email": "ann@example.com"}
 

@@ -152,6 +152,25 @@ def test_deadlines_and_breaches_are_listed(api: Api) -> None:
     assert fits("sla", api.answer("/v1/sla", customer=customer, show="due_soon"))["items"]
 
 
+def test_an_overview_that_does_not_show_all_tells_how_many_there_are_and_where_they_go_on(api: Api) -> None:
+    customer = api.customer()
+    tickets = [api.ticket(customer, urgency="high")["ticket_id"] for _ in range(3)]
+    api.clock.forward(hours=3)
+    for ticket in tickets[:2]:
+        api.done("add-reply", ticket=ticket, author=STAFF, body="Sorry to be late.")
+    whole = fits("sla", api.answer("/v1/sla", customer=customer))
+    assert {"breaches_next", "due_soon_next"} & set(whole) == set()
+    first = fits("sla", api.answer("/v1/sla", customer=customer, limit=1))
+    for name in ("breaches", "due_soon"):
+        assert first[f"{name}_total"] == whole[f"{name}_total"] == len(whole[name]) > 1
+        rest = api.answer("/v1/sla", customer=customer, show=name, cursor=first[f"{name}_next"])
+        assert first[name] + rest["items"] == whole[name]
+        before = api.answer("/v1/sla", customer=customer, as_of_position=first["as_of_position"])
+        assert before[f"{name}_total"] == whole[f"{name}_total"]
+        none = api.answer("/v1/sla", customer=customer, before="2020-01-01T00:00:00Z")
+        assert (none[name], none[f"{name}_total"]) == ([], 0)
+
+
 def test_customers_and_their_subscriptions_are_shown(api: Api, worked: Any) -> None:
     path = f"/v1/customers/{worked['customer']}"
     assert fits("customer", api.answer(path))["products"] == ["website", "hub"]

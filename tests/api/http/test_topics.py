@@ -3,7 +3,8 @@
 from typing import Any
 
 from tests.api.http.conftest import Api, json_of, problem_of
-from tests.api.http.test_queries import STAFF, fits, log_work
+from tests.api.http.shapes import fits
+from tests.api.http.test_queries import STAFF, log_work
 
 TOPIC = {"subject": "Another matter", "description": "And could you …", "category": "how_to"}
 

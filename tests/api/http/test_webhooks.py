@@ -12,7 +12,7 @@ from api.http.access.table import COMMANDS, QUERIES, roles_of_command
 from commands.wire.examples import EXAMPLES
 from infra.webhooks.secrets import WebhookSecrets, derive
 from tests.api.http.conftest import Api, json_of, pointers_of, problem_of
-from tests.api.http.test_queries import fits
+from tests.api.http.shapes import fits
 
 URL = "https://crm.example.com/caselog"
 
