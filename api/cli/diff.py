@@ -8,7 +8,7 @@ import click
 from api import compose
 from api.cli.instant import Instant
 from api.cli.words.differences import difference_in_words
-from api.differences import case_difference
+from api.differences import Backwards, case_difference
 from infra.config import Config
 from infra.logging import configure_logging
 from projections.moment import Moment
@@ -19,9 +19,9 @@ from projections.moment import Moment
 @click.option("--from", "begin", type=Instant(), help="The earlier instant (RFC 3339 with an offset).")
 @click.option("--to", "end", type=Instant(), help="The later instant; without it, now.")
 @click.option("--from-version", type=click.IntRange(min=1), help="Instead: the earlier version of the case.")
-@click.option("--to-version", type=click.IntRange(min=1), help="With --from-version; without it, the last.")
+@click.option("--to-version", type=click.IntRange(min=1), help="With --from-version; without it, now.")
 @click.option("--from-position", type=click.IntRange(min=0), help="Instead: the earlier position of the log.")
-@click.option("--to-position", type=click.IntRange(min=0), help="With --from-position; without it, the last.")
+@click.option("--to-position", type=click.IntRange(min=0), help="With --from-position; without it, now.")
 def diff(case: str, **options: Any) -> None:
     """Show what changed on CASE (a case number or a ticket id) between two moments, and which events did it.
 
@@ -35,7 +35,10 @@ def diff(case: str, **options: Any) -> None:
         with compose.connection_pool(config, url, size=2) as pool:
             now = compose.clock(config, pool).now()
             with pool.connection() as connection:
-                found = case_difference(connection, case, begin, end, now)
+                try:
+                    found = case_difference(connection, case, begin, end, now)
+                except Backwards as error:
+                    raise click.UsageError(f"the first moment must not be after the second: {error}") from error
     for line in difference_in_words(found, ZoneInfo(desk.zone), desk.currency):
         click.echo(line)
 

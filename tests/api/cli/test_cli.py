@@ -1,8 +1,10 @@
 """The command line on a real desk: what it prints, and the exit codes that scripts rely on."""
 
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 from tests.api.cli.conftest import Cli
@@ -61,6 +63,20 @@ def test_diff_tells_what_changed_and_which_event_did_it(cli: Cli, case: str) -> 
     assert assigned.strip() == f"assignee: nothing -> kim  event {position}"
     assert "TicketAssigned.v1" in shown.stdout
     assert "elapsed_seconds: 0 s -> " in shown.stdout
+
+
+def test_diff_without_a_second_moment_goes_up_to_now(cli: Cli, case: str, database: str, schema: str) -> None:
+    cli("history", case, CASELOG_TEST_CLOCK="1")
+    with closing(psycopg2.connect(database)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {schema}.test_clock (now) VALUES (%s)", (MONDAY + timedelta(hours=5),))
+    first = (MONDAY + timedelta(hours=3)).isoformat()
+    shown = cli("diff", case, "--from", first, CASELOG_TEST_CLOCK="1")
+    assert shown.returncode == 0, shown.stderr
+    assert "from 2026-11-02 13:00:00 MST (version 2) to 2026-11-02 15:00:00 MST" in shown.stdout
+    assert "elapsed_seconds: 3 h -> 5 h" in shown.stdout
+    ahead = cli("diff", case, "--from", (MONDAY + timedelta(hours=6)).isoformat(), CASELOG_TEST_CLOCK="1")
+    assert ahead.returncode == 2
+    assert "must not be after" in ahead.stderr
 
 
 @pytest.mark.parametrize(

@@ -121,8 +121,57 @@ def test_versions_and_positions_tell_the_same_as_instants(api: Api, changed: Any
             assert other[name] == by_instant[name], name
 
 
-def test_to_is_now_where_it_is_left_out(api: Api, changed: Any) -> None:
-    assert api.answer(changed["path"], from_version=1) == api.answer(changed["path"], from_version=1, to_version=5)
+def elapsed(diff: Any) -> tuple[int, int]:
+    """What the case's resolution clock had counted at both moments."""
+    found = by(by(diff["clocks"], "clock", "resolution")["changes"], "field", "elapsed_seconds")
+    return found["before"], found["after"]
+
+
+@pytest.mark.parametrize("kind", ["from", "from_version", "from_position"])
+def test_to_is_the_desks_now_where_it_is_left_out(api: Api, kind: str) -> None:
+    """The last event lies ten minutes back: clocks ran on since then, and stand as they do when one asks."""
+    api.clock.forward(minutes=1)
+    ticket = api.ticket(api.customer())["ticket_id"]
+    opened_at, position = api.clock.now().isoformat(), api.position
+    first = {"from": opened_at, "from_version": "1", "from_position": str(position)}[kind]
+    now = api.clock.forward(minutes=10)
+    diff = fits("ticket-diff", api.answer(f"/v1/tickets/{ticket}/diff", **{kind: first}))
+    assert diff["to"]["at"] == now.isoformat().replace("+00:00", "Z")
+    assert diff["to"]["at"] > diff["from"]["at"]
+    assert diff["events"] == []
+    before, after = elapsed(diff)
+    assert after - before > 0
+    named = api.answer(f"/v1/tickets/{ticket}/diff", **{"from": opened_at, "to": now.isoformat()})
+    assert elapsed(named) == (before, after)
+
+
+def test_a_first_instant_after_the_last_event_looks_ahead_to_now_and_not_back(api: Api) -> None:
+    ticket = api.ticket(api.customer())["ticket_id"]
+    first = api.clock.forward(minutes=5).isoformat()
+    api.clock.forward(minutes=5)
+    diff = api.answer(f"/v1/tickets/{ticket}/diff", **{"from": first})
+    before, after = elapsed(diff)
+    assert after - before == 300
+
+
+@pytest.mark.parametrize("to", [{}, {"to": "2099-01-02T00:00:00Z"}])
+def test_a_first_instant_that_lies_ahead_is_refused_as_one_after_the_second(
+    api: Api, changed: Any, to: dict[str, str]
+) -> None:
+    ahead = {"from": "2099-01-01T00:00:00Z", **to}
+    assert pointers_of(api.get(changed["path"], **ahead)) == {"/from"}
+    bill = f"/v1/customers/{changed['customer']}/statement/diff"
+    assert pointers_of(api.get(bill, period="2026-11", **ahead)) == {"/from"}
+
+
+@pytest.mark.parametrize("kind", ["from_version", "from_position"])
+def test_what_a_clock_set_back_has_not_reached_yet_is_refused_as_the_first(api: Api, kind: str) -> None:
+    ticket = api.ticket(api.customer())["ticket_id"]
+    first = {"from_version": 1, "from_position": api.position}[kind]
+    api.clock.forward(hours=-1)
+    refused = api.get(f"/v1/tickets/{ticket}/diff", **{kind: first})
+    api.clock.forward(hours=1)
+    assert refused.status_code in {404, 422}
 
 
 def test_between_two_equal_moments_nothing_changed(api: Api, changed: Any) -> None:
