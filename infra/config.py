@@ -64,19 +64,28 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     jwt_jwks: str | None
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+    def from_environment(cls, environment: Mapping[str, str] = os.environ, *, try_folder: bool = False) -> Self:
         """Read every `CASELOG_` variable; an empty one counts as not set.
 
+        `try_folder` asks whether the data folder can be made or written to as well, where the database is embedded.
         Raises `ConfigError`, also for a variable that there is none of: it may be a misspelt one, left without effect.
         """
         problems = _unknown(environment)
+        of_files = {
+            name: environment[f"{name}_FILE"]
+            for name in SECRETS
+            if environment.get(f"{name}_FILE") and not environment.get(name)
+        }
         environment = _with_secrets_from_files(environment, problems)
 
         def read(variable: str, default: str, meaning_of: Callable[[str], T]) -> T:
             try:
                 return meaning_of(environment.get(variable) or default)
             except ValueError as error:
-                problems[variable] = str(error)
+                if variable in of_files:
+                    problems[f"{variable}_FILE"] = f"what {of_files[variable]} holds {error}"
+                else:
+                    problems[variable] = str(error)
                 return meaning_of(default)
 
         config = cls(
@@ -108,7 +117,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             webhook_retry_seconds=read("CASELOG_WEBHOOK_RETRY_SECONDS", _text_of(RETRY_SECONDS), parse.pauses),
             jwt_issuer=environment.get("CASELOG_JWT_ISSUER") or None,
             jwt_audience=environment.get("CASELOG_JWT_AUDIENCE") or None,
-            jwt_jwks=read("CASELOG_JWT_JWKS", "", parse.jwks_place),
+            jwt_jwks=read(
+                "CASELOG_JWT_JWKS", "", parse.jwks_place(production=environment.get("CASELOG_ENV") == "production")
+            ),
         )
         of_tokens = {name: environment.get(name) for name in JWT_SETTINGS}
         if any(of_tokens.values()):
@@ -117,6 +128,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             }
         if config.test_clock and config.environment == "production":
             problems["CASELOG_TEST_CLOCK"] = "is refused together with CASELOG_ENV=production"
+        if try_folder and not (environment.get("CASELOG_DATABASE_URL") or of_files):
+            unusable = parse.unusable_folder(config.data_folder)
+            problems |= {"CASELOG_DATA": unusable} if unusable else {}
         if problems:
             raise ConfigError(problems)
         return config
@@ -184,7 +198,7 @@ MEANINGS: Mapping[str, str] = {
     "CASELOG_WEBHOOK_RETRY_SECONDS": "pauses after each attempt that failed; after the last the delivery is parked",
     "CASELOG_JWT_ISSUER": "`iss` of the JSON Web Tokens that are taken; empty: none are",
     "CASELOG_JWT_AUDIENCE": "their `aud`",
-    "CASELOG_JWT_JWKS": "address or file of the issuer's keys (JWKS)",
+    "CASELOG_JWT_JWKS": "https address or file of the issuer's keys (JWKS)",
 }
 """What each variable is for."""
 

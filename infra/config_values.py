@@ -8,6 +8,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -105,12 +106,58 @@ def pauses(value: str) -> tuple[float, ...]:
     return tuple(map(float, value.split(",")))
 
 
-def jwks_place(value: str) -> str | None:
-    """Return where an issuer's keys are: an address, or a file that is there."""
-    scheme = urlsplit(value).scheme
-    if value and scheme not in ("https", "http") and not Path(value).is_file():
-        raise ValueError(f"{value!r} is neither an https address nor a file that is there")
-    return value or None
+def jwks_place(*, production: bool) -> Callable[[str], str | None]:
+    """Return what reads where an issuer's keys are: an https address, or a file with such keys.
+
+    Whoever can answer in the issuer's place lets anybody in, so plain http is for this machine alone, in development.
+    """
+
+    def parse(value: str) -> str | None:
+        if not value:
+            return None
+        try:
+            url = urlsplit(value)
+            host = url.hostname or ""
+        except ValueError:
+            raise ValueError(f"{value!r} is not an address such as https://id.example/jwks.json") from None
+        if url.scheme == "https" and host:
+            return value
+        if url.scheme == "http":
+            if production or not _is_this_machine(host):
+                raise ValueError(f"{value!r} is not https; http is for a loopback address, and not in production")
+            return value
+        return _file_of_keys(value)
+
+    return parse
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _file_of_keys(value: str) -> str:
+    from infra.access.key_sets import key_set_of  # noqa: PLC0415 - cryptography takes its time, and few need it
+
+    try:
+        key_set_of(Path(value).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{value!r} is neither an https address nor a file to be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ValueError(f"{value!r} is a file without keys of an issuer: {error}") from None
+    return value
+
+
+def unusable_folder(path: Path) -> str | None:
+    """Return why a folder cannot be made, or written to; none where it can. Nothing is left of the trial."""
+    there = next(each for each in (path, *path.parents) if each.exists())
+    try:
+        TemporaryDirectory(dir=there, prefix=".caselog-trial-").cleanup()
+    except OSError as error:
+        return f"{str(path)!r} cannot be made or written to: {error.strerror}"
+    return None
 
 
 def database_url(value: str) -> str | None:

@@ -9,7 +9,7 @@ from infra.config import MEANINGS, Config
 @click.option("--check", is_flag=True, help="Only tell whether it is right: exit code 0, or 2 with every reason.")
 def config(check: bool) -> None:
     """Show every CASELOG_… variable: its value in force, and what it is for. No secret is shown."""
-    described = Config.from_environment().described()
+    described = Config.from_environment(try_folder=check).described()
     if check:
         click.echo("the configuration is sound")
         return

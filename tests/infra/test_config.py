@@ -1,7 +1,9 @@
 """The configuration is checked as a whole, and every wrong variable is named with its reason."""
 
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -184,11 +186,18 @@ def test_a_file_that_gives_no_url_is_told_by_its_name_and_never_by_its_content(t
         (tmp_path, f"CASELOG_DATABASE_URL_FILE: {tmp_path} cannot be read: Is a directory"),
         (empty, f"CASELOG_DATABASE_URL_FILE: {empty} is empty"),
         (binary, f"CASELOG_DATABASE_URL_FILE: {binary} cannot be read: it is no UTF-8 text"),
-        (wrong, "CASELOG_DATABASE_URL: is not a libpq URL such as postgresql://user:password@host:5432/database"),
+        (
+            wrong,
+            (
+                f"CASELOG_DATABASE_URL_FILE: what {wrong} holds is not a libpq URL such as "
+                "postgresql://user:password@host:5432/database"
+            ),
+        ),
     ]:
         with pytest.raises(ConfigError) as refused:
             Config.from_environment({"CASELOG_DATABASE_URL_FILE": str(path)})
         assert str(refused.value) == told
+        assert "hunter2" not in str(refused.value)
 
 
 def test_a_url_that_is_given_twice_is_refused(tmp_path: Path) -> None:
@@ -233,3 +242,85 @@ def test_the_settings_of_tokens_are_set_together() -> None:
     assert set(refused.value.problems) == {"CASELOG_JWT_AUDIENCE", "CASELOG_JWT_JWKS"}
     whole = {"CASELOG_JWT_ISSUER": "i", "CASELOG_JWT_AUDIENCE": "a", "CASELOG_JWT_JWKS": "https://id.example/jwks"}
     assert Config.from_environment(whole).jwt_jwks == "https://id.example/jwks"
+
+
+JWT = {"CASELOG_JWT_ISSUER": "i", "CASELOG_JWT_AUDIENCE": "a"}
+EC_KEY = {
+    "kty": "EC",
+    "crv": "P-256",
+    "kid": "one",
+    "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+    "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+}
+
+
+@pytest.mark.parametrize(
+    ("address", "production", "taken"),
+    [
+        ("https://id.example/jwks", True, True),
+        ("http://id.example/jwks", False, False),
+        ("http://id.example/jwks", True, False),
+        ("http://127.0.0.1:9/jwks", False, True),
+        ("http://[::1]:9/jwks", False, True),
+        ("http://localhost:9/jwks", False, True),
+        ("http://127.0.0.1:9/jwks", True, False),
+        ("http://127.0.0.1.id.example/jwks", False, False),
+        ("https:///jwks", False, False),
+        ("http://[::1/jwks", False, False),
+    ],
+)
+def test_keys_of_an_issuer_come_over_https(address: str, production: bool, taken: bool) -> None:
+    environment = {**JWT, "CASELOG_JWT_JWKS": address, "CASELOG_ENV": "production" if production else "development"}
+    if taken:
+        assert Config.from_environment(environment).jwt_jwks == address
+    else:
+        with pytest.raises(ConfigError) as refused:
+            Config.from_environment(environment)
+        assert list(refused.value.problems) == ["CASELOG_JWT_JWKS"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "no JSON",
+        "[]",
+        "null",
+        "{}",
+        {"keys": []},
+        {"keys": ["text"]},
+        {"keys": [{"kty": "EC"}]},
+        {"keys": [{name: value for name, value in EC_KEY.items() if name != "kid"}]},
+        {"keys": [{"kty": "oct", "kid": "one", "k": "c2VjcmV0"}]},
+        b"\xff\xfe",
+    ],
+)
+def test_a_file_without_keys_of_an_issuer_is_told_with_all_else(tmp_path: Path, content: Any) -> None:
+    file = tmp_path / "jwks.json"
+    file.write_bytes(
+        content
+        if isinstance(content, bytes)
+        else (content if isinstance(content, str) else json.dumps(content)).encode()
+    )
+    with pytest.raises(ConfigError) as refused:
+        Config.from_environment({**JWT, "CASELOG_JWT_JWKS": str(file), "CASELOG_PORT": "x"})
+    assert set(refused.value.problems) == {"CASELOG_PORT", "CASELOG_JWT_JWKS"}
+    assert str(file) in refused.value.problems["CASELOG_JWT_JWKS"]
+
+
+def test_a_file_with_keys_of_an_issuer_is_taken(tmp_path: Path) -> None:
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps({"keys": [EC_KEY]}))
+    assert Config.from_environment({**JWT, "CASELOG_JWT_JWKS": str(file)}).jwt_jwks == str(file)
+
+
+def test_a_folder_is_tried_where_that_is_asked_for_and_needed(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for unusable in ("/proc/desk", str(tmp_path / "file"), str(tmp_path / "file" / "desk")):
+        environment = {"CASELOG_DATA": unusable}
+        with pytest.raises(ConfigError) as refused:
+            Config.from_environment(environment, try_folder=True)
+        assert list(refused.value.problems) == ["CASELOG_DATA"]
+        Config.from_environment(environment | {"CASELOG_DATABASE_URL": "postgresql://db/x"}, try_folder=True)
+    Config.from_environment({"CASELOG_DATA": str(tmp_path / "new" / "desk")}, try_folder=True)
+    assert [each.name for each in tmp_path.iterdir()] == ["file"], "nothing is left of the trial"

@@ -9,6 +9,7 @@ import jwt
 import msgspec
 
 from domain.api_key import Role
+from infra.access.key_sets import key_set_of
 
 ALGORITHMS = ("RS256", "ES256")
 ROLE = "caselog_role"
@@ -105,10 +106,16 @@ class _KeysOfAFile:
         self._read: tuple[int, jwt.PyJWKSet] | None = None
 
     def get_signing_key_from_jwt(self, text: str) -> jwt.PyJWK:
-        """Return the key that a token names. Raises `OSError` where the file cannot be read, or a `PyJWTError`."""
+        """Return the key that a token names.
+
+        Raises `OSError` or `PyJWKClientConnectionError` where the file has no sound set now, or another `PyJWTError`.
+        """
         changed = self._path.stat().st_mtime_ns
         if self._read is None or self._read[0] != changed:
-            self._read = changed, jwt.PyJWKSet.from_json(self._path.read_text(encoding="utf-8"))
+            try:
+                self._read = changed, key_set_of(self._path.read_text(encoding="utf-8"))
+            except ValueError as error:  # half written, or of another kind: no fault of whoever shows a token
+                raise jwt.PyJWKClientConnectionError("the issuer's file has no sound set of keys") from error
         named = jwt.get_unverified_header(text).get("kid")
         for key in self._read[1].keys:
             if named is not None and key.key_id == named:

@@ -173,6 +173,19 @@ def test_an_issuer_that_cannot_be_reached_is_told(api: Api, issuer: Issuer, tmp_
         assert int(answer.headers["Retry-After"]) >= 1
 
 
+@pytest.mark.parametrize("spoilt", [b"", b"{", b"[]", b'{"keys": []}', b"\xff"])
+def test_a_file_that_becomes_bad_is_no_fault_of_the_caller(api: Api, tmp_path: Path, spoilt: bytes) -> None:
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps(KEYS))
+    client = client_of(api, str(file))
+    assert ask(client, token()).status_code == 200
+    file.write_bytes(spoilt)
+    for _ in range(2):
+        assert problem_of(ask(client, token()), 503)["code"] == "identity_unavailable"
+    file.write_text(json.dumps(KEYS))
+    assert ask(client, token()).status_code == 200
+
+
 @pytest.mark.parametrize(("status", "body"), [(500, b"{}"), (200, b"<html>"), (200, b'{"keys": []}'), (200, b"[]")])
 def test_an_issuer_in_trouble_is_not_asked_for_every_token(api: Api, issuer: Issuer, status: int, body: bytes) -> None:
     issuer.status, issuer.body = status, body
