@@ -11,6 +11,7 @@ from commands.wire.schema import FieldError, InvalidData, WireSchema, load, poin
 
 AS_OF = "as_of_position"
 MOST_ROWS = 500
+LONGEST_CURSOR = 2_000
 DEFAULT_ROWS = 50
 DEFAULT_WAIT_MS = 2_000
 MOST_WAIT_MS = 30_000
@@ -69,7 +70,7 @@ class PageParameters(Parameters):
     limit = NumberParameter(
         least=1, most=MOST_ROWS, load_default=DEFAULT_ROWS, metadata={"description": "The most items of a page."}
     )
-    cursor = Line(longest=2_000, metadata={"description": "`next` of the page before."})
+    cursor = Line(longest=LONGEST_CURSOR, metadata={"description": "`next` of the page before."})
 
 
 class AsOfParameters(Parameters):

@@ -28,7 +28,8 @@ RUN_ELSEWHERE: dict[str, str] = {}
 """Pages whose blocks other tests run, and which test that is."""
 
 _BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_OWN_DESK = re.compile(r"CASELOG_DATA=|^make run", re.MULTILINE)
+_MAKE_RUN = re.compile(r"^ *make run\b.*$", re.MULTILINE)
+"""What runs until somebody stops it; the desk of the tests stands for it."""
 
 
 class Block(NamedTuple):
@@ -63,12 +64,14 @@ def run(desk: DeskProcess, page: str, folder: Path) -> str:
             program = folder / f"block_{number}.py"
             program.write_text(block.code)
             script.append(f"python3 {program}")
-        elif block.language == "sh" and not _OWN_DESK.search(block.code):
-            script.append(f"echo '--- {page}:{block.line}'\n{block.code}")
+        elif block.language == "sh":
+            script.append(f"echo '--- {page}:{block.line}'\n{_MAKE_RUN.sub('', block.code)}")
+    script.append('echo "--- the desk after it: $CASELOG_DATA"')
     code = (
         "\n".join(script)
         .replace("127.0.0.1:8000", f"127.0.0.1:{desk.port}")
         .replace(".caselog/", f"{desk.data}/")
+        .replace(".caselog-italy", f"{desk.data.parent}/italy")
         .replace(".venv/bin/python", "python3")
     )
     done = subprocess.run(
@@ -91,6 +94,12 @@ def test_what_a_page_tells_to_run_runs_and_no_answer_is_a_problem(desk: DeskProc
     said = run(desk, page, tmp_path)
     assert '"type":"/problems/' not in said, said
     assert "Traceback" not in said
+    assert f"--- the desk after it: {desk.data}\n" in said, "the page leaves the shell at another desk"
+
+
+def test_the_readme_imports_the_sample_into_a_desk_of_its_own(desk: DeskProcess, tmp_path: Path) -> None:
+    assert re.search(r"imported|already", run(desk, "README.md", tmp_path))
+    assert (desk.data.parent / "italy" / "cluster").is_dir()
 
 
 def test_every_page_with_code_is_run_by_some_test() -> None:

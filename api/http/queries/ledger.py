@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from api.http.parameters import AsOfParameters, InstantParameter, ListParameters
+from api.http.parameters import (
+    LONGEST_CURSOR,
+    MOST_ROWS,
+    AsOfParameters,
+    InstantParameter,
+    ListParameters,
+    NumberParameter,
+)
 from api.http.queries.query import Asked, Query, choose, page_of
 from api.http.shapes.billing import Balance, JournalEntry
 from api.http.shapes.common import Page
@@ -23,7 +30,12 @@ class LedgerParameters(ListParameters):
 
 
 class BalancesParameters(AsOfParameters):
-    """Which balances."""
+    """Which balances. It came whole from the first, so that it has pages where a `limit` is named alone."""
+
+    limit = NumberParameter(
+        least=1, most=MOST_ROWS, metadata={"description": "The most items of a page; all come where it is left out."}
+    )
+    cursor = Line(longest=LONGEST_CURSOR, metadata={"description": "`next` of the page before."})
 
     customer = Identifier()
     account = Line(longest=LONGEST_ACCOUNT)
@@ -41,7 +53,6 @@ def _entries(asked: Asked) -> Any:
 
 def _balances(asked: Asked) -> Any:
     filters = ledger_queries.LedgerFilters(**choose(asked.parameters, "customer", "account", "period", "as_of"))
-    # Unlike other lists this one came whole as JSON from the first; only its forms that are streamed have pages.
     page = ledger_queries.balances(
         asked.connection,
         filters,

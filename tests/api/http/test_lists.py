@@ -64,7 +64,7 @@ def in_pages(api: Api, path: str, **parameters: str) -> tuple[list[Any], int]:
     """Return the items of a list read in pages of two, and the position that they show."""
     items: list[Any] = []
     follows = "after" if path == "/v1/events" else "cursor"
-    limit = {} if path.endswith(("history", "balances", "projections", "settings")) else {"limit": "2"}
+    limit = {} if path.endswith(("history", "projections", "settings")) else {"limit": "2"}
     while True:
         page = api.answer(path, **parameters, **limit)
         items += page["items"]

@@ -243,6 +243,16 @@ def test_balances_are_told_now_and_as_they_stood(api: Api, worked: Any) -> None:
     assert before["items"] == []
 
 
+def test_balances_come_whole_or_page_by_page_as_asked(api: Api, worked: Any) -> None:
+    whole = api.answer("/v1/ledger/balances", customer=worked["customer"])
+    assert len(whole["items"]) > 2
+    assert "next" not in whole
+    first = fits("balances", api.answer("/v1/ledger/balances", customer=worked["customer"], limit=2))
+    rest = api.answer("/v1/ledger/balances", customer=worked["customer"], cursor=first["next"])
+    assert first["items"] + rest["items"] == whole["items"]
+    assert len(first["items"]) == 2
+
+
 def test_the_log_is_read_page_by_page_to_its_head(api: Api) -> None:
     customer = api.customer()
     api.ticket(customer)
