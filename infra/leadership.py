@@ -61,6 +61,12 @@ class Leadership:
             self.release()
             return False
 
+    def is_held_by_another(self) -> bool:
+        """Return whether another process leads now. Not for one that leads itself."""
+        leads = self.try_acquire()
+        self.release()
+        return not leads
+
     def held(self) -> bool:
         """Return whether the connection that holds the lock still lives; asks the server."""
         if self._connection is None:

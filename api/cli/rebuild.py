@@ -16,8 +16,10 @@ from tqdm import tqdm
 
 from api import compose
 from infra.config import Config
+from infra.leadership import Leadership
 from infra.logging import configure_logging
 from infra.projection.comparing import Comparison, Difference
+from infra.projection.following import Ended, Follower
 from infra.projection.rebuild import Phase, Rebuilt, drop_unseen, switch_back
 from infra.projection.rebuild import rebuild as rebuild_view
 from projections.catalogue import VIEWS
@@ -26,6 +28,11 @@ from projections.view import View
 DIFFERENT = 1
 """Exit code of `--check` where the builds differ, or could not be compared."""
 INTERRUPTED = 130
+
+FOLLOWED_HERE = (
+    "the projector that runs is of an older release; this command follows the view until one of this release does."
+)
+FOLLOWER_SEEN_EVERY_SECONDS = 0.2
 
 SHOWN = 5
 """Differences told one by one on the terminal; a report has all of them."""
@@ -44,6 +51,9 @@ log = structlog.get_logger()
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write every difference here (NDJSON).")
 @click.option("--from-scratch", is_flag=True, help="Do not go on with an unfinished build.")
 @click.option("--switch-back", is_flag=True, help="Let readers see the build again that the last switch replaced.")
+@click.option(
+    "--no-follow", is_flag=True, help="End at the switch also where no projector that runs has the new version."
+)
 @click.option("--drop-old", is_flag=True, help="Drop what readers do not see: the former build, unfinished ones.")
 def rebuild(
     views: tuple[str, ...],
@@ -52,6 +62,7 @@ def rebuild(
     report: Path | None,
     from_scratch: bool,
     switch_back: bool,
+    no_follow: bool,
     drop_old: bool,
 ) -> None:
     """Build VIEW from the first event on, beside the one in use, and switch to it when it has caught up.
@@ -59,6 +70,9 @@ def rebuild(
     Before the switch the two are compared as of one position, and every difference is told. Readers see the old one
     until the switch, which is one transaction; the old one is kept until --drop-old. Interrupted, it leaves the old one
     in use, and the next call goes on where it stopped.
+
+    Where the projector that runs is of an older release, which leaves the new version alone, this command goes on
+    following VIEW until a projector of this release does.
     """
     if not views and not every:
         raise click.UsageError("name a view, or --all")
@@ -68,11 +82,13 @@ def rebuild(
     config = Config.from_environment()
     chosen = [view for view in VIEWS if every or view.name in views]
     different = False
+    following: list[Follower] = []
     with ExitStack() as stack:
         written = stack.enter_context(_opened(report)) if report is not None else None
         url = stack.enter_context(compose.database(config, existing=True))
         compose.prepare(config, url)
         stopping = stack.enter_context(stopped_between_batches())
+        lead = Leadership(url, config.schema, "projector")
         for view in chosen:
             if drop_old:
                 _drop_old(url, config.schema, view)
@@ -82,8 +98,34 @@ def rebuild(
                 rebuilt = _rebuild(url, config.schema, view, written, stopping, check=check, resume=not from_scratch)
                 compared = rebuilt.comparison
                 different = different or rebuilt.is_unchecked or (compared is not None and compared.differences > 0)
+                raised = rebuilt.replaced is None or rebuilt.replaced.version < view.version
+                if raised and not (check or no_follow) and lead.is_held_by_another():
+                    follower = Follower(url, config.schema, view)
+                    follower.start()
+                    stack.callback(follower.stop)
+                    following.append(follower)
+                    click.echo(f"{view.name}: {FOLLOWED_HERE}")
+        _see_followed(following, stopping)
     if check and different:
         raise click.exceptions.Exit(DIFFERENT)
+
+
+def _see_followed(following: list[Follower], stopping: threading.Event) -> None:
+    """Wait until projectors follow the views that were switched, or until interrupted."""
+    for follower in following:
+        name = follower.view.name
+        ended: Ended | None = None
+        while ended is None and not stopping.is_set():
+            ended = follower.wait(FOLLOWER_SEEN_EVERY_SECONDS)
+        if ended is None:
+            click.echo(
+                f"{name}: interrupted: nobody follows it until a projector of this release is started.", err=True
+            )
+            raise click.exceptions.Exit(INTERRUPTED)
+        if ended == "followed":
+            click.echo(f"{name}: a projector of this release follows it now.")
+        else:
+            click.echo(f"{name}: readers see another version again.")
 
 
 def _opened(report: Path) -> IO[bytes]:

@@ -95,6 +95,18 @@ def built(cursor: Cursor, view: View) -> None:
     cursor.execute("SELECT pg_advisory_unlock(hashtextextended(current_schema() || %s, 0))", (_building(view),))
 
 
+def note_following(cursor: Cursor, view: View) -> None:
+    """Let others know, until this session ends, that a projector follows this version of a view."""
+    cursor.execute("SELECT pg_advisory_lock_shared(hashtextextended(current_schema() || %s, 0))", (_following(view),))
+
+
+def is_followed(cursor: Cursor, view: View) -> bool:
+    """Return whether the session of a projector that follows this version of a view is there now."""
+    key = (_following(view),)
+    cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(current_schema() || %s, 0))", key)
+    return cursor.fetchone() != (True,)
+
+
 def begin_build(cursor: Cursor, view: View) -> Build:
     """Create the tables of a new build, at position 0, seen by nobody; the first of all shows readers an empty view."""
     cursor.execute("SELECT nextval('projection_build')")
@@ -248,6 +260,10 @@ def drop_build(cursor: Cursor, view: View, build: int) -> None:
 
 def _building(view: View) -> str:
     return f": build of view {view.name}"
+
+
+def _following(view: View) -> str:
+    return f": version {view.version} of view {view.name} is followed"
 
 
 def _one(cursor: Cursor, where: str, values: tuple[object, ...]) -> Build | None:

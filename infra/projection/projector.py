@@ -17,7 +17,7 @@ from infra.feed import head_position
 from infra.leadership import Leadership
 from infra.log.tail import channel_of
 from infra.postgres.pool import DatabaseUnavailable, connect
-from infra.projection.builds import PositionMoved
+from infra.projection.builds import PositionMoved, note_following
 from infra.projection.comparing import Difference
 from infra.projection.feed import MOST_EVENTS, Feed
 from infra.projection.group import MOST_EVENTS as MOST_IN_GROUP
@@ -178,6 +178,8 @@ class Keeper:
                 with closing(view_connection(self._dsn, self._schema, self.view)) as connection:
                     build = open_build(connection, self.view)
                     if build is not None:
+                        with connection, connection.cursor() as cursor:
+                            note_following(cursor, self.view)
                         runner = BuildRunner(connection, self.view, build)
                         if not self._tried_parked:
                             runner.retry_parked()

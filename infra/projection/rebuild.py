@@ -57,7 +57,7 @@ class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
 
     `comparison` is there if there was a build to compare with, `resumed_at` if an unfinished one was gone on with.
     `is_unchecked`: readers see a build, but it stood behind the unfinished one, and did not move. `parked` counts the
-    keys that the new build has set aside.
+    keys that the new build has set aside. `replaced` is the build that readers saw before.
     """
 
     build: Build | None
@@ -66,6 +66,7 @@ class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
     comparison: Comparison | None = None
     is_unchecked: bool = False
     parked: int = 0
+    replaced: Build | None = None
 
 
 def rebuild(
@@ -124,6 +125,7 @@ def rebuild(
                 comparison=comparison,
                 is_unchecked=is_unchecked,
                 parked=len(runner.parked_keys()),
+                replaced=live,
             )
 
         _follow(runner, reader, None, progress, stopping, most_events)
