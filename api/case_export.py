@@ -1,7 +1,7 @@
 """One case as a document that needs nothing else, and that can be held against the log it was made from.
 
 Two exports with the same `head_position`, `as_of` and `exported_at` are the same: a document is checked by making it
-once more (`differences`).
+once more (`checked`).
 """
 
 import hashlib
@@ -91,10 +91,20 @@ def digest_of(events: Sequence[Json]) -> str:
     return link
 
 
-def differences(connection: Connection, document: Json) -> list[str]:
-    """Return what a document has otherwise than the log says, each in a line that names the field; none: it is sound.
+class Checked(msgspec.Struct, frozen=True):
+    """A document held against the log: what it has otherwise, each in a line that names the field; none: it is sound.
 
-    Raises `NotAnExport` where it lacks what it is to be checked by.
+    `known` is the document that the log gives instead; none where the log does not reach so far.
+    """
+
+    found: list[str]
+    known: Json | None
+
+
+def checked(connection: Connection, document: Json) -> Checked:
+    """Hold a document against the log, up to the position that it names.
+
+    Raises `NotAnExport` where it lacks what it is to be checked by, and `UnknownTicket`.
     """
     if document.get("format") != FORMAT:
         raise NotAnExport(f"its format is {document.get('format')!r}, not {FORMAT!r}")
@@ -104,17 +114,23 @@ def differences(connection: Connection, document: Json) -> list[str]:
         now = datetime.fromisoformat(document["exported_at"])
         as_of = datetime.fromisoformat(document["as_of"]) if "as_of" in document else None
         events, digest = list(document["events"]), document["integrity"]["digest"]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise NotAnExport(f"it lacks what it is checked by, or has it in another form: {error}") from error
-    if not isinstance(name, str) or now.tzinfo is None or (as_of is not None and as_of.tzinfo is None):
+    if (
+        not isinstance(name, str)
+        or not (name.isascii() and name.isprintable())
+        or now.tzinfo is None
+        or (as_of is not None and as_of.tzinfo is None)
+    ):
         raise NotAnExport("its ticket_id or its instants have another form")
     found = []
     if digest_of(events) != digest:
         found.append("/integrity/digest: is not that of the events in the file; it was changed after the export")
-    known = head_position(connection)
-    if head > known:
-        return [*found, f"/head_position: {head} is beyond the log, which ends at {known}"]
-    return found + list(_differing("", document, export_case(connection, name, as_of=as_of, now=now, head=head)))
+    last = head_position(connection)
+    if head > last:
+        return Checked([*found, f"/head_position: {head} is beyond the log, which ends at {last}"], None)
+    known = export_case(connection, name, as_of=as_of, now=now, head=head)
+    return Checked([*found, *_differing("", document, known)], known)
 
 
 def _differing(pointer: str, told: Any, known: Any) -> Iterator[str]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from api import compose
-from api.case_export import differences, export_case
-from api.cli.export_page import document_of, page_of
+from api.case_export import Checked, NotAnExport, checked, export_case
+from api.cli.export_page import OtherRelease, document_of, is_page, made_by, page_differences, page_of
 from api.cli.instant import Instant
 from api.cli.schedules import BadFile
 from infra.config import Config
@@ -24,14 +24,15 @@ from projections.reading import Json
 @click.option("--as-of", type=Instant(), help="Only what had happened by that instant (RFC 3339 with an offset).")
 @click.option(
     "--verify",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     help="Compare a file that was exported, of either format, with the log.",
 )
 def export(case: str | None, form: str, out: Path | None, as_of: datetime | None, verify: Path | None) -> None:
     """Write CASE (a case number or a ticket id) as one JSON document or one page, or verify such a file.
 
     It holds the case, what was said, its clocks and why, its work and bill, the settings it was judged by, and every
-    event with a SHA-256 chain over them. Exit code 1: the file is not what the log says.
+    event with a SHA-256 chain over them. A page is verified as people read it: made again from the log, and compared
+    byte by byte. Exit code 1: the file is not what the log says, or a page was made by another release.
     """
     configure_logging()
     if (case is None) == (verify is None):
@@ -73,19 +74,47 @@ def _write(out: Path, text: str) -> None:
 
 
 def _verify(file: Path) -> None:
+    """Tell whether a file is what the log says, and end with exit code 1 where it is not, or nobody can say.
+
+    Raises `BadFile`, and `NotAnExport` and `UnknownTicket`.
+    """
     try:
-        document = document_of(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadFile(f"{file} cannot be read: {error}") from error
-    config = Config.from_environment()
-    with compose.database(config, existing=True) as url:
-        compose.prepare(config, url)
-        with compose.connection_pool(config, url, size=2) as pool, pool.connection() as connection:
-            found = differences(connection, document)
+        content = file.read_bytes()
+        text = content.decode()
+    except OSError as error:
+        raise BadFile(f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadFile(f"{file} cannot be read: it is no text in UTF-8") from error
+    try:
+        document = document_of(text)
+        held = _held_against_log(document)
+    except NotAnExport as error:
+        raise NotAnExport(f"{file} is no export of a case: {error}") from error
+    found, other = list(held.found), ""
+    if is_page(text) and held.known is not None:
+        try:
+            found += page_differences(content, held.known)
+        except OtherRelease as error:
+            other = (
+                f"its visible part was not checked: it was made by another release's pages ({error}, here {made_by()})"
+            )
     if found:
         click.echo(f"{file} is not what the log says:")
         for line in found:
             click.echo(f"  {line}")
+    elif other:
+        click.echo(f"{file} holds a document that is what the log says")
+    if other:
+        click.echo(f"  {other}; what it shows may be anything")
+    if found or other:
         raise click.exceptions.Exit(1)
     events, head = document["integrity"]["events"], document["head_position"]
     click.echo(f"{file} is what the log says: {events} events, up to position {head}")
+
+
+def _held_against_log(document: Json) -> Checked:
+    config = Config.from_environment()
+    with compose.database(config, existing=True) as url:
+        compose.prepare(config, url)
+        with compose.connection_pool(config, url, size=2) as pool, pool.connection() as connection:
+            return checked(connection, document)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api.cli.export_page import document_of, page_of
+from api.cli.export_page import document_of, made_by, page_of
 from tests.api.cli.conftest import Cli
 from tests.desk import MONDAY, Desk, body_of
 
@@ -145,15 +145,115 @@ def test_an_event_left_out_is_missed(cli: Cli, case: str, tmp_path: Path) -> Non
     assert "is missing in the file" in verified.stdout
 
 
+def page_with(cli: Cli, case: str, file: Path, was: str, becomes: str) -> str:
+    """Export a page, change one place of it where people read, and return what is told of it."""
+    page = cli("export", case, "--format", "html").stdout
+    seen, embedded = page.split('<script type="application/json"')
+    assert was in seen
+    file.write_text(seen.replace(was, becomes, 1) + '<script type="application/json"' + embedded)
+    verified = cli("export", "--verify", str(file))
+    assert verified.returncode == 1, verified.stdout
+    return verified.stdout
+
+
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[]", "<html></html>", '{"format": "caselog-case/1"}', "[" * 100_000, "\x00"]
+    ("was", "becomes"),
+    [
+        ('<td class="n">1 h 15 min</td>', '<td class="n">9 h 45 min</td>'),
+        ("<h2>Clocks</h2>", "<p>The customer agreed to all of it.</p>\n<h2>Clocks</h2>"),
+        ("<h2>Clocks</h2>", "<h2>Clocks</h2><script>document.title = 'x'</script>"),
+        ("</style>", ".note { display: none }</style>"),
+        ("<h2>Clocks</h2>\n", "<h2>Clocks</h2>\r\n"),
+        ("</h2>\n", "</h2> \n"),
+    ],
 )
-def test_what_is_no_export_is_refused(cli: Cli, case: str, tmp_path: Path, text: str) -> None:
+def test_a_page_is_verified_as_people_read_it(cli: Cli, case: str, tmp_path: Path, was: str, becomes: str) -> None:
+    told = page_with(cli, case, tmp_path / "case.html", was, becomes)
+    assert "is not what the log says" in told
+    assert "the file has" in told
+    assert "line " in told
+
+
+def test_a_row_removed_from_a_page_is_told(cli: Cli, case: str, tmp_path: Path) -> None:
+    page = cli("export", case, "--format", "html").stdout
+    (row,) = [line for line in page.split("\n") if "<b>TicketAssigned.v1</b>" in line]
+    told = page_with(cli, case, tmp_path / "case.html", f"{row}\n", "")
+    assert "the log has" in told
+    assert "the file has" not in told
+    assert "<tr id=" in told
+
+
+def test_a_page_of_another_release_is_told_as_half_checked(cli: Cli, case: str, tmp_path: Path) -> None:
+    told = page_with(cli, case, tmp_path / "case.html", f"caselog page {made_by()}", f"caselog page {'0' * 16}")
+    assert "its visible part was not checked" in told
+    assert "0" * 16 in told
+    assert "is what the log says" in told
+
+
+def test_a_page_that_does_not_say_what_made_it_is_never_sound(cli: Cli, case: str, tmp_path: Path) -> None:
+    generator = f'<meta name="generator" content="caselog page {made_by()}">'
+    assert "was not checked" in page_with(cli, case, tmp_path / "case.html", generator, "")
+
+
+def test_a_page_and_its_document_falsified_alike_are_told_both(cli: Cli, case: str, tmp_path: Path) -> None:
+    document = exported(cli, case)
+    change(document, "work/0/amount_cents", 1)
+    file = tmp_path / "case.html"
+    file.write_text(page_of(document))
+    verified = cli("export", "--verify", str(file))
+    assert verified.returncode == 1
+    assert "/work/0/amount_cents" in verified.stdout
+    assert "line " in verified.stdout
+
+
+def test_a_field_that_is_there_twice_hides_nothing(cli: Cli, case: str, tmp_path: Path) -> None:
+    text = json.dumps(exported(cli, case))
+    file = tmp_path / "case.json"
+    file.write_text(text.replace('"amount_cents": ', '"amount_cents": 1, "amount_cents": ', 1))
+    verified = cli("export", "--verify", str(file))
+    assert verified.returncode == 2, verified.stdout
+    assert "'amount_cents' twice" in verified.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "neither JSON nor a page"),
+        ("{}", "its format is None"),
+        ("[]", "no object"),
+        ("<html></html>", "neither JSON nor a page"),
+        ('{"format": "caselog-case/1"}', "it lacks"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"format": }', "broken in line 1, column 12"),
+        ("\x00", "neither JSON nor a page"),
+    ],
+)
+def test_what_is_no_export_is_refused_by_the_files_name(
+    cli: Cli, case: str, tmp_path: Path, text: str, why: str
+) -> None:
     file = tmp_path / "other"
     file.write_text(text)
     refused = cli("export", "--verify", str(file))
     assert refused.returncode == 2, refused.stdout
+    assert f"{file} is no export of a case: " in refused.stderr
+    assert why in refused.stderr
     assert "Traceback" not in refused.stderr
+    assert "recursion" not in refused.stderr
+
+
+def test_a_file_that_cannot_be_read_says_why(cli: Cli, case: str, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "latin").write_bytes("é".encode("latin-1"))
+    for name, why in (
+        ("loop", "Too many levels of symbolic links"),
+        ("latin", "no text in UTF-8"),
+        ("", "Is a directory"),
+        ("nowhere", "No such file"),
+    ):
+        refused = cli("export", "--verify", str(tmp_path / name))
+        assert refused.returncode == 2
+        assert f"{tmp_path / name} cannot be read: " in refused.stderr
+        assert why in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -165,7 +265,7 @@ def test_what_is_no_export_is_refused(cli: Cli, case: str, tmp_path: Path, text:
         (("C-000001", "--out", "nowhere/case.json"), "nowhere/case.json"),
         (("C-000001", "--verify", "README.md"), "--verify"),
         (("--verify", "nowhere.json"), "nowhere.json"),
-        (("--verify", "README.md"), "neither JSON nor a page"),
+        (("--verify", "README.md"), "README.md is no export of a case: it is neither JSON nor a page"),
     ],
 )
 def test_wrong_usage_names_what_is_wrong(cli: Cli, case: str, arguments: tuple[str, ...], told: str) -> None:
