@@ -4,6 +4,7 @@ import click
 
 from api import compose
 from api.http.server import serve
+from api.keys import revoke_development_keys
 from infra.config import Config
 from infra.logging import configure_logging
 from infra.metrics.exposition import counted_together
@@ -18,5 +19,7 @@ def api() -> None:
     stop_with_supervisor()
     with compose.database(config) as url:
         compose.prepare(config, url)
+        if config.environment == "production":
+            revoke_development_keys(config, url)
         with counted_together() as environment, compose.handed_down(url, environment):
             serve(config)

@@ -10,6 +10,7 @@ import msgspec
 
 from api import compose
 from api.cli.tables import print_table
+from api.keys import DEVELOPMENT_NAME
 from commands.dispatch import Dispatcher
 from commands.handlers.catalogue import HANDLERS
 from domain.api_key import ApiKey, Role
@@ -45,6 +46,11 @@ def create(name: str, role: str, customer: str | None, requests_per_minute: int 
     """Make a key and show its secret, the only time it can be seen."""
     if not name.isprintable() or not 0 < len(name) <= LONGEST_NAME:
         raise click.BadParameter(f"must be 1 to {LONGEST_NAME} printable characters", param_hint="--name")
+    if name == DEVELOPMENT_NAME:
+        raise click.BadParameter(
+            f"{name!r} is the key that `caselog up` makes in development, and a start in production revokes",
+            param_hint="--name",
+        )
     with _desk() as (dispatcher, _):
         made = create_key(
             dispatcher, name, cast("Role", role), customer_id=customer, requests_per_minute=requests_per_minute

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from api import compose
+from api.keys import create_key, development_key
+from infra.config import Config
 from tests.e2e.desk_process import ROOT, free_port
 from tests.e2e.test_up import eventually
 
@@ -64,11 +67,11 @@ def desk(postgres_dsn: str, schema: str, tmp_path: Path) -> Iterator[tuple[int, 
         yield port, running
 
 
-def status_of(port: int, path: str) -> int | None:
-    """The status that a path is answered with, to somebody without a key; none while nobody listens."""
+def status_of(port: int, path: str, secret: str | None = None) -> int | None:
+    """The status that a path is answered with, to somebody without a key or with one; none while nobody listens."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers={"Authorization": f"Bearer {secret}"} if secret else {})
         return connection.getresponse().status
     except OSError:
         return None
@@ -95,6 +98,25 @@ def test_each_line_of_each_process_is_json_from_its_start_to_its_end(desk: tuple
             assert {"timestamp", "level", "event", "pid"} <= set(told), line
             assert told["process"] == name
         assert each.output.read_text() == "", "what is logged goes to standard error"
+
+
+def test_a_key_of_development_opens_nothing_in_production(postgres_dsn: str, schema: str, tmp_path: Path) -> None:
+    port = free_port()
+    settings = {"CASELOG_DATABASE_URL": postgres_dsn, "CASELOG_SCHEMA": schema, "CASELOG_PORT": str(port)}
+    config = Config.from_environment({**settings, "CASELOG_DATA": str(tmp_path / "data")})
+    compose.prepare(config, postgres_dsn)
+    leaked = development_key(config, postgres_dsn)
+    assert development_key(config, postgres_dsn) == leaked
+    other = create_key(config, postgres_dsn, name="the CRM", role="manager")
+    api = Running("api", tmp_path, environment(**settings))
+    try:
+        eventually(lambda: status_of(port, "/health/live") == 200, 60)
+        assert status_of(port, "/v1/events", leaked) == 401
+        assert status_of(port, "/v1/events", other) == 200
+        assert sum("development key revoked" in line for line in api.lines()) == 1
+    finally:
+        api.end()
+    assert development_key(config, postgres_dsn) != leaked, "whoever goes back to development has a new one"
 
 
 @pytest.mark.parametrize("subcommand", [*PROCESSES, "up", "config"])

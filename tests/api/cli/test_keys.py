@@ -57,6 +57,7 @@ def test_the_secret_is_kept_nowhere(cli: Cli, database: str, schema: str) -> Non
 def test_what_cannot_be_is_refused_in_a_sentence(cli: Cli) -> None:
     for options, reason in (
         (("create", "--name", "web", "--role", "requester"), "needs the customer"),
+        (("create", "--name", "development", "--role", "agent"), "makes in development"),
         (("create", "--name", "web", "--role", "agent", "--customer", "alpine"), "there is no customer"),
         (("create", "--name", "web", "--role", "requester", "--customer", "nobody"), "there is no customer"),
         (("create", "--name", "a\nb", "--role", "agent"), "printable"),
