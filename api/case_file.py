@@ -23,6 +23,7 @@ class CaseFile(msgspec.Struct, frozen=True):
     """A case: its own events, and those of its customer's subscription (none without one), all up to `head`."""
 
     ticket_id: str
+    case_number: str
     records: list[RecordedEvent]
     billing: list[RecordedEvent]
     head: int
@@ -54,7 +55,9 @@ def read_case(connection: Connection, name: str, head: int | None = None) -> Cas
         raise UnknownTicket(f"there is no ticket {name!r}")
     subscription = holder_of(connection, "live_subscription", opened.customer_id)
     billing = [] if subscription is None else read_streams(connection, [subscription])
-    return CaseFile(opened.ticket_id, records, [each for each in billing if (each.position or 0) <= head], head)
+    return CaseFile(
+        opened.ticket_id, opened.case_number, records, [each for each in billing if (each.position or 0) <= head], head
+    )
 
 
 def stood(records: Sequence[RecordedEvent], name: str, moment: Moment) -> list[RecordedEvent]:

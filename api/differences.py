@@ -40,6 +40,7 @@ def case_difference(connection: Connection, name: str, begin: Moment, end: Momen
     late = [each.position for each in told["events"] if end.as_of is not None and _recorded_after(each, end.as_of)]
     return {
         "ticket_id": case.ticket_id,
+        "case_number": case.case_number,
         "from": _told(before),
         "to": _told(after),
         **told,

@@ -224,4 +224,7 @@ def _given_back(credit: GivenBack) -> str:
         case "pack":
             return f"{time} from pack {credit.pack_id}, which has expired: given back in money"
         case _:
-            return f"{time} {credit.source.replace('_', ' ')}, given back"
+            as_what = {"on_demand": "on demand", "emergency": "as an emergency"}.get(
+                credit.source, f"as {credit.source}"
+            )
+            return f"{spoken(credit.seconds)} billed {as_what} in {credit.posted_month}, given back"

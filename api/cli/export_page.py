@@ -19,7 +19,7 @@ from jinja2 import Environment, Template
 from markupsafe import Markup
 
 from api.case_export import NotAnExport
-from api.cli.words import sentences
+from api.cli.words import billing_sentences, instants, sentences
 from domain.tags import decode
 from projections import wording
 from projections.reading import Json
@@ -43,7 +43,9 @@ def _template() -> Template:
 @cache
 def made_by() -> str:
     """Return 16 digits that tell this way of making pages from another release's, over all that words a page."""
-    words = [inspect.getsource(module) for module in (sys.modules[__name__], sentences, wording)]
+    words = [
+        inspect.getsource(module) for module in (sys.modules[__name__], sentences, billing_sentences, instants, wording)
+    ]
     return hashlib.sha256("\0".join([_TEMPLATE.read_text(encoding="utf-8"), *words]).encode()).hexdigest()[:16]
 
 
@@ -52,7 +54,7 @@ def page_of(document: Json) -> str:
     zone = ZoneInfo(document["desk"]["zone"])
 
     def local(instant: str) -> str:
-        return f"{datetime.fromisoformat(instant).astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
+        return instants.clock_time(datetime.fromisoformat(instant), zone)
 
     events = document["events"]
     return _template().render(
@@ -61,7 +63,10 @@ def page_of(document: Json) -> str:
         work=sorted(document["work"], key=lambda each: datetime.fromisoformat(each["started_at"])),
         facts=_facts(document["ticket"], local),
         known={each["position"] for each in events},
-        told={each["position"]: sentences.sentence(decode(each["type"], json.dumps(each["data"]))) for each in events},
+        told={
+            each["position"]: sentences.sentence(decode(each["type"], json.dumps(each["data"])), zone)
+            for each in events
+        },
         local=local,
         spoken=_spoken,
         words=lambda name: str(name).replace("_", " "),

@@ -8,6 +8,7 @@ import click
 from api import compose
 from api.cli.instant import Instant
 from api.cli.standing import events_of, standing
+from api.cli.words.instants import clock_time
 from api.cli.words.sentences import sentence
 from domain.recorded import RecordedEvent
 from domain.tags import tag_of
@@ -50,6 +51,5 @@ def one_moment(*, as_of: datetime | None, version: int | None, position: int | N
 
 def event_line(each: RecordedEvent, zone: ZoneInfo) -> str:
     """Return an event with its place in the log in one line."""
-    at = each.event.occurred_at.astimezone(zone)
-    tag = tag_of(type(each.event))
-    return f"{each.position:>9}  {at:%Y-%m-%d %H:%M:%S %Z}  {tag:<24} {each.metadata.actor:<12} {sentence(each.event)}"
+    at, tag = clock_time(each.event.occurred_at, zone), tag_of(type(each.event))
+    return f"{each.position:>9}  {at}  {tag:<24} {each.metadata.actor:<12} {sentence(each.event, zone)}"

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from api.case_file import stood
+from api.cli.words.instants import clock_time
 from commands.application import CaselogApplication
 from commands.errors import UnknownTicket
 from domain.recorded import RecordedEvent
 from domain.ticket.events import TicketEvent
 from domain.ticket.state import Closed, Merged, Open, Resolved, Ticket, Waiting, evolve
 from projections.moment import Moment
+from projections.wording import spoken
 
 
 def events_of(application: CaselogApplication, case: str, moment: Moment) -> list[RecordedEvent]:
@@ -28,12 +30,11 @@ def standing(recorded: Sequence[RecordedEvent], zone: ZoneInfo) -> str:
         raise UnknownTicket(f"{recorded[0].originator_id} holds no case")
     opened = state.case.opened
     worked = sum(entry.duration_seconds for entry in state.case.entries if not entry.voided)
-    received = opened.received_at.astimezone(zone)
     return (
         f"{opened.case_number}  {opened.subject.text}\n"
         f"  {_status(state)}, {state.case.urgency} urgency, {state.case.category}, customer {opened.customer_id}\n"
-        f"  received {received:%Y-%m-%d %H:%M:%S %Z}, assigned to {state.case.assignee or 'nobody'}, "
-        f"{worked // 60} min worked, version {recorded[-1].originator_version}\n"
+        f"  received {clock_time(opened.received_at, zone)}, assigned to {state.case.assignee or 'nobody'}, "
+        f"{spoken(worked)} worked, version {recorded[-1].originator_version}\n"
     )
 
 

@@ -345,5 +345,5 @@ def test_every_credit_says_what_becomes_of_the_time() -> None:
     assert [each["says"] for each in found["credits"]] == [
         "15 min that 2026-11 drew from pack p-1, to which they go back",
         "15 min that 2026-11 drew from pack p-1, which has expired: given back in money",
-        "30 min that 2026-11 drew on demand, given back",
+        "30 min billed on demand in 2026-11, given back",
     ]

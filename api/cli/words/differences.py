@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from api.cli.history import event_line
+from api.cli.words.instants import clock_time
 from projections.reading import Json
 from projections.wording import spoken
 
@@ -17,12 +18,16 @@ def difference_in_words(found: Json, zone: ZoneInfo, currency: str) -> Iterator[
         if value is None:
             return "nothing"
         if isinstance(value, datetime):
-            return f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
-        return str(value) if isinstance(value, str | int) else _brief(value)
+            return clock_time(value, zone)
+        if isinstance(value, dict):
+            return " ".join(said(each) for each in value.values())
+        if isinstance(value, list | tuple):
+            return ", ".join(said(each) for each in value) or "nothing"
+        return str(value)
 
     before, after = found["from"], found["to"]
     stood = f"version {before['version']}" if before["existed"] else "not there yet"
-    yield f"{found['ticket_id']}  from {said(before.get('at'))} ({stood}) to {said(after.get('at'))}"
+    yield f"{found['case_number']}  from {said(before.get('at'))} ({stood}) to {said(after.get('at'))}"
     yield f"  (version {after['version']})"
     if not (found["changes"] or found["clocks"] or found["work"] or found["events"]):
         yield "nothing changed"
@@ -73,12 +78,6 @@ def _bill(entry: Json, currency: str) -> str:
         return ""
     sources = ", ".join(f"{spoken(draw['seconds'])} {draw['source']}" for draw in entry["draws"]) or "nothing drawn"
     return f"; {entry['class']}: {sources}; {entry['amount_cents'] / 100:.2f} {currency} owed"
-
-
-def _brief(value: Any) -> str:
-    if isinstance(value, dict):
-        return " ".join(str(each) for each in value.values())
-    return ", ".join(_brief(each) if isinstance(each, dict) else str(each) for each in value) or "nothing"
 
 
 def _by(positions: Sequence[int], nothing: str = "") -> str:

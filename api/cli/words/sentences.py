@@ -1,7 +1,10 @@
-"""What an event of a case says, in one line for people."""
+"""What an event of a case or of its bill says, in one line for people."""
 
 from functools import singledispatch
+from zoneinfo import ZoneInfo
 
+from api.cli.words.billing_sentences import billing_sentence
+from api.cli.words.instants import clock_time
 from domain.event import Event
 from domain.personal import Personal
 from domain.ticket.events import (
@@ -39,168 +42,171 @@ from domain.ticket.events import (
     WorkVoided,
 )
 from domain.ticket.split_merge_events import TicketAbsorbed, TicketMerged, TicketSplit, TicketSplitOff
+from projections.wording import spoken
 
 LONGEST = 80
 
 
 @singledispatch
-def sentence(event: Event) -> str:  # noqa: ARG001 - its type alone counts
-    """Return the event in words; empty where its type says it all."""
-    return ""
+def sentence(event: Event, zone: ZoneInfo) -> str:
+    """Return the event in words; local times are the desk's."""
+    return billing_sentence(event, zone)
 
 
 @sentence.register
-def _(event: TicketOpened) -> str:
-    return f"{_short(event.requester.name)} asked: {_short(event.subject)}{_due(event.deadlines)}"
+def _(event: TicketOpened, zone: ZoneInfo) -> str:
+    return f"{_short(event.requester.name)} asked: {_short(event.subject)}{_due(event.deadlines, zone)}"
 
 
 @sentence.register
-def _(event: EmergencyRequested) -> str:
+def _(event: EmergencyRequested, _: ZoneInfo) -> str:
     return f"emergency asked for, {event.kind}: {event.symptom}"
 
 
 @sentence.register(EmergencyAccepted)
 @sentence.register(EmergencyDeclined)
-def _(event: EmergencyAccepted | EmergencyDeclined) -> str:
-    return _short(event.reason) + _due(event.deadlines)
+def _(event: EmergencyAccepted | EmergencyDeclined, zone: ZoneInfo) -> str:
+    return _short(event.reason) + _due(event.deadlines, zone)
 
 
 @sentence.register(CauseRuled)
 @sentence.register(ScopeDecided)
-def _(event: CauseRuled | ScopeDecided) -> str:
+def _(event: CauseRuled | ScopeDecided, _: ZoneInfo) -> str:
     return f"{event.scope.replace('_', ' ')}: {_short(event.reason)}"
 
 
 @sentence.register
-def _(event: UrgencyChanged) -> str:
-    return f"to {event.urgency}{_due(event.deadlines)}"
+def _(event: UrgencyChanged, zone: ZoneInfo) -> str:
+    return f"to {event.urgency}{_due(event.deadlines, zone)}"
 
 
 @sentence.register
-def _(event: ComplexityChanged) -> str:
-    return f"to {event.complexity}{_due(event.deadlines)}"
+def _(event: ComplexityChanged, zone: ZoneInfo) -> str:
+    return f"to {event.complexity}{_due(event.deadlines, zone)}"
 
 
 @sentence.register
-def _(event: CategoryChanged) -> str:
-    return f"to {event.category}{_due(event.deadlines)}"
+def _(event: CategoryChanged, zone: ZoneInfo) -> str:
+    return f"to {event.category}{_due(event.deadlines, zone)}"
 
 
 @sentence.register
-def _(event: TicketAssigned) -> str:
+def _(event: TicketAssigned, _: ZoneInfo) -> str:
     return f"to {event.agent}"
 
 
 @sentence.register
-def _(event: TicketEscalated) -> str:
+def _(event: TicketEscalated, _: ZoneInfo) -> str:
     return f"to {event.team}: {_short(event.reason)}"
 
 
 @sentence.register(CallScheduled)
 @sentence.register(CallLogged)
-def _(event: CallScheduled | CallLogged) -> str:
-    return f"with {_short(event.with_whom)} at {event.at.isoformat()}{': ' if event.note else ''}{_short(event.note)}"
+def _(event: CallScheduled | CallLogged, zone: ZoneInfo) -> str:
+    note = f": {_short(event.note)}" if event.note else ""
+    return f"with {_short(event.with_whom)} at {clock_time(event.at, zone)}{note}"
 
 
 @sentence.register
-def _(event: EnhancementPlanned) -> str:
+def _(event: EnhancementPlanned, _: ZoneInfo) -> str:
     return f"for {event.target_period}"
 
 
 @sentence.register
-def _(event: AlternativeProposed) -> str:
+def _(event: AlternativeProposed, _: ZoneInfo) -> str:
     return _short(event.text)
 
 
 @sentence.register
-def _(event: TicketLinkedToIncident) -> str:
+def _(event: TicketLinkedToIncident, _: ZoneInfo) -> str:
     return f"incident {event.incident_id}"
 
 
 @sentence.register
-def _(event: IncidentResolutionAnnounced) -> str:
+def _(event: IncidentResolutionAnnounced, _: ZoneInfo) -> str:
     return f"incident {event.incident_id}: {_short(event.text)}"
 
 
 @sentence.register
-def _(event: CustomerReminded) -> str:
-    following = "" if event.remind_at is None else f", the next is due {event.remind_at.isoformat()}"
-    return f"reminder {event.number} of what is waited for, due {event.due_at.isoformat()}{following}"
+def _(event: CustomerReminded, zone: ZoneInfo) -> str:
+    following = "" if event.remind_at is None else f", the next is due {clock_time(event.remind_at, zone)}"
+    return f"reminder {event.number} of what is waited for, due {clock_time(event.due_at, zone)}{following}"
 
 
 @sentence.register
-def _(event: TicketSplit) -> str:
+def _(event: TicketSplit, _: ZoneInfo) -> str:
     return f"into {event.into_case_number}, {_moved(event.moved_seconds, len(event.entry_ids))}"
 
 
 @sentence.register
-def _(event: TicketMerged) -> str:
+def _(event: TicketMerged, _: ZoneInfo) -> str:
     return f"into {event.into_case_number}, {_moved(event.moved_seconds, len(event.entry_ids))}"
 
 
 @sentence.register(TicketSplitOff)
 @sentence.register(TicketAbsorbed)
-def _(event: TicketSplitOff | TicketAbsorbed) -> str:
-    return f"from {event.from_case_number}, with {len(event.entries)} work entries{_due(event.deadlines)}"
+def _(event: TicketSplitOff | TicketAbsorbed, zone: ZoneInfo) -> str:
+    return f"from {event.from_case_number}, with {len(event.entries)} work entries{_due(event.deadlines, zone)}"
 
 
 @sentence.register(StaffReplied)
 @sentence.register(CustomerReplied)
 @sentence.register(NoteAdded)
-def _(event: StaffReplied | CustomerReplied | NoteAdded) -> str:
+def _(event: StaffReplied | CustomerReplied | NoteAdded, _: ZoneInfo) -> str:
     return f"{_short(event.author.name)}: {_short(event.body)}"
 
 
 @sentence.register
-def _(event: WaitingStarted) -> str:
+def _(event: WaitingStarted, _: ZoneInfo) -> str:
     return f"for the {event.partner or event.waiting_for}: {_short(event.reason)}"
 
 
 @sentence.register(TicketResumed)
 @sentence.register(TicketReopened)
-def _(event: TicketResumed | TicketReopened) -> str:
-    return _short(event.reason) + _due(event.deadlines)
+def _(event: TicketResumed | TicketReopened, zone: ZoneInfo) -> str:
+    return _short(event.reason) + _due(event.deadlines, zone)
 
 
 @sentence.register
-def _(event: WorkLogged) -> str:
-    minutes, started = event.duration_seconds / 60, event.started_at.isoformat()
-    return f"{event.agent}, {minutes:g} min from {started}: {event.activity}"
+def _(event: WorkLogged, zone: ZoneInfo) -> str:
+    started = clock_time(event.started_at, zone)
+    return f"{event.agent}, {spoken(event.duration_seconds)} from {started}: {event.activity}"
 
 
 @sentence.register
-def _(event: WorkCorrected) -> str:
-    minutes, former = event.duration_seconds / 60, event.former_duration_seconds / 60
-    return f"{event.entry_id}, {minutes:g} min instead of {former:g}: {_short(event.reason)}"
+def _(event: WorkCorrected, _: ZoneInfo) -> str:
+    worked, former = spoken(event.duration_seconds), spoken(event.former_duration_seconds)
+    return f"{event.entry_id}, {worked} instead of {former}: {_short(event.reason)}"
 
 
 @sentence.register
-def _(event: WorkVoided) -> str:
-    return f"{event.entry_id}, {event.former_duration_seconds / 60:g} min: {_short(event.reason)}"
+def _(event: WorkVoided, _: ZoneInfo) -> str:
+    return f"{event.entry_id}, {spoken(event.former_duration_seconds)}: {_short(event.reason)}"
 
 
 @sentence.register
-def _(event: TicketResolved) -> str:
+def _(event: TicketResolved, _: ZoneInfo) -> str:
     return _short(event.resolution)
 
 
 @sentence.register
-def _(event: TicketClosed) -> str:
+def _(event: TicketClosed, _: ZoneInfo) -> str:
     return _short(event.reason)
 
 
 @sentence.register
-def _(event: ServiceLevelsChanged) -> str:
-    return f"from {event.effective_at.isoformat()}{_due(event.deadlines)}"
+def _(event: ServiceLevelsChanged, zone: ZoneInfo) -> str:
+    return f"from {clock_time(event.effective_at, zone)}{_due(event.deadlines, zone)}"
 
 
 @sentence.register
-def _(event: ServiceLevelBreached) -> str:
-    return f"{event.clock} was due {event.due_at.isoformat()}: {event.target_seconds} s of calendar {event.calendar}"
+def _(event: ServiceLevelBreached, zone: ZoneInfo) -> str:
+    target = f"{spoken(event.target_seconds)} of calendar {event.calendar}"
+    return f"{event.clock} was due {clock_time(event.due_at, zone)}: {target}"
 
 
 def _moved(seconds: int, entries: int) -> str:
-    return f"with {entries} work entries, {seconds / 60:g} min"
+    return f"with {entries} work entries, {spoken(seconds)}"
 
 
 def _short(text: Personal | None) -> str:
@@ -210,6 +216,6 @@ def _short(text: Personal | None) -> str:
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
-def _due(deadlines: tuple[Deadline, ...]) -> str:
-    due = [f"{each.clock} {each.due_at.isoformat()}" for each in deadlines if each.due_at is not None]
+def _due(deadlines: tuple[Deadline, ...], zone: ZoneInfo) -> str:
+    due = [f"{each.clock} {clock_time(each.due_at, zone)}" for each in deadlines if each.due_at is not None]
     return f" (due: {', '.join(due)})" if due else ""

@@ -122,6 +122,7 @@ class TicketDiff(Shape, kw_only=True):
     """What changed between two moments. `late` are events that happened by the second and were recorded after it."""
 
     ticket_id: str
+    case_number: str
     begins: MomentShape = msgspec.field(name="from")
     ends: MomentShape = msgspec.field(name="to")
     changes: list[TicketChange]

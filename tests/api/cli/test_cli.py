@@ -72,7 +72,7 @@ def test_diff_without_a_second_moment_goes_up_to_now(cli: Cli, case: str, databa
     first = (MONDAY + timedelta(hours=3)).isoformat()
     shown = cli("diff", case, "--from", first, CASELOG_TEST_CLOCK="1")
     assert shown.returncode == 0, shown.stderr
-    assert "from 2026-11-02 13:00:00 MST (version 2) to 2026-11-02 15:00:00 MST" in shown.stdout
+    assert f"{case}  from 2026-11-02 13:00:00 MST (version 2) to 2026-11-02 15:00:00 MST" in shown.stdout
     assert "elapsed_seconds: 3 h -> 5 h" in shown.stdout
     ahead = cli("diff", case, "--from", (MONDAY + timedelta(hours=6)).isoformat(), CASELOG_TEST_CLOCK="1")
     assert ahead.returncode == 2

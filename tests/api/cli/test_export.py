@@ -316,6 +316,32 @@ def test_every_position_that_a_page_links_to_is_on_it(cli: Cli, case: str) -> No
     assert links <= targets
 
 
+def test_a_page_speaks_by_the_desks_clock_and_leaves_no_event_without_words(cli: Cli, case: str) -> None:
+    page = cli("export", case, "--format", "html").stdout
+    rows = [line for line in page.split("\n") if line.startswith('<tr id="e')]
+    assert [row for row in rows if "</b> <details>" in row] == []
+    assert any("WorkRevised.v1</b> " in row for row in rows)
+    heads = [row.split("<details>")[0] for row in rows]
+    assert [head for head in heads if "+00:00" in head] == []
+
+
+def test_work_stands_on_a_page_in_the_order_it_was_done_in(cli: Cli, case: str) -> None:
+    document = exported(cli, case)
+    (entry,) = document["work"]
+    began = ("2026-11-03T10:00:00-07:00", "2026-11-03T16:30:00Z", "2026-11-03T09:45:00-07:00")
+    document["work"] = [{**entry, "agent": f"agent {at}", "started_at": at} for at in began]
+    page = page_of(document)
+    assert sorted(began, key=lambda at: page.index(f"<td>agent {at}")) == [began[1], began[2], began[0]]
+
+
+def test_a_verdict_that_is_the_state_is_told_once(cli: Cli, case: str) -> None:
+    document = exported(cli, case)
+    document["clocks"][0] |= {"state": "breached", "verdict": "breached"}
+    page = page_of(document)
+    assert ">breached</span>" in page
+    assert "breached, breached" not in page
+
+
 def test_a_page_holds_the_document_itself(cli: Cli, case: str) -> None:
     document = exported(cli, case)
     assert document_of(page_of(document)) == document

@@ -72,6 +72,7 @@ def test_a_field_that_differs_names_the_events_that_changed_it(api: Api, changed
         position_of(changed["logged"], "WorkLogged"),
         position_of(changed["corrected"], "WorkCorrected"),
     ]
+    assert diff["case_number"] == changed["case"]
     assert (diff["from"]["version"], diff["to"]["version"]) == (1, 5)
     assert {each["field"] for each in diff["changes"]} == {"urgency", "worked_seconds", "status"}
 
