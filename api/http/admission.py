@@ -7,7 +7,7 @@ all that may be at work or wait here, and some more, which tell everybody else t
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -29,6 +29,10 @@ NEVER_SHED = ("/health/", "/metrics")
 """Addresses of those who watch over the service, which they do most of all when it is overloaded."""
 
 LONGEST_DISCARDED = 1024 * 1024
+MOST_DISCARDING = SPARE_THREADS // 4
+"""Threads that senders of nothing can keep."""
+
+_discarding = BoundedSemaphore(MOST_DISCARDING)
 _COMMANDS = "/v1/commands"
 
 _encode = msgspec.json.Encoder().encode
@@ -102,6 +106,7 @@ class Admission:
             return self._application(environ, start_response)
         places = self._commands if path.startswith(_COMMANDS) else self._others
         if not places.enter():
+            _discard_body(environ)
             return _come_again(environ, start_response)
         try:
             return _Held(self._application(environ, start_response), places)
@@ -145,13 +150,24 @@ def shed_load(app: Flask, *, places: int, queue_size: int, queue_wait_seconds: f
     app.wsgi_app = Admission(app.wsgi_app, commands, others)  # type: ignore[method-assign]
 
 
+def _discard_body(environ: dict[str, Any]) -> None:
+    """Read what is sent in vain: else its sender, still writing, may meet a broken connection. Who sends more may.
+
+    Nobody knows who it is, and the server gives no way to end a wait for one who sends nothing: few are waited for.
+    """
+    length = environ.get("CONTENT_LENGTH", "")
+    if not length.isdecimal() or not 0 < int(length) <= LONGEST_DISCARDED or "HTTP_EXPECT" in environ:
+        return
+    if _discarding.acquire(blocking=False):
+        try:
+            environ["wsgi.input"].read(int(length))
+        finally:
+            _discarding.release()
+
+
 def _come_again(environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
     """Answer that there is too much to do, which costs nearly nothing: nobody asks who sends it, or what it says."""
     correlation_id = correlation_id_of(environ)
-    length = environ.get("CONTENT_LENGTH", "")
-    if length.isdecimal() and 0 < int(length) <= LONGEST_DISCARDED and "HTTP_EXPECT" not in environ:
-        # Else its sender, still writing, may meet a broken connection. Who sends more than that may.
-        environ["wsgi.input"].read(int(length))
     body = _encode(make_problem(OVERLOADED, OVERLOADED.description, correlation_id))
     start_response(
         "503 Service Unavailable",

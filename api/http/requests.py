@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import g, request
 
+from api.http.access.identity import is_known
 from api.http.problems.types import (
     BODY_TOO_LARGE,
     INCOMPLETE_BODY,
@@ -65,12 +66,12 @@ def read_json(most_bytes: int) -> Any:
 def discard_unread_body() -> None:
     """Read a body that was refused unread: else its sender, still writing, meets a broken connection and no answer.
 
-    Not one that is longer than `MOST_DISCARDED` by its own account, nor that of a sender who waits for `100 Continue`
-    and so has sent nothing.
+    Not that of a stranger, who could keep a place for ever by sending nothing; nor one that is longer than
+    `MOST_DISCARDED` by its own account, or of a sender who waits for `100 Continue` and so has sent nothing.
     """
     length = request.content_length
     in_chunks = "HTTP_TRANSFER_ENCODING" in request.environ
-    if "body_was_read" in g or "HTTP_EXPECT" in request.environ:
+    if not is_known() or "body_was_read" in g or "HTTP_EXPECT" in request.environ:
         return
     if in_chunks or (length is not None and length <= MOST_DISCARDED):
         left = MOST_DISCARDED

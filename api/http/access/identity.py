@@ -29,3 +29,8 @@ def identity() -> Identity:
 def let_in(who: Identity) -> None:
     """Take note of who sends the request under way."""
     g.identity = who
+
+
+def is_known() -> bool:
+    """Tell whether the gate knows who sends the request under way."""
+    return "identity" in g

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
+from api.http.admission import MOST_DISCARDING
 from api.http.server import PortInUse, check_port_is_free
 from api.keys import create_key
 from commands.wire.examples import EXAMPLES
@@ -194,11 +196,38 @@ def test_a_body_that_comes_in_pieces_is_read_whole(server: Server) -> None:
 def test_whoever_sends_far_too_much_still_gets_the_answer(server: Server) -> None:
     """Without reading what was refused, the sender meets a broken pipe long before it has written it all."""
     with closing(http.client.HTTPConnection(HOST, server.port, timeout=20)) as connection:
-        for path in ("/v1/commands/register-customer", "/v1/commands", "/v1/commands/none", "/nothing"):
+        for path in ("/v1/commands/register-customer", "/v1/commands", "/v1/commands/none"):
             connection.request("POST", path, b" " * 30_000_000, {"Content-Type": "application/json"} | server.headers)
             answer = connection.getresponse()
             assert json.load(answer)["status"] == answer.status
             assert answer.status in {404, 413}
+
+
+@pytest.mark.parametrize(
+    "silent",
+    [
+        b"POST /v1/commands/add-note HTTP/1.1\r\nHost: desk\r\nContent-Length: 500\r\n\r\n{",
+        b"GET /v1/queue HTTP/1.1\r\nHost: desk\r\nContent-Length: 9\r\n\r\n{",
+        b"POST /nothing HTTP/1.1\r\nHost: desk\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+    ],
+)
+def test_strangers_who_never_send_the_body_keep_nobody_else_out(server: Server, silent: bytes) -> None:
+    """More of them than the server has threads: it has 4 places of each kind, queues of 32, and 16 threads to spare."""
+    with ExitStack() as open_ones:
+        strangers = [
+            open_ones.enter_context(socket.create_connection((HOST, server.port), timeout=20)) for _ in range(150)
+        ]
+        for stranger in strangers:
+            stranger.sendall(silent)
+        answered: set[socket.socket] = set()
+        while len(answered) < len(strangers) - MOST_DISCARDING:
+            ready, _, _ = select.select([each for each in strangers if each not in answered], [], [], 20)
+            assert ready, "all but a few are answered, whatever they have still to send"
+            answered.update(ready)
+        assert server.request("GET", "/health/ready")[0] == 200
+        assert server.request("GET", "/v1/queue")[0] in {200, 503}, "no view is built at this desk"
+        data = EXAMPLES["register-customer"] | {"customer_id": f"among-{len(silent)}"}
+        assert server.request("POST", "/v1/commands/register-customer", data)[0] == 201
 
 
 def test_a_second_server_on_the_port_says_so_and_ends(server: Server, postgres_dsn: str) -> None:
