@@ -51,7 +51,12 @@ def create(name: str, role: str, customer: str | None, requests_per_minute: int 
             f"{name!r} is the key that `caselog up` makes in development, and a start in production revokes",
             param_hint="--name",
         )
-    with _desk() as (dispatcher, _):
+    with _desk() as (dispatcher, found):
+        if any(key.created.name == name and key.revoked_at is None for key in found):
+            raise click.BadParameter(
+                f"a key named {name!r} opens already, and events carry names: choose another, or revoke it",
+                param_hint="--name",
+            )
         made = create_key(
             dispatcher, name, cast("Role", role), customer_id=customer, requests_per_minute=requests_per_minute
         )

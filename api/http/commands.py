@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from api.http.access.gate import charge, check_command
+from api.http.access.gate import charge_batch, check_command
 from api.http.access.identity import identity
 from api.http.access.own import confine_command
 from api.http.batch import answer_batch, read_batch
@@ -81,7 +81,7 @@ def commands_blueprint(services: Services) -> Blueprint:
                     INVALID_HEADER, f"{name} of a batch stands in each of its commands, not in a header"
                 )
         commands = read_batch(read_json(LONGEST_BATCH))
-        charge(services, len(commands) - 1)  # one was counted when the request came
+        charge_batch(services, len(commands))
         return json_reply(answer_batch(commands, execute))
 
     return blueprint

@@ -10,6 +10,7 @@ from api.http.access.tokens import InvalidToken, IssuerUnreachable
 from api.http.problems.types import FORBIDDEN, IDENTITY_UNAVAILABLE, TOO_MANY_REQUESTS, UNAUTHENTICATED
 from api.http.replies import ProblemRaised
 from api.http.services import Services
+from commands.wire.schema import FieldError, InvalidData
 from infra.access.api_keys import PREFIX
 from infra.access.rate_limits import WINDOW_SECONDS
 
@@ -48,11 +49,10 @@ def check_command(command: str) -> None:
 
 def charge(services: Services, requests: int) -> None:
     """Count requests of the sender; ends this one with 429 if that is more than they may make in the minute."""
-    who = identity()
-    quota = services.requests_per_minute if who.requests_per_minute is None else who.requests_per_minute
+    quota = _quota(services)
     if quota == 0:
         return
-    standing = services.rate_limits.take(who.caller, quota, requests)
+    standing = services.rate_limits.take(identity().caller, quota, requests)
     g.standing = standing
     if not standing.is_allowed:
         raise ProblemRaised(
@@ -60,6 +60,24 @@ def charge(services: Services, requests: int) -> None:
             f"{quota} requests a minute are allowed, {standing.left} are left, and this counts {requests}",
             headers={"Retry-After": str(standing.resets_in_seconds)},
         )
+
+
+def charge_batch(services: Services, commands: int) -> None:
+    """Count the commands of a batch, of which one was counted when the request came.
+
+    Raises `InvalidData` if they are more than any minute takes: "come again" would be no answer.
+    """
+    quota = _quota(services)
+    if 0 < quota < commands:
+        raise InvalidData(
+            [FieldError("/commands", f"must be at most {quota}, for so many requests a minute are allowed to you")]
+        )
+    charge(services, commands - 1)
+
+
+def _quota(services: Services) -> int:
+    own = identity().requests_per_minute
+    return services.requests_per_minute if own is None else own
 
 
 def _check_role(roles: Roles) -> None:

@@ -54,6 +54,16 @@ def test_the_secret_is_kept_nowhere(cli: Cli, database: str, schema: str) -> Non
             assert cursor.fetchall() == [(0,)], table
 
 
+def test_no_two_keys_open_under_one_name(cli: Cli) -> None:
+    """Events carry the name: it has to say which key it was."""
+    first = made_by(cli, "--name", "crm", "--role", "service")
+    again = cli("keys", "create", "--name", "crm", "--role", "manager")
+    assert again.returncode == 2
+    assert "a key named 'crm' opens already" in again.stderr
+    assert cli("keys", "revoke", first["key_id"]).returncode == 0
+    made_by(cli, "--name", "crm", "--role", "manager")
+
+
 def test_what_cannot_be_is_refused_in_a_sentence(cli: Cli) -> None:
     for options, reason in (
         (("create", "--name", "web", "--role", "requester"), "needs the customer"),
