@@ -19,7 +19,7 @@ from api import compose
 from api.http.server import KILL_AFTER_SECONDS
 from domain.desk import Desk
 from infra.config import MEANINGS, SECRETS, Config, ConfigError
-from tests.deploy.files import DEPLOY, ROOT, check_command, commands_of, texts, yaml_of
+from tests.deploy.files import DEPLOY, DOCUMENT, ROOT, check_command, commands_of, texts, yaml_of
 
 COMPOSE = yaml_of("compose.yaml")
 SERVICES: dict[str, Any] = COMPOSE["services"]
@@ -102,6 +102,29 @@ def test_what_is_run_once_is_told_with_arguments_that_its_command_takes() -> Non
         assert (program, service["restart"], service["command"]) == ("caselog", "no", ["--help"])
         for arguments in told[name]:
             check_command([command, *arguments])
+
+
+def test_what_is_run_beside_a_desk_is_told_with_commands_that_exist_and_the_image_that_can() -> None:
+    """An upgrade: a new release's image before all else; the way back takes the old one, by what `.env` says then."""
+    text = DOCUMENT.read_text()
+    section = text[text.index("## Upgrade") : text.index("## Backup")]
+    told = re.findall(r"^\$ (.*?)docker compose run --rm --no-deps ([a-z]+) (.+)$", section, re.MULTILINE)
+    images: dict[str, str] = {}
+    for image, service, arguments in told:
+        assert "entrypoint" not in SERVICES[service], "it is `caselog` of the image"
+        check_command(arguments.split())
+        images[arguments] = image
+    new = "IMAGE=caselog:1.5 "
+    assert images == {
+        "config --check": new,
+        "rebuild queue --check": new,
+        "rebuild queue": new,
+        "rebuild queue --drop-old": "",
+        "rebuild queue --switch-back": "",
+    }
+    back = section.index("--no-deps project rebuild queue --switch-back")
+    old, project = section.index("/IMAGE=caselog:1.4/"), section.rindex("--no-build project")
+    assert old < project < back, "a new projector would build its own version again at once"
 
 
 @pytest.mark.parametrize("name", OURS)
