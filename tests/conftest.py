@@ -13,6 +13,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import make_dsn
 
+from infra.postgres.data_folder import CLOSING
 from infra.postgres.migrations import migrate
 
 ROOT = Path(__file__).parents[1]
@@ -109,6 +110,7 @@ def limited(postgres_dsn: str, schema: str) -> Iterator[str]:
         with connection.cursor() as cursor:
             cursor.execute(f"CREATE ROLE {account} LOGIN PASSWORD 'limited'")
             cursor.execute(f"GRANT CREATE ON DATABASE caselog TO {account}")
+            cursor.execute(CLOSING.replace("TO caselog", f"TO {account}"))
             yield make_dsn(re.sub(r"passfile=[^&]*&", "", postgres_dsn), user=account, password="limited")
     with closing(psycopg2.connect(postgres_dsn)) as connection, connection, connection.cursor() as cursor:
         cursor.execute(f"DROP OWNED BY {account} CASCADE; DROP ROLE {account}")

@@ -10,6 +10,7 @@ from api import compose
 from infra.config import Config
 from infra.logging import configure_logging
 from infra.projection.projector import Projector
+from infra.reporting.login import PASSWORD_FILE, RoleMissing, reporting_url
 from infra.reporting.role import install
 from infra.supervisor import stop_with_supervisor
 from projections.catalogue import VIEWS
@@ -24,7 +25,7 @@ def project() -> None:
     config = Config.from_environment()
     with compose.database(config) as url:
         compose.prepare(config, url)
-        _prepare_reporting(url, config.schema)
+        prepare_reporting(url, config)
         projector = Projector(url, config.schema, VIEWS)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: projector.request_stop())
@@ -33,10 +34,18 @@ def project() -> None:
             projector.run()
 
 
-def _prepare_reporting(url: str, schema: str) -> None:
-    """Make the reporting views and their role; what the account may not do is told, and keeps nobody from starting."""
+def prepare_reporting(url: str, config: Config) -> None:
+    """Make the reporting views and their role; what the account may not do is told, and keeps nobody from starting.
+
+    A password that the role has given itself in an embedded server opens nothing any more.
+    """
+    password_file = config.data_folder / PASSWORD_FILE
+    owned = config.database_url is None
     try:
-        for statement in install(url, schema):
+        to_run = install(url, config.schema, owned=owned)
+        if owned and password_file.exists():
+            reporting_url(url, config.schema, password_file.absolute())
+        for statement in to_run:
             log.warning("reporting jobs lack something; an administrator of the database has to run", sql=statement)
-    except psycopg2.Error as error:
+    except (psycopg2.Error, RoleMissing, OSError) as error:
         log.warning("the reporting views are not up to date; the next start tries again", error=str(error).strip())

@@ -8,11 +8,10 @@ import psycopg2.errors
 from api import compose
 from infra.config import Config
 from infra.logging import configure_logging
-from infra.reporting.login import RoleMissing, reporting_url
+from infra.reporting.login import PASSWORD_FILE, RoleMissing, reporting_url
 from infra.reporting.role import install
 from infra.reporting.views import reporting_schema
 
-PASSWORD_FILE = "reporting-pgpass"  # noqa: S105 - the name of a file
 UNAVAILABLE = 3
 
 
@@ -23,7 +22,7 @@ UNAVAILABLE = 3
     help="Keep the role's password in this file, which only its owner can read; it is made when missing.",
 )
 def reporting_url_command(password_file: Path | None) -> None:
-    """Show the connection URL of the role that reads the reporting views, and nothing else (docs/reporting.md).
+    """Show the connection URL of the role that reads the reporting views, and no other data (docs/reporting.md).
 
     The URL names a file with the password, never the password: it may stand in an environment or a list of processes.
     At an embedded desk the file is `reporting-pgpass` in the data folder. At a server of your own give
@@ -34,7 +33,7 @@ def reporting_url_command(password_file: Path | None) -> None:
     config = Config.from_environment()
     with compose.database(config, existing=True) as url:
         compose.prepare(config, url)
-        to_run = install(url, config.schema)
+        to_run = install(url, config.schema, owned=config.database_url is None)
         if config.database_url is None:
             password_file = password_file or config.data_folder / PASSWORD_FILE
         try:

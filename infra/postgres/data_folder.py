@@ -24,6 +24,9 @@ PORT = 5432  # of the socket's file name; nothing listens on a network
 SOCKET_FOLDER_PREFIX = "caselog-"
 _MAJOR_VERSION = "18"
 _ROLE = _DATABASE = "caselog"
+CLOSING = Path(__file__).with_name("closing.sql").read_text(encoding="utf-8")
+"""Takes from every role but the desk's account what PostgreSQL lets all do: temporary tables, large objects, and
+advisory locks, which are what makes one process lead. Also what docs/reporting.md has for a server of one's own."""
 _LOG_BYTES_KEPT = 10 * 1024 * 1024
 
 _held_locks: set[int] = set()
@@ -138,19 +141,28 @@ class DataFolder:
         if version != _MAJOR_VERSION:
             raise EmbeddedServerError(
                 f"{self.cluster} was written by PostgreSQL {version}, this Caselog carries {_MAJOR_VERSION}: "
-                "carry the desk over with pg_dump and psql"
+                "carry the desk over with pg_dump --no-privileges and psql"
             )
         if not os.access(self.password_file, os.R_OK):
             raise EmbeddedServerError(f"{self.password_file}, the password of this cluster, cannot be read")
 
     def create_database(self, socket_folder: Path) -> None:
-        """Make the database unless it is there (it is not after a first start, nor after an interrupted one)."""
+        """Make the database unless it is there (it is not after a first start, nor after an interrupted one).
+
+        What PostgreSQL lets every role do in a database is its account's alone in this one.
+        """
         with closing(psycopg2.connect(self.url(socket_folder, "postgres"))) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (_DATABASE,))
                 if cursor.fetchone() is None:
                     cursor.execute(f'CREATE DATABASE "{_DATABASE}"')
+                # the settings of a reader's role hold in the desk's database alone
+                cursor.execute("REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC")
+        with closing(psycopg2.connect(self.url(socket_folder))) as own, own, own.cursor() as cursor:
+            cursor.execute("SELECT has_database_privilege('public', current_database(), 'TEMPORARY')")
+            if cursor.fetchone() == (True,):
+                cursor.execute(CLOSING)
 
     def url(self, socket_folder: Path, database: str = _DATABASE) -> str:
         """Connection URL for libpq. It names the password's file, not the password, so it may stand anywhere.

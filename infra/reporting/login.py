@@ -12,6 +12,8 @@ from psycopg2.extensions import encrypt_password, parse_dsn
 from infra.postgres.pool import connect
 from infra.reporting.views import reporting_schema
 
+PASSWORD_FILE = "reporting-pgpass"  # noqa: S105 - the name of a file
+"""Where an embedded desk keeps it, in the data folder."""
 _OF_THE_ACCOUNT = ("user", "password", "passfile", "options", "sslcert", "sslkey", "sslpassword", "application_name")
 """What of the desk's own URL is its account's, and nobody else's."""
 

@@ -1,7 +1,8 @@
 """Who may read the reporting views? A role of their name: it reads them, and neither tables nor anything else.
 
-What makes it read-only is that nothing but USAGE of the schema and SELECT of its views is granted to it. Its settings
-keep a report from holding up others: transactions are read-only, statements and idle transactions end.
+What makes it read-only is that nothing but USAGE of the schema and SELECT of its views is granted to it, and that in an
+embedded server nothing is left to every role (`infra/postgres/closing.sql`). Its settings keep a report from holding up
+others: transactions are read-only, statements and idle transactions end. It may change its settings and its password.
 An account that may not make roles is not a fault: what an administrator has to run is returned.
 """
 
@@ -22,9 +23,11 @@ SETTINGS = {
 }
 
 
-def install(dsn: str, schema: str) -> list[str]:
+def install(dsn: str, schema: str, *, owned: bool = False) -> list[str]:
     """Make the reporting views, their role and its grants, as far as they are missing and the account may.
 
+    A role may change its own settings and keep them: ours are set again, and where the server is `owned` by the desk
+    all others are taken away.
     Returns the statements that an administrator of the database has to run for the rest. Raises `DatabaseUnavailable`
     and psycopg2's `LockNotAvailable` where a report holds a view that is to be replaced.
     """
@@ -45,7 +48,7 @@ def install(dsn: str, schema: str) -> list[str]:
         refused = []
         with connection, connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('caselog reporting role', 0))")
-            for statement in _missing(cursor, schema):
+            for statement in [*(_strange(cursor, schema) if owned else ()), *_missing(cursor, schema)]:
                 cursor.execute("SAVEPOINT role")
                 try:
                     cursor.execute(statement)
@@ -53,6 +56,27 @@ def install(dsn: str, schema: str) -> list[str]:
                     cursor.execute("ROLLBACK TO SAVEPOINT role")  # the second: the role, which could not be made
                     refused.append(statement)
         return refused
+
+
+def _strange(cursor: Cursor, schema: str) -> list[str]:
+    """Return the statements that take from the role the settings that nobody but itself can have given it."""
+    role = reporting_schema(schema)
+    cursor.execute(
+        "SELECT d.datname, setting FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole"
+        " LEFT JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) AS setting WHERE r.rolname = %s",
+        (role,),
+    )
+    ours = {f"{name}={value}" for name, value in _settings(role).items()}
+    return [
+        f'ALTER ROLE "{role}"{in_database} RESET "{setting.partition("=")[0]}"'
+        for database, setting in cursor.fetchall()
+        if database is None or setting not in ours
+        for in_database in ("" if database is None else f' IN DATABASE "{database}"',)
+    ]
+
+
+def _settings(views: str) -> dict[str, str]:
+    return SETTINGS | {"search_path": views}
 
 
 def _missing(cursor: Cursor, schema: str) -> list[str]:
@@ -67,7 +91,7 @@ def _missing(cursor: Cursor, schema: str) -> list[str]:
     )
     account, database, exists, settings, has_schema = cursor.fetchone() or ("", "", False, None, False)
     statements = [] if exists else [f'CREATE ROLE "{role}" LOGIN CONNECTION LIMIT {MOST_CONNECTIONS}']
-    for name, value in (SETTINGS | {"search_path": views}).items():
+    for name, value in _settings(views).items():
         if f"{name}={value}" not in (settings or ()):
             statements.append(f'ALTER ROLE "{role}" IN DATABASE "{database}" SET {name} = \'{value}\'')
     if not exists or not _may(cursor, "has_database_privilege(%s, %s, 'CONNECT')", role, database):

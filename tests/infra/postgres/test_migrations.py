@@ -8,6 +8,7 @@ from threading import Barrier
 import psycopg2
 import pytest
 
+from infra.postgres.data_folder import CLOSING
 from infra.postgres.migrations import MIGRATIONS, MigrationError, migrate
 from infra.postgres.pool import connect
 
@@ -119,6 +120,7 @@ def test_a_user_who_may_not_make_schemas_can_migrate_one_made_for_them(
     role = f"{schema}_clerk"
     with closing(psycopg2.connect(postgres_dsn)) as connection, connection, connection.cursor() as cursor:
         cursor.execute(f'CREATE ROLE "{role}"; CREATE SCHEMA "{schema}" AUTHORIZATION "{role}"')
+        cursor.execute(CLOSING.replace("TO caselog", f'TO "{role}"'))
     try:
         as_clerk = f"{postgres_dsn}&options=-c%20role%3D{role}"
         assert migrate(as_clerk, schema, folder) == ["0001_first.sql", "0002_second.sql"]

@@ -9,8 +9,10 @@ import psycopg2.errors
 import pytest
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
+from api.cli.project import prepare_reporting
+from infra.config import Config
 from infra.postgres.migrations import migrate
-from infra.reporting.login import RoleMissing, reporting_url
+from infra.reporting.login import PASSWORD_FILE, RoleMissing, reporting_url
 from infra.reporting.role import SETTINGS, install
 from infra.reporting.views import reporting_schema
 from projections.reporting.catalogue import REPORTING_VIEWS
@@ -79,6 +81,83 @@ def test_it_may_not_write_even_where_it_lifts_what_its_settings_say(
         cursor.execute("SET default_transaction_read_only = off")
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             cursor.execute(statement.format(schema=desk.schema, views=desk.views))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TEMPORARY TABLE mine (x integer)",
+        "SELECT lo_from_bytea(0, 'kept')",
+        "SELECT lo_create(0)",
+        "SELECT lo_creat(-1)",
+        "SELECT pg_advisory_lock(classid, objid) FROM (SELECT 1 AS classid, 2 AS objid) locks",
+        "SELECT pg_try_advisory_lock(hashtextextended('caselog projector of {schema}', 0))",
+        "SELECT pg_advisory_xact_lock(1)",
+        "SELECT pg_try_advisory_lock_shared(1)",
+    ],
+)
+def test_what_postgresql_leaves_to_every_role_is_closed_to_it_in_an_embedded_server(
+    desk: ReportingDesk, reader: Connection, statement: str
+) -> None:
+    reader.autocommit = True
+    with reader.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = off")
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            cursor.execute(statement.format(schema=desk.schema))
+
+
+@pytest.mark.parametrize("database", ["postgres", "template1"])
+def test_it_can_enter_no_other_database_of_an_embedded_server(
+    desk: ReportingDesk, tmp_path: Path, database: str
+) -> None:
+    url = reporting_url(desk.dsn, desk.schema, tmp_path / "pgpass")
+    with pytest.raises(psycopg2.OperationalError, match="permission denied for database"):
+        psycopg2.connect(url, dbname=database)
+
+
+def test_what_it_sets_for_itself_ends_with_the_next_start_of_a_projector_in_an_embedded_server(
+    desk: ReportingDesk, tmp_path: Path
+) -> None:
+    file = tmp_path / PASSWORD_FILE
+    url = reporting_url(desk.dsn, desk.schema, file)
+    with closing(psycopg2.connect(url)) as reader:
+        reader.autocommit = True
+        with reader.cursor() as cursor:
+            cursor.execute("SET default_transaction_read_only = off")
+            for changed in (
+                "IN DATABASE caselog SET statement_timeout = 0",
+                "IN DATABASE caselog SET default_transaction_read_only = off",
+                "IN DATABASE caselog SET work_mem = '1GB'",
+                "SET work_mem = '1GB'",
+                "PASSWORD 'mine'",
+            ):
+                cursor.execute(f"ALTER ROLE {desk.views} {changed}")
+    with pytest.raises(psycopg2.OperationalError):
+        psycopg2.connect(url)
+    prepare_reporting(desk.dsn, Config.from_environment({"CASELOG_SCHEMA": desk.schema, "CASELOG_DATA": str(tmp_path)}))
+    with closing(psycopg2.connect(url)) as reader, reader.cursor() as cursor:
+        cursor.execute("SELECT name, setting, source FROM pg_settings WHERE name = ANY (%s)", (list(_SET),))
+        assert {name: (setting, source) for name, setting, source in cursor} == _SET
+
+
+_SET = {
+    "statement_timeout": ("900000", "database user"),
+    "default_transaction_read_only": ("on", "database user"),
+    "work_mem": ("4096", "default"),
+}
+
+
+def test_a_setting_that_an_administrator_gave_it_stays_at_a_server_of_ones_own(desk: ReportingDesk) -> None:
+    with closing(desk.connection()) as own, own, own.cursor() as cursor:
+        cursor.execute(f"ALTER ROLE {desk.views} IN DATABASE caselog SET work_mem = '64MB'")
+    assert install(desk.dsn, desk.schema) == []
+    with closing(desk.connection()) as own, own, own.cursor() as cursor:
+        cursor.execute(
+            "SELECT 'work_mem=64MB' = ANY (setconfig) FROM pg_db_role_setting WHERE setrole = %s::regrole",
+            (desk.views,),
+        )
+        assert cursor.fetchone() == (True,)
+        cursor.execute(f"ALTER ROLE {desk.views} IN DATABASE caselog RESET work_mem")
 
 
 def test_its_settings_are_in_force_and_its_connections_bounded(desk: ReportingDesk, reader: Connection) -> None:
