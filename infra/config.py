@@ -64,10 +64,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     jwt_jwks: str | None
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ, *, try_folder: bool = False) -> Self:
+    def from_environment(
+        cls, environment: Mapping[str, str] = os.environ, *, try_folder: bool = False, read_keys: bool = True
+    ) -> Self:
         """Read every `CASELOG_` variable; an empty one counts as not set.
 
         `try_folder` asks whether the data folder can be made or written to as well, where the database is embedded.
+        Without `read_keys` a file with an issuer's keys is not looked into: one that became bad after the start must
+        not keep a worker that is started again from serving those who have keys of ours.
         Raises `ConfigError`, also for a variable that there is none of: it may be a misspelt one, left without effect.
         """
         problems = _unknown(environment)
@@ -118,7 +122,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             jwt_issuer=environment.get("CASELOG_JWT_ISSUER") or None,
             jwt_audience=environment.get("CASELOG_JWT_AUDIENCE") or None,
             jwt_jwks=read(
-                "CASELOG_JWT_JWKS", "", parse.jwks_place(production=environment.get("CASELOG_ENV") == "production")
+                "CASELOG_JWT_JWKS",
+                "",
+                parse.jwks_place(production=environment.get("CASELOG_ENV") == "production", read_file=read_keys),
             ),
         )
         of_tokens = {name: environment.get(name) for name in JWT_SETTINGS}

@@ -106,7 +106,7 @@ def pauses(value: str) -> tuple[float, ...]:
     return tuple(map(float, value.split(",")))
 
 
-def jwks_place(*, production: bool) -> Callable[[str], str | None]:
+def jwks_place(*, production: bool, read_file: bool) -> Callable[[str], str | None]:
     """Return what reads where an issuer's keys are: an https address, or a file with such keys.
 
     Whoever can answer in the issuer's place lets anybody in, so plain http is for this machine alone, in development.
@@ -126,7 +126,7 @@ def jwks_place(*, production: bool) -> Callable[[str], str | None]:
             if production or not _is_this_machine(host):
                 raise ValueError(f"{value!r} is not https; http is for a loopback address, and not in production")
             return value
-        return _file_of_keys(value)
+        return _file_of_keys(value) if read_file else value
 
     return parse
 

@@ -66,7 +66,7 @@ def build_worker_app() -> Flask:
     from api.http.app import create_app  # noqa: PLC0415
 
     configure_logging("api")
-    config = Config.from_environment()
+    config = Config.from_environment(read_keys=False)
     app = create_app(worker_services(config))
     shed_load(
         app,

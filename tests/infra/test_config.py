@@ -306,6 +306,8 @@ def test_a_file_without_keys_of_an_issuer_is_told_with_all_else(tmp_path: Path, 
         Config.from_environment({**JWT, "CASELOG_JWT_JWKS": str(file), "CASELOG_PORT": "x"})
     assert set(refused.value.problems) == {"CASELOG_PORT", "CASELOG_JWT_JWKS"}
     assert str(file) in refused.value.problems["CASELOG_JWT_JWKS"]
+    again = Config.from_environment({**JWT, "CASELOG_JWT_JWKS": str(file)}, read_keys=False)
+    assert again.jwt_jwks == str(file), "a worker that is started again serves those who have keys of ours"
 
 
 def test_a_file_with_keys_of_an_issuer_is_taken(tmp_path: Path) -> None:
