@@ -5,7 +5,7 @@ the problem types that each command and query can end with.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -17,7 +17,9 @@ from marshmallow import fields
 from api.http.access import table
 from api.http.admission import NEVER_SHED
 from api.http.batch import Batch, BatchAnswer, BatchCommand, BatchCommands, ExpectedVersion
-from api.http.correlation import HEADER
+from api.http.document import answers
+from api.http.document.headers import describe_headers, header, headers_of, parameters_of
+from api.http.document.problems import ProblemResponses
 from api.http.document.webhooks import webhooks
 from api.http.metrics import TEXT
 from api.http.problems import command_failures as failures
@@ -32,7 +34,7 @@ from api.http.shapes.log import CloudEvent
 from api.http.streaming.body import POSITION
 from api.http.streaming.forms import CSV, NDJSON
 from api.http.test_clock import TestClockSetting
-from commands.problems import MEDIA_TYPE, Problem, ProblemType
+from commands.problems import Problem
 from commands.wire.catalogue import COMMAND_TYPES, CommandType
 from commands.wire.examples import EXAMPLES
 from commands.wire.fields import Anything, Day, Instant
@@ -47,6 +49,11 @@ seconds. Errors are problem documents (RFC 9457); their `code` is stable. A list
 page. As `text/csv` or `application/x-ndjson` (by `Accept`) a list comes whole, in one go: from `cursor` on where that
 is given, and at most `limit` items where that is. With `min_position` a query waits until its view has passed a
 position, such as that of a command's answer.
+
+What is told of each operation is not all: any address may be answered with the responses `bad_request` (400),
+`method_not_allowed` (405) and `uri_too_long` (414) of `components`, and one that is none with `not_found` (404).
+`/v1/commands/{command}` for a command that is none, and such a command in a batch, are answered with `unknown_command`
+(404). Each code has an example in `components`; the answers that are shown are those of one desk.
 """
 
 
@@ -76,17 +83,24 @@ def openapi_document(*, test_clock: bool = True) -> Json:
     )
 
     _describe_answers(spec)
+    describe_headers(spec)
+    problems = ProblemResponses(spec)
+
+    def add(method: str, path: str, operation: Json) -> None:
+        parameters = [*operation.get("parameters", ()), *parameters_of(path)]
+        spec.path(path=path, operations={method: operation | {"parameters": parameters}})
+
     for command in COMMAND_TYPES.values():
-        spec.path(path=f"/v1/commands/{command.name}", operations={"post": _command(command)})
-    spec.path(path="/v1/commands", operations={"post": _batch()})
+        add("post", f"/v1/commands/{command.name}", _command(command, problems))
+    add("post", "/v1/commands", _batch(problems))
     if test_clock:
-        spec.path(path="/v1/test-clock", operations={"post": _test_clock()})
+        add("post", "/v1/test-clock", _test_clock(problems))
     for query in QUERIES:
         parameters = _query_parameters(query, converter.schema2parameters)
-        spec.path(path=_braces(query.path), operations={"get": _query(query, parameters)})
+        add("get", _braces(query.path), _query(query, parameters, problems))
     for path, summary in _PLAIN.items():
-        spec.path(path=path, operations={"get": _plain(path, summary)})
-    return {**spec.to_dict(), "webhooks": webhooks(_reference(CloudEvent))}
+        add("get", path, _plain(path, summary, problems))
+    return {**spec.to_dict(), "webhooks": webhooks(_reference(CloudEvent), answers.an_event())}
 
 
 _PLAIN = {
@@ -100,45 +114,45 @@ _PLAIN = {
 
 
 def _describe_answers(spec: APISpec) -> None:
-    """Add the types of answers to the components, and the headers they carry."""
+    """Add the types of answers to the components."""
     types = [CommandAnswer, BatchAnswer, Problem, *(shape for query in QUERIES for shape in query.shapes)]
     _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     components["Problem"]["properties"]["code"]["enum"] = [kind.code for kind in all_problem_types()]
     for name, schema in components.items():
         spec.components.schema(name, schema)
-    spec.components.header(
-        "CorrelationId", {"description": "As sent, or made here.", "schema": {"type": "string"}, "required": True}
-    )
 
 
-def _command(command: CommandType) -> Json:
-    header = {
-        "Idempotency-Key": _header("The same key and body get the first answer again.", IDEMPOTENCY_KEY_PATTERN),
-        "If-Match": _header("The version that the ticket or subscription must be at.", r'^"[0-9]{1,9}"$'),
+def _command(command: CommandType, problems: ProblemResponses) -> Json:
+    conditions = {
+        "Idempotency-Key": _condition("The same key and body get the first answer again.", IDEMPOTENCY_KEY_PATTERN),
+        "If-Match": _condition("The version that the ticket or subscription must be at.", r'^"[0-9]{1,9}"$'),
     }
     return {
         "operationId": command.name,
         "summary": command.summary,
         **_for(table.COMMANDS[command.name]),
         "tags": ["commands"],
-        "parameters": [{"in": "header", "name": name, **described} for name, described in header.items()],
+        "parameters": [{"in": "header", "name": name, **described} for name, described in conditions.items()],
         "requestBody": _body(type(command.schema), EXAMPLES[command.name]),
         "responses": {
-            "200": _answered("Done, or nothing to do.", (CommandAnswer,), _ANSWER_HEADERS),
-            "201": _answered("Done; a new aggregate.", (CommandAnswer,), _ANSWER_HEADERS),
-            **_problems(failures.problem_types_of(command.name)),
+            **{
+                str(status): _answered(_DONE[status], (CommandAnswer,), {"example": body}, _ANSWER_HEADERS)
+                for status, body in answers.done(command.name).items()
+            },
+            **problems.of(failures.problem_types_of(command.name)),
         },
     }
 
 
+_DONE = {200: "Done, or nothing to do.", 201: "Done; a new aggregate."}
 _ANSWER_HEADERS: Json = {
-    "ETag": {"description": "The version, for If-Match.", "schema": {"type": "string"}},
+    "ETag": header("ETag"),
     "Location": {"description": "Where to read what became of it.", "schema": {"type": "string"}},
     "Idempotency-Replayed": {"description": "This is the first answer again.", "schema": {"const": "true"}},
 }
 
 
-def _batch() -> Json:
+def _batch(problems: ProblemResponses) -> Json:
     return {
         "operationId": "batch",
         **_for(table.OTHERS["commands.many_commands"]),
@@ -149,37 +163,39 @@ def _batch() -> Json:
         ),
         "responses": {
             "200": {
-                "description": "One answer for each command, in order.",
-                "headers": _EVERY_ANSWER,
+                "description": "One answer for each command, in order: its `answer`, or a `problem` with a code of that"
+                " command, or `unknown_command`.",
+                "headers": headers_of(200, counted=True),
                 "content": {
                     JSON: {
+                        "example": answers.plain("batch"),
                         "schema": {
                             "type": "object",
                             "properties": {"answers": {"type": "array", "items": _reference(BatchAnswer)}},
                             "required": ["answers"],
-                        }
+                        },
                     }
                 },
             },
-            **_problems((*failures.OF_EVERY_SENDER, *failures.OF_EVERY_BODY, *failures.OF_EVERY_ANSWER)),
+            **problems.of((*failures.OF_EVERY_SENDER, *failures.OF_EVERY_BODY, *failures.OF_EVERY_ANSWER)),
         },
     }
 
 
-def _test_clock() -> Json:
+def _test_clock(problems: ProblemResponses) -> Json:
     return {
         "operationId": "test-clock",
         **_for(table.OTHERS["test_clock.set_test_clock"]),
         "summary": "Set the desk's clock forward; only there with CASELOG_TEST_CLOCK=1.",
         "tags": ["operations"],
-        "requestBody": _body(TestClockSetting, {"now": "2026-11-23T09:00:00-07:00"}),
+        "requestBody": _body(TestClockSetting, _AN_INSTANT),
         "responses": {
             "200": {
                 "description": "Everything that fell due on the way has been done.",
-                "headers": _EVERY_ANSWER,
-                "content": {JSON: {"schema": TestClockSetting}},
+                "headers": headers_of(200, counted=True),
+                "content": {JSON: {"schema": TestClockSetting, "example": _AN_INSTANT}},
             },
-            **_problems(
+            **problems.of(
                 (
                     CLOCK_BACKWARDS,
                     CLOCK_STILL_BEHIND,
@@ -193,8 +209,11 @@ def _test_clock() -> Json:
     }
 
 
-def _query(query: Query, parameters: list[Json]) -> Json:
-    headers = {"ETag": _ANSWER_HEADERS["ETag"]} if query.tagged else {}
+_AN_INSTANT = {"now": "2026-11-23T09:00:00-07:00"}
+
+
+def _query(query: Query, parameters: list[Json], problems: ProblemResponses) -> Json:
+    headers = {"ETag": header("ETag")} if query.tagged else {}
     return {
         "operationId": query.name,
         **_for(table.QUERIES[query.name]),
@@ -202,8 +221,10 @@ def _query(query: Query, parameters: list[Json]) -> Json:
         "tags": ["queries"],
         "parameters": parameters,
         "responses": {
-            "200": _with_lists(query, _answered("The answer.", query.shapes, headers)),
-            **_problems(problem_types_of_query(query)),
+            "200": _with_lists(
+                query, _answered("The answer.", query.shapes, answers.answered(query.name, JSON), headers)
+            ),
+            **problems.of(problem_types_of_query(query)),
         },
     }
 
@@ -214,8 +235,11 @@ def _with_lists(query: Query, answered: Json) -> Json:
         names = " or ".join(_reference(item)["$ref"].rpartition("/")[2] for item in query.pages)
         answered["headers"] = answered["headers"] | {POSITION: _POSITION}
         answered["content"] |= {
-            CSV: {"schema": {"type": "string", "description": f"{names}: the whole list, its fields as columns."}},
-            NDJSON: {"schema": {"type": "string", "description": f"{names}: the whole list, an object a line."}},
+            form: {
+                "schema": {"type": "string", "description": f"{names}: the whole list, {lines}."},
+                **answers.answered(query.name, form),
+            }
+            for form, lines in ((CSV, "its fields as columns"), (NDJSON, "an object a line"))
         }
     return answered
 
@@ -235,29 +259,32 @@ def _query_parameters(query: Query, convert: Callable[..., list[Json]]) -> list[
     return in_path + convert(query.parameters, location="query")
 
 
-def _plain(path: str, summary: str) -> Json:
+def _plain(path: str, summary: str, problems: ProblemResponses) -> Json:
+    name = path.strip("/").replace("/", "-").replace("{", "").replace("}", "") or "index"
+    is_counted = path == "/metrics"
+    shown = {"example": answers.plain(name)}
     operation: Json = {
-        "operationId": path.strip("/").replace("/", "-").replace("{", "").replace("}", "") or "index",
+        "operationId": name,
         "summary": summary,
         "tags": ["operations"],
         "responses": {
             "200": {
                 "description": "The answer.",
-                "headers": _EVERY_ANSWER,
-                "content": {TEXT: {"schema": {"type": "string"}}}
+                "headers": headers_of(200, counted=is_counted),
+                "content": {TEXT: {"schema": {"type": "string"}, **shown}}
                 if path == "/metrics"
-                else {JSON: {"schema": {"type": "object"}}},
+                else {JSON: {"schema": {"type": "object"}, **shown}},
             },
-            **_problems(
+            **problems.of(
                 (
                     NOT_FOUND,
-                    *(failures.OF_EVERY_SENDER if path == "/metrics" else ()),
+                    *(failures.OF_EVERY_SENDER if is_counted else ()),
                     *(failures.OF_WHO_WATCHES if path.startswith(NEVER_SHED) else failures.OF_EVERY_ANSWER),
                 )
             ),
         },
     }
-    if path == "/metrics":
+    if is_counted:
         operation |= _for(table.OTHERS["metrics.metrics"])
     if "{code}" in path:
         operation["parameters"] = [{"in": "path", "name": "code", "required": True, "schema": {"type": "string"}}]
@@ -270,39 +297,14 @@ def _for(roles: table.Roles) -> Json:
 
 
 _BEARER = "bearer"
-_EVERY_ANSWER: Json = {HEADER: {"$ref": "#/components/headers/CorrelationId"}}
 
 
-def _answered(description: str, shapes: tuple[Any, ...], headers: Json) -> Json:
+def _answered(description: str, shapes: tuple[Any, ...], shown: Json, headers: Json) -> Json:
     schemas = [_reference(shape) for shape in shapes]
     return {
         "description": description,
-        "headers": {**_EVERY_ANSWER, **headers},
-        "content": {JSON: {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}},
-    }
-
-
-def _problems(kinds: Iterable[ProblemType]) -> Json:
-    """Return the responses for problems, by status, with the codes that each status may come with."""
-    by_status: dict[int, dict[str, ProblemType]] = {}
-    for kind in kinds:
-        by_status.setdefault(kind.status, {})[kind.code] = kind
-    return {
-        str(status): {
-            "description": "\n".join(f"- `{kind.code}`: {kind.description}" for _, kind in sorted(found.items())),
-            "headers": _EVERY_ANSWER
-            | (
-                {"Retry-After": {"description": "Seconds.", "schema": {"type": "string"}}}
-                if status in (429, 503)
-                else {}
-            ),
-            "content": {
-                MEDIA_TYPE: {
-                    "schema": {"allOf": [_reference(Problem), {"properties": {"code": {"enum": sorted(found)}}}]}
-                }
-            },
-        }
-        for status, found in sorted(by_status.items())
+        "headers": {**headers_of(200, counted=True), **headers},
+        "content": {JSON: {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}, **shown}},
     }
 
 
@@ -316,7 +318,7 @@ def _body(schema: type[WireSchema], example: Json) -> Json:
     return {"required": True, "content": {JSON: {"schema": schema, "example": example}}}
 
 
-def _header(description: str, pattern: str) -> Json:
+def _condition(description: str, pattern: str) -> Json:
     return {"description": description, "schema": {"type": "string", "pattern": pattern}}
 
 

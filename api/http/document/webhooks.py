@@ -13,8 +13,8 @@ _HEADERS = {
 }
 
 
-def webhooks(cloud_event: Json) -> Json:
-    """Return the `webhooks` of the document; `cloud_event` refers to the schema of a feed item."""
+def webhooks(cloud_event: Json, example: Json) -> Json:
+    """Return the `webhooks` of the document; `cloud_event` refers to the schema of a feed item, `example` is one."""
     return {
         "event": {
             "post": {
@@ -36,7 +36,7 @@ def webhooks(cloud_event: Json) -> Json:
                 ],
                 "requestBody": {
                     "required": True,
-                    "content": {MEDIA_TYPE.partition(";")[0]: {"schema": cloud_event}},
+                    "content": {MEDIA_TYPE.partition(";")[0]: {"schema": cloud_event, "example": example}},
                 },
                 "responses": {
                     "2XX": {"description": "The message is taken."},

@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.http.app import create_app
+from api.http.document.answers import done
 from api.http.problems.command_failures import FAILURES, problem_types_of
 from api.http.services import Services
 from commands.application import CaselogApplication
@@ -106,6 +107,7 @@ class Api:
         )
         if answer.status_code in {200, 201}:
             self.position = max(self.position, json_of(answer)["position"])
+            assert answer.status_code in done(command), "a status that the document does not tell"
         elif command in FAILURES:
             codes = {(kind.status, kind.code) for kind in problem_types_of(command)}
             assert (answer.status_code, json_of(answer)["code"]) in codes, "a failure that the document does not tell"

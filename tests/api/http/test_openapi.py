@@ -108,7 +108,8 @@ def test_a_code_means_one_thing(document: Json) -> None:
 def test_every_code_of_a_command_is_listed_under_its_status(document: Json, command: str) -> None:
     responses = document["paths"][f"/v1/commands/{command}"]["post"]["responses"]
     for kind in problem_types_of(command):
-        schema = responses[str(kind.status)]["content"]["application/problem+json"]["schema"]
+        response = document["components"]["responses"][responses[str(kind.status)]["$ref"].rpartition("/")[2]]
+        schema = response["content"]["application/problem+json"]["schema"]
         assert kind.code in schema["allOf"][1]["properties"]["code"]["enum"]
 
 
