@@ -22,6 +22,7 @@ from projections.account import Account, account_of
 from projections.explanation_facts import facts_of
 from projections.reading import Json, without_nulls
 from projections.statement import credit_shape, draw_shape
+from projections.statement_positions import together
 from projections.subscription import PackRow
 from projections.wording import spoken
 from projections.work_entry import DrawnFrom, GivenBack, Posting, WorkRow
@@ -57,7 +58,7 @@ def explanation(
     terms = _terms_at(records, row.started_at) or account.subscription.terms
     known = [each for each in (*records, *cases) if closed is None or (each.position or 0) < closed]
     named = {position for draw in posting.draws for position in draw.positions}
-    return {
+    told: Json = {
         "customer_id": row.customer_id,
         "period": period,
         "state": "open" if closed is None else "closed",
@@ -69,12 +70,14 @@ def explanation(
         "facts": facts_of(sorted(known, key=lambda each: each.position or 0), entry_id, named),
         "billed": _billed(posting, terms),
         "class": posting.work_class,
-        "rating": _rating(row, posting, zone),
-        "grants": grants_before(account, row, posting),
+        "settlement": _settlement(row, posting),
+        "rating": _rating(row, posting, zone) if posting.draws else None,
+        "grants": grants_before(account, row, posting) if posting.draws else [],
         "draws": [{**draw_shape(draw), "rule": rule, "says": says} for draw, rule, says in _drawn(posting)],
         "credits": [{**credit_shape(row, each), "rule": "B8", "says": _given_back(each)} for each in posting.credits],
         "as_of_position": account.position,
     }
+    return without_nulls(told)
 
 
 def grants_before(account: Account, row: WorkRow, posting: Posting) -> list[Json]:
@@ -191,6 +194,41 @@ def _rating(row: WorkRow, posting: Posting, zone: str) -> Json:
         own = month_of(row.started_at, zone)
         says = f"{own} was closed: it is rated as of the start of {posting.month}, then the earliest open month"
     return {"rule": "B7", "rating_at": posting.rating_at, "says": says}
+
+
+def _settlement(row: WorkRow, posting: Posting) -> Json | None:
+    """How the billed time compares with what stands of the entry in closed months; none where nothing does (B8)."""
+    former = [each for each in row.postings if each.month < posting.month]
+    drawn = sum(draw.seconds for each in former for draw in each.draws if draw.source != "hold")
+    frozen = drawn - sum(credit.seconds for each in former for credit in each.credits)
+    if not frozen:
+        return None
+    was, billed, stands = former[-1].work_class, posting.billed_seconds, spoken(frozen)
+    if posting.work_class != was:
+        says = (
+            f"it was {was}, and is {posting.work_class} now: all of the {stands} that closed months drew is given back"
+        )
+        anew = "held until the cause is ruled on" if posting.work_class == "pending" else "rated anew"
+        says += f", and {spoken(billed)} {anew}" if billed else ""
+    elif billed < frozen:
+        says = (
+            f"closed months drew {stands}, and {spoken(billed)} is billed now: {spoken(frozen - billed)} is given back"
+        )
+        says += ", last draw first"
+    elif billed > frozen:
+        says = (
+            f"closed months drew {stands}, and {spoken(billed)} is billed now: {spoken(billed - frozen)} is rated anew"
+        )
+    else:
+        says = f"closed months drew {stands}, which is what is billed now: nothing is left to settle"
+    return {
+        "rule": "B8",
+        "frozen_seconds": frozen,
+        "frozen_class": was,
+        "billed_seconds": billed,
+        "says": says,
+        "positions": together(*(each.positions for each in former)),
+    }
 
 
 def _drawn(posting: Posting) -> Iterable[tuple[DrawnFrom, str, str]]:

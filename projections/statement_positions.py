@@ -28,7 +28,7 @@ def figure_positions(
     `posted` is what is posted in the month, `purchases` are the packs bought in it.
     """
     postings = [posting for _, posting in posted]
-    fee = _began(account.month(period))
+    fee = began(account.month(period))
     packs = together(row.position for row in purchases)
     credits_ = together(*(_behind(each, each.credits) for each in postings if each.credits))
     on_demand, emergency, hold = (_drawn(postings, source) for source in ("on_demand", "emergency", "hold"))
@@ -56,8 +56,8 @@ def _allowance(account: Account, period: str, postings: Sequence[Posting]) -> Js
     """What came over follows from what the month before granted and from what was drawn of that in it (B6)."""
     before = month_before(period)
     former = [posting for row in account.work if (posting := row.posting(before))]
-    granted = _began(account.month(period))
-    came_over = together(_began(account.month(before)), _drawn(former, "allowance"))
+    granted = began(account.month(period))
+    came_over = together(began(account.month(before)), _drawn(former, "allowance"))
     used = _drawn(postings, "allowance", "rollover")
     return {
         "granted_seconds": granted,
@@ -67,8 +67,8 @@ def _allowance(account: Account, period: str, postings: Sequence[Posting]) -> Js
     }
 
 
-def _began(month: MonthRow | None) -> Positions:
-    """The events that began a month; what closed it came after them."""
+def began(month: MonthRow | None) -> Positions:
+    """Return the events that began a month; what closed it came after them."""
     if month is None:
         return ()
     return month.positions if month.closed_at is None else month.positions[:-1]

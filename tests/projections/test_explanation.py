@@ -112,6 +112,31 @@ def test_drawing_the_grants_as_explained_gives_the_draws_that_were_made(history:
 
 @given(long_histories)
 @settings(max_examples=60, deadline=None)
+def test_what_is_given_back_and_rated_anew_is_what_the_comparison_says(history: History) -> None:
+    records = recorded(happened(history))
+    account = account_of(records)
+    assert account is not None
+    for row in account.work:
+        for posting in row.postings:
+            found = explanation(records, [], posting.month, row.entry_id)
+            assert found is not None
+            back = sum(each["seconds"] for each in found["credits"])
+            drawn = sum(each["seconds"] for each in found["draws"])
+            compared = found.get("settlement")
+            assert ("rating" in found) == bool(drawn)
+            if compared is None:
+                assert back == 0
+            elif compared["frozen_class"] == found["class"]:
+                difference = compared["billed_seconds"] - compared["frozen_seconds"]
+                assert (drawn, back) == (max(difference, 0), max(-difference, 0))
+            else:
+                carried_over = found["class"] == "pending" and not drawn
+                assert drawn == compared["billed_seconds"] or carried_over
+                assert back == compared["frozen_seconds"]
+
+
+@given(long_histories)
+@settings(max_examples=60, deadline=None)
 def test_a_closed_month_and_its_explanations_never_change(history: History) -> None:
     events: list[SubscriptionEvent] = []
     frozen: dict[str, tuple[Any, Any]] = {}
@@ -238,6 +263,46 @@ def test_a_closed_month_is_explained_by_what_was_known_when_it_was_closed() -> N
     (given_back,) = later["credits"]
     assert given_back["says"] == "1 h that 2026-11 drew from allowance; that of a closed month is not restored"
     assert given_back["rule"] == "B8"
+
+
+def after_the_close(minutes: int, work_class: str = "included", **settlement: Any) -> Any:
+    """What December says of an hour of included work that November closed with, once its facts are others."""
+    log = begun().add("subscription-s-1", month("2026-12"), closed(denver(12, 2), "2026-11"))
+    facts = {"billed_seconds": minutes * 60, "work_class": work_class, **settlement}
+    log.add("subscription-s-1", settled(denver(12, 3), NOV_5, "2026-12", **facts))
+    return log.explain("2026-12")
+
+
+def test_a_credit_is_explained_by_what_stands_against_what_is_billed_now() -> None:
+    found = after_the_close(30, credits=(credit(allowance(60), 30, "2026-11"),))
+    assert found["settlement"] == {
+        "rule": "B8",
+        "frozen_seconds": 3_600,
+        "frozen_class": "included",
+        "billed_seconds": 1_800,
+        "says": "closed months drew 1 h, and 30 min is billed now: 30 min is given back, last draw first",
+        "positions": (5,),
+    }
+    assert "rating" not in found, "nothing is rated in December"
+    assert found["grants"] == []
+
+
+def test_what_is_rated_anew_after_a_close_is_the_difference() -> None:
+    more = after_the_close(90, draws=(allowance(30, "2026-12"),))
+    assert more["settlement"]["says"] == "closed months drew 1 h, and 1 h 30 min is billed now: 30 min is rated anew"
+    assert "rating" in more
+    other = after_the_close(
+        60, "billable", credits=(credit(allowance(60), 60, "2026-11"),), draws=(on_demand(60, 150_00),)
+    )
+    assert other["settlement"]["says"] == (
+        "it was included, and is billable now: all of the 1 h that closed months drew is given back, and 1 h rated anew"
+    )
+
+
+def test_where_no_month_was_closed_nothing_is_settled() -> None:
+    assert "settlement" not in begun().explain()
+    closed_as_it_was = begun().add("subscription-s-1", month("2026-12"), closed(denver(12, 2), "2026-11"))
+    assert "settlement" not in closed_as_it_was.explain()
 
 
 def test_the_billed_time_goes_by_the_terms_of_the_month_that_was_worked_in() -> None:

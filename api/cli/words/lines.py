@@ -24,7 +24,13 @@ def line_in_words(line: Json, currency: str, zone: ZoneInfo) -> Iterator[str]:
     yield "how it is rated"
     yield f"  {line['billed']['rule']:<8}{line['billed']['says']}"
     yield f"  {'B4':<8}its class is {line['class']}"
-    yield f"  {line['rating']['rule']:<8}{line['rating']['says']}: {at(line['rating']['rating_at'])}"
+    if "settlement" in line:
+        settled = line["settlement"]
+        yield f"  {settled['rule']:<8}{settled['says']}{_events(settled['positions'])}"
+    if "rating" in line:
+        yield f"  {line['rating']['rule']:<8}{line['rating']['says']}: {at(line['rating']['rating_at'])}"
+    else:
+        yield f"  {'B7':<8}nothing of it is rated in {line['period']}"
     for grant in line["grants"]:
         left = f"{_grant(grant)} had {spoken(grant['left_seconds'])} left"
         until = f", until {at(grant['expires_at'])}" if "expires_at" in grant else ""

@@ -42,6 +42,17 @@ class RatingShape(Shape, kw_only=True):
     says: Says
 
 
+class SettlementShape(Shape, kw_only=True):
+    """What stands of the entry in closed months against what is billed of it now; the difference is settled here."""
+
+    rule: Rule
+    frozen_seconds: Seconds
+    frozen_class: WorkClass
+    billed_seconds: Seconds
+    says: Says
+    positions: Positions
+
+
 class GrantShape(Shape, kw_only=True):
     """What a grant that covers the entry had left when its turn came; in the order in which they are drawn."""
 
@@ -68,7 +79,10 @@ class ExplainedCredit(CreditShape, kw_only=True):
 
 
 class ExplanationShape(Shape, kw_only=True):
-    """A work entry on the statement of a month; a closed month by what was known when it was closed."""
+    """A work entry on the statement of a month; a closed month by what was known when it was closed.
+
+    `settlement` is there where closed months have drawn of it, `rating` where something is rated in this month.
+    """
 
     customer_id: str
     period: Month
@@ -81,7 +95,8 @@ class ExplanationShape(Shape, kw_only=True):
     facts: list[FactShape]
     billed: BilledShape
     work_class: WorkClass = msgspec.field(name="class")
-    rating: RatingShape
+    settlement: SettlementShape | UnsetType = UNSET
+    rating: RatingShape | UnsetType = UNSET
     grants: list[GrantShape]
     draws: list[ExplainedDraw]
     credits: list[ExplainedCredit]

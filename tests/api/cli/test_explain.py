@@ -8,11 +8,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from api.cli.words.clocks import clocks_in_words
+from api.cli.words.lines import line_in_words
 from domain.sla_policy import ClockName
 from domain.ticket.commands import TicketCommand
 from tests.api.cli.conftest import Cli
 from tests.desk import MONDAY, PERSON, Desk, body_of
 from tests.domain.clocks.test_explain import T8, history_of
+from tests.domain.subscription.sentences import allowance
 from tests.domain.ticket.cases import (
     DENVER,
     LEVELS,
@@ -30,6 +32,8 @@ from tests.domain.ticket.cases import (
     waits_for_partner,
     with_policy,
 )
+from tests.projections.subscription_events import credit
+from tests.projections.test_explanation import after_the_close
 
 
 def told(now: datetime, *commands: TicketCommand, only: ClockName | None = "resolution") -> list[str]:
@@ -145,6 +149,14 @@ def test_instances_that_ended_are_told_as_well() -> None:
 def test_times_are_those_of_the_desk() -> None:
     lines = clocks_in_words(history_of(*T8), LEVELS.calendars, nov(30, 10), ZoneInfo("Europe/Rome"), "resolution")
     assert "due Tue 2026-12-01 21:30:00 CET" in " ".join(lines)
+
+
+def test_a_credit_is_told_by_the_comparison_that_decides_and_not_as_rated() -> None:
+    found = after_the_close(30, credits=(credit(allowance(60), 30, "2026-11"),))
+    lines = [" ".join(line.split()) for line in line_in_words(found, "USD", DENVER)]
+    assert "B8 closed months drew 1 h, and 30 min is billed now: 30 min is given back, last draw first event 5" in lines
+    assert "B7 nothing of it is rated in 2026-12" in lines
+    assert [line for line in lines if "rated as of" in line or " left" in line] == []
 
 
 # From a shell
