@@ -24,6 +24,8 @@ GUIDES = (
 )
 """Pages whose blocks run here, one after the other at one desk: later ones build on what earlier ones did."""
 
+pytestmark = pytest.mark.xdist_group("pages")  # in one process, so in that order
+
 RUN_ELSEWHERE: dict[str, str] = {}
 """Pages whose blocks other tests run, and which test that is."""
 
