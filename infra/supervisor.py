@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-_PIPE = "CASELOG_SUPERVISOR_PIPE"
+from infra.supervised import PIPE
+
 STOP_SECONDS = 35.0
 """How long all of them may take to stop: longer than the API gives what it has accepted."""
 _LOOK_EVERY_SECONDS = 0.2
@@ -37,7 +38,7 @@ class Supervisor:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._reading_end, self._writing_end = os.pipe()
-        self._environment = {**environment, _PIPE: str(self._reading_end)}
+        self._environment = {**environment, PIPE: str(self._reading_end)}
         self._children: dict[str, tuple[subprocess.Popen[bytes], float]] = {}
         self._quick_deaths: dict[str, int] = {}
         self._start_at: dict[str, float] = {}
@@ -86,12 +87,16 @@ class Supervisor:
         os.close(self._reading_end)
 
     def _start(self, subcommand: str) -> None:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "api.cli", subcommand],
-            env=dict(self._environment),
-            pass_fds=(self._reading_end,),
-            stdin=subprocess.DEVNULL,
-        )
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until the process can ignore it by itself
+        try:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "api.cli", subcommand],
+                env=dict(self._environment),
+                pass_fds=(self._reading_end,),
+                stdin=subprocess.DEVNULL,
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._children[subcommand] = (child, time.monotonic())
 
     def _mourn(self, subcommand: str, code: int, lived_seconds: float) -> None:
@@ -110,7 +115,7 @@ def stop_with_supervisor() -> None:
 
     Elsewhere this does nothing.
     """
-    descriptor = os.environ.pop(_PIPE, None)
+    descriptor = os.environ.pop(PIPE, None)
     if descriptor is None:
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)

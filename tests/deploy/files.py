@@ -8,7 +8,7 @@ from typing import Any
 import click
 import yaml
 
-from api.cli import caselog
+from api.cli.commands import caselog
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
