@@ -3,7 +3,8 @@
 import click
 
 from api import compose
-from api.http.server import serve
+from api.cli.stopping import told
+from api.http.server import check_port_is_free, serve
 from api.keys import revoke_development_keys
 from infra.config import Config
 from infra.logging import configure_logging
@@ -22,4 +23,6 @@ def api() -> None:
         if config.environment == "production":
             revoke_development_keys(config, url)
         with counted_together() as environment, compose.handed_down(url, environment):
-            serve(config)
+            check_port_is_free(config.host, config.port)
+            with told("listening", host=config.host, port=config.port, workers=config.workers):
+                serve(config)

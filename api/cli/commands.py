@@ -72,7 +72,9 @@ def run() -> None:
     try:
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        ended_with = caselog.main(standalone_mode=False)  # click returns the code of an Exit and raises none
+        ended_with = caselog.main(
+            prog_name="caselog", standalone_mode=False
+        )  # click returns the code of an Exit and raises none
     except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         sys.exit(130)

@@ -5,6 +5,7 @@ import signal
 import click
 
 from api import compose
+from api.cli.stopping import told
 from infra.config import Config
 from infra.logging import configure_logging
 from infra.supervisor import stop_with_supervisor
@@ -24,4 +25,5 @@ def deliver() -> None:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: courier.request_stop())
             stop_with_supervisor()
-            courier.run()
+            with told("sending to webhooks"):
+                courier.run()

@@ -76,7 +76,9 @@ class _Bar:
             self._close()
             self._doing = doing
             reading = doing == "reading"
-            bar = self._bar = tqdm(desc=doing, total=total, unit="B" if reading else " rows", unit_scale=reading)
+            bar = self._bar = tqdm(
+                desc=doing, total=total, unit="B" if reading else " rows", unit_scale=reading, disable=None
+            )
         bar.total = total
         bar.update(done - bar.n)
 

@@ -7,6 +7,7 @@ import psycopg2
 import structlog
 
 from api import compose
+from api.cli.stopping import told
 from infra.config import Config
 from infra.logging import configure_logging
 from infra.projection.projector import Projector
@@ -30,7 +31,7 @@ def project() -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: projector.request_stop())
         stop_with_supervisor()
-        with compose.traces(config, "project"):
+        with compose.traces(config, "project"), told("keeping the views"):
             projector.run()
 
 

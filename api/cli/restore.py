@@ -1,5 +1,6 @@
 """`caselog restore`: a desk from the file of a backup, held against what its log says."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -46,7 +47,12 @@ def restore(file: Path, verify: bool, no_compare: bool) -> None:
         click.echo(f"{file} is whole: {contents_of(manifest)}, by Caselog {manifest.release}.")
         if verify:
             return
-        with compose.database(config) as url:
+        with ExitStack() as stack:
+            try:
+                with stopped_by_signals():
+                    url = stack.enter_context(compose.database(config))
+            except KeyboardInterrupt:
+                raise _interrupted("interrupted: nothing was restored.") from None
             restored = _restore(archive, config, url)
             if not no_compare:
                 _compare(config, url, restored)

@@ -1,9 +1,13 @@
-"""How a command that works on files is stopped: by Ctrl-C and by SIGTERM alike, so that it clears up after itself."""
+"""How a command ends: one that works on files by Ctrl-C and SIGTERM alike, so that it clears up; a process says so."""
 
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+import structlog
+
+log = structlog.get_logger()
 
 
 @contextmanager
@@ -19,3 +23,13 @@ def stopped_by_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def told(doing: str, **about: object) -> Iterator[None]:
+    """Log what a process begins to do, and that it has stopped."""
+    log.info(doing, **about)
+    try:
+        yield
+    finally:
+        log.info("stopped")

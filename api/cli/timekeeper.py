@@ -5,6 +5,7 @@ import signal
 import click
 
 from api import compose
+from api.cli.stopping import told
 from infra.config import Config
 from infra.logging import configure_logging
 from infra.supervisor import stop_with_supervisor
@@ -27,4 +28,5 @@ def timekeeper() -> None:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: keeper.request_stop())
             stop_with_supervisor()
-            keeper.run()
+            with told("recording what falls due"):
+                keeper.run()

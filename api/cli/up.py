@@ -9,6 +9,7 @@ import urllib.request
 from types import FrameType
 
 import click
+import structlog
 
 from api import compose
 from api.http.server import check_port_is_free
@@ -24,6 +25,8 @@ PROCESSES = ("project", "timekeeper", "deliver", "api")
 """Started in this order, stopped in the reverse one."""
 
 READY_SECONDS = 60.0
+
+log = structlog.get_logger()
 
 
 @click.command()
@@ -74,7 +77,7 @@ def _stop_signals() -> threading.Event:
 def _keep_alive(server: EmbeddedServer | None) -> None:
     """Start the embedded server again if it has died."""
     if server is not None and server.pid is None:
-        click.echo("PostgreSQL has ended and is started again.", err=True)
+        log.warning("PostgreSQL has ended and is started again")
         server.start()
 
 

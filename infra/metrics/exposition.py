@@ -1,9 +1,11 @@
 """How the figures of several processes of a machine become one answer: a folder that they share."""
 
+import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
@@ -16,6 +18,10 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The library's own variable. It counts in files in that folder, if it is set when a process starts."""
+
+_PREFIX = "caselog-metrics-"
+_OWNER = "owner"
+"""A file that the process which made the folder holds locked, until it ends in whatever way."""
 
 
 class Metrics:
@@ -54,5 +60,26 @@ def counted_together(environment: Mapping[str, str] = os.environ) -> Iterator[di
     if environment.get(FOLDER):
         yield dict(environment)
         return
-    with tempfile.TemporaryDirectory(prefix="caselog-metrics-") as folder:
-        yield {**environment, FOLDER: folder}
+    _remove_the_ownerless()
+    # Under another name until it is locked: nobody takes it for ownerless.
+    made = Path(tempfile.mkdtemp(prefix="caselog-new-metrics-"))
+    owner = os.open(made / _OWNER, os.O_CREAT | os.O_RDWR, 0o600)
+    fcntl.flock(owner, fcntl.LOCK_EX)
+    folder = made.rename(made.with_name(made.name.replace("caselog-new-metrics-", _PREFIX)))
+    try:
+        yield {**environment, FOLDER: str(folder)}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(owner)
+
+
+def _remove_the_ownerless() -> None:
+    """Remove the folders of processes that were killed before they could."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # another user's, or one that another start removes
+            owner = os.open(folder / _OWNER, os.O_RDWR)
+            try:
+                fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(owner)

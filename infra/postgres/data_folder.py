@@ -125,7 +125,13 @@ class DataFolder:
                 ],
                 subprocess.PIPE,
             )
-            output, _ = process.communicate()
+            try:
+                output, _ = process.communicate()
+            except BaseException:
+                process.kill()
+                process.wait()
+                shutil.rmtree(unfinished, ignore_errors=True)
+                raise
         finally:
             once.unlink(missing_ok=True)
         if process.returncode != 0:

@@ -42,6 +42,19 @@ def open_case(desk: DeskProcess) -> str:
     return case_number
 
 
+BEGUN = {
+    "api": "listening",
+    "project": "keeping the views",
+    "timekeeper": "recording what falls due",
+    "deliver": "sending to webhooks",
+}
+DATABASE_AGAIN = "PostgreSQL has ended and is started again"
+
+
+def logged(desk: DeskProcess) -> list[dict[str, object]]:
+    return [json.loads(line) for line in desk.output.read_text().splitlines() if line.startswith("{")]
+
+
 def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
     """Wait for what other processes do, which only asking tells."""
     deadline = time.monotonic() + seconds
@@ -132,6 +145,16 @@ def test_lines_of_the_log_are_json_and_name_process_and_work(folder: Path) -> No
     assert all({"timestamp", "level", "event", "pid"} <= set(line) for line in lines)
     (line,) = [line for line in lines if line.get("correlation_id") == "work-1"]
     assert (line["event"], line["path"], line["status"]) == ("request", "/v1/queue", 200)
+
+
+def test_each_process_says_what_it_does_and_that_it_has_stopped(folder: Path) -> None:
+    with DeskProcess(folder) as desk:
+        desk.postmaster().kill()
+        eventually(lambda: any(line["event"] == DATABASE_AGAIN for line in logged(desk)))
+        eventually(lambda: is_ready(desk))
+    told = [(line["process"], line["event"]) for line in logged(desk) if line["event"] in {"stopped", *BEGUN.values()}]
+    assert dict(told[: -len(BEGUN)]) == BEGUN
+    assert told[-len(BEGUN) :] == [(process, "stopped") for process in ("api", "deliver", "timekeeper", "project")]
 
 
 def test_ctrl_c_stops_everything_and_a_second_start_finds_its_data(folder: Path) -> None:

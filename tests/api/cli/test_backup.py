@@ -4,6 +4,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -43,6 +44,14 @@ def file(cli: Cli, head: int, tmp_path: Path) -> Path:
     done = cli("backup", "--to", str(path))
     assert done.returncode == 0, done.stderr
     return path
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that the account which PostgreSQL runs as can pass; pytest's own is closed to it."""
+    with tempfile.TemporaryDirectory(prefix="caselog-tests-") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
 
 
 @pytest.fixture
@@ -136,6 +145,30 @@ def test_a_damaged_file_is_refused_before_a_data_folder_is_made(file: Path, tmp_
     assert refused.returncode == 2
     assert "table events" in refused.stderr
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_a_data_folder_is_made_leaves_none_of_it(
+    file: Path, number: signal.Signals, open_folder: Path
+) -> None:
+    data = open_folder / "data"
+    embedded = Cli("", "caselog")
+    with subprocess.Popen(
+        [sys.executable, "-m", "api.cli", "restore", str(file)],
+        cwd=ROOT,
+        env={**embedded.environment, "CASELOG_DATA": str(data)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        while not (data / "cluster.new" / "PG_VERSION").exists():  # initdb is at work
+            assert process.poll() is None
+        process.send_signal(number)
+        _, told = process.communicate()
+    assert (process.returncode, told) == (130, "interrupted: nothing was restored.\n")
+    assert not (data / "cluster").exists()
+    assert not (data / "cluster.new").exists()
+    assert embedded("restore", "--no-compare", str(file), CASELOG_DATA=str(data)).returncode == 0
 
 
 STOPPED = """
