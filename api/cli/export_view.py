@@ -13,7 +13,7 @@ from infra.logging import configure_logging
 from infra.reporting.export import Format, export_view, row_count
 from projections.reporting.catalogue import REPORTING_VIEWS
 
-_BY_SUFFIX = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}
+_BY_SUFFIX = {"": "parquet", ".parquet": "parquet", ".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}
 _VIEWS = {view.name: view for view in REPORTING_VIEWS}
 
 
@@ -24,7 +24,7 @@ _VIEWS = {view.name: view for view in REPORTING_VIEWS}
     "--format",
     "form",
     type=click.Choice(get_args(Format)),
-    help="Left out, it goes by the file's name; parquet where that does not tell.",
+    help="Left out, it goes by the ending of the file's name; parquet where it has none.",
 )
 def export_view_command(view: str, path: Path, form: str | None) -> None:
     """Write the reporting view VIEW to a file: all of it, at one moment (docs/reporting.md lists the views).
@@ -33,7 +33,13 @@ def export_view_command(view: str, path: Path, form: str | None) -> None:
     the position of the log that it stands at. CASELOG_DATABASE_URL may be the URL of the role of reporting jobs.
     """
     configure_logging()
-    chosen = cast("Format", form or _BY_SUFFIX.get(path.suffix, "parquet"))
+    chosen = cast("Format | None", form or _BY_SUFFIX.get(path.suffix.lower()))
+    if chosen is None:
+        endings = ", ".join(ending for ending in _BY_SUFFIX if ending)
+        raise click.BadParameter(
+            f"{path.name} does not tell a format: end it with one of {endings}, or name one with --format",
+            param_hint="--to",
+        )
     config = Config.from_environment()
     with (
         compose.database(config, existing=True) as url,

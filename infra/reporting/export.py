@@ -14,6 +14,7 @@ from typing import IO, Any, Literal
 import msgspec
 
 from infra.reporting.copying import CopyStream
+from infra.reporting.formulas import as_text_in_sql
 from infra.reporting.snapshot import Snapshot, snapshot
 from projections.reporting.catalogue import VERSION
 from projections.reporting.view import Column, ReportingView
@@ -91,14 +92,24 @@ def _select(view: ReportingView, expression: Callable[[Column], str] = lambda co
 
 
 def _csv(view: ReportingView) -> str:
-    """Return the statement for CSV as RFC 4180 has it: instants by RFC 3339, true and false, nothing for null."""
+    """Return the statement for CSV as RFC 4180 has it: instants by RFC 3339, true and false, nothing for null.
+
+    A text that a spreadsheet would take for a formula is marked as one (`infra.reporting.formulas`).
+    """
 
     def told(column: Column) -> str:
-        if column.type == "timestamptz":
-            return f"to_char(v.{column.name} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
-        return f"v.{column.name}::text" if column.type == "boolean" else f"v.{column.name}"
+        if column.type == "text":
+            return as_text_in_sql(f"v.{column.name}")
+        return f"v.{column.name}::text" if column.type == "boolean" else _instant(column)
 
     return f"COPY ({_select(view, told)}) TO STDOUT (FORMAT csv, HEADER)"
+
+
+def _instant(column: Column) -> str:
+    """Return the expression of a column, an instant's as RFC 3339 in UTC."""
+    if column.type != "timestamptz":
+        return f"v.{column.name}"
+    return f"to_char(v.{column.name} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 
 
 def _ndjson(view: ReportingView) -> str:
@@ -107,7 +118,7 @@ def _ndjson(view: ReportingView) -> str:
     JSON has no control characters as such, so that a CSV with two of them for quote and delimiter is plain lines.
     """
     return (
-        f"COPY (SELECT row_to_json(r) FROM ({_select(view)}) r)"
+        f"COPY (SELECT row_to_json(r) FROM ({_select(view, _instant)}) r)"
         r" TO STDOUT (FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')"
     )
 

@@ -13,6 +13,7 @@ from jinja2 import Environment, Template
 
 from infra.reporting import sla_plots
 from infra.reporting.export import NotWritten, replacing
+from infra.reporting.formulas import as_text
 from infra.reporting.sla_figures import SlaFigures
 
 PAGE = "sla.html"
@@ -135,7 +136,8 @@ def _csv(section: _Section) -> bytes:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(section.columns)
-    writer.writerows(section.rows)
+    for row in section.rows:
+        writer.writerow([*map(as_text, row[: section.texts]), *row[section.texts :]])
     return out.getvalue().encode()
 
 

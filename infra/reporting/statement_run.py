@@ -15,6 +15,7 @@ from urllib.parse import quote
 import msgspec
 
 from infra.reporting.export import NotWritten, replacing
+from infra.reporting.formulas import as_text
 from infra.reporting.snapshot import Snapshot, snapshot
 from projections.reporting.catalogue import REPORTING_VIEWS
 
@@ -100,10 +101,11 @@ def run_statements(
 ) -> StatementRun:
     """Write the statements of a month ("2026-11") of all customers into a folder, which is made when missing.
 
-    Raises `NotWritten`, and as `snapshot`.
+    Raises `NotWritten`, also where the folder has statements of another month, and as `snapshot`.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _check_month(folder, month)
         (folder / INDEX).unlink(missing_ok=True)
     except OSError as error:
         raise NotWritten(f"{folder} cannot be written: {error.strerror}") from error
@@ -136,6 +138,16 @@ def run_statements(
         )
         _index(folder, run, lines)
     return run
+
+
+def _check_month(folder: Path, month: str) -> None:
+    """Refuse a folder of another month: files of both would lie beside an index of one. Raises `NotWritten`."""
+    for path in sorted(folder.glob("*.json"), key=lambda path: path.name != INDEX):
+        period = _read(path).get("period")
+        if period is not None:
+            if period != month:
+                raise NotWritten(f"{folder} has the statements of {period}: give {month} a folder of its own")
+            return
 
 
 def _statements(seen: Snapshot, month: str) -> Iterator[tuple[dict[str, Any], int]]:
@@ -195,7 +207,7 @@ def _index(folder: Path, run: StatementRun, lines: list[dict[str, Any]]) -> None
         lineterminator="\n",
     )
     writer.writeheader()
-    writer.writerows(lines)
+    writer.writerows({name: as_text(value) for name, value in line.items()} for line in lines)
     with replacing(folder / TABLE) as file:
         file.write(table.getvalue().encode())
     index = {

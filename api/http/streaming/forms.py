@@ -13,6 +13,7 @@ from flask import request
 
 from api.http.replies import JSON
 from api.http.requests import check_acceptable
+from infra.reporting.formulas import BEGINNINGS
 
 CSV = "text/csv"
 NDJSON = "application/x-ndjson"
@@ -21,8 +22,7 @@ CONTENT_TYPES = {CSV: "text/csv; charset=utf-8", NDJSON: NDJSON}
 
 Lines = Callable[[Iterable[Any]], bytes]
 
-FORMULAS = b"=+-@\t\r'"
-"""What a text may begin with that a spreadsheet takes for more than text, and the mark itself."""
+FORMULAS = BEGINNINGS.encode()
 
 _encode = msgspec.json.Encoder().encode
 _objects = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode

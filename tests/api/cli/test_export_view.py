@@ -44,6 +44,14 @@ def test_it_writes_a_view_and_says_where_it_stands(cli: Cli, head: int, tmp_path
     assert (tmp_path / "cases").read_bytes() == (tmp_path / "cases.csv").read_bytes()
 
 
+def test_an_ending_that_tells_no_format_is_refused(cli: Cli, head: int, tmp_path: Path) -> None:
+    refused = cli("export-view", "cases", "--to", str(tmp_path / "cases.xls"))
+    assert refused.returncode == 2
+    assert "cases.xls does not tell a format: end it with one of .parquet, .csv" in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+    assert cli("export-view", "cases", "--to", str(tmp_path / "cases.xls"), "--format", "csv").returncode == 0
+
+
 def test_on_a_terminal_it_shows_how_far_it_is(cli: Cli, head: int, tmp_path: Path) -> None:
     ours, its = pty.openpty()
     termios.tcsetwinsize(its, (24, 100))

@@ -53,6 +53,20 @@ def test_statements_are_written_once_and_held_against_the_ledger(
     )
 
 
+def test_a_folder_of_another_month_is_refused_and_stays_as_it_is(cli: Cli, head: int, tmp_path: Path) -> None:
+    assert cli("report", "statements", "--month", "2026-11", "--to", str(tmp_path)).returncode == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    for interrupted in (False, True):
+        if interrupted:
+            (tmp_path / "index.json").unlink()
+            del before["index.json"]
+        refused = cli("report", "statements", "--month", "2026-12", "--to", str(tmp_path))
+        assert refused.returncode == 2
+        assert f"{tmp_path} has the statements of 2026-11" in refused.stderr
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert cli("report", "statements", "--month", "2026-11", "--to", str(tmp_path)).returncode == 0
+
+
 def test_the_sla_report_is_a_page_with_its_tables(cli: Cli, head: int, tmp_path: Path) -> None:
     days = ("report", "sla", "--from", "2026-11-01", "--to", "2026-11-03", "--to-folder")
     done = cli(*days, str(tmp_path / "with"))

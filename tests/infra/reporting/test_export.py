@@ -17,7 +17,7 @@ import pytest
 
 from infra.postgres.pool import connect
 from infra.reporting.copying import CopyStream
-from infra.reporting.export import export_view, row_count
+from infra.reporting.export import Format, export_view, row_count
 from infra.reporting.login import reporting_url
 from infra.reporting.role import install
 from infra.reporting.snapshot import NoReportingViews, ViewsApart, snapshot
@@ -72,6 +72,16 @@ def of_csv(view: ReportingView, name: str, value: str) -> Any:
     return types[column.type](value) if value else None
 
 
+def test_an_instant_has_one_form_in_csv_and_ndjson(desk: ReportingDesk, tmp_path: Path) -> None:
+    forms: tuple[Format, ...] = ("csv", "ndjson")
+    for form in forms:
+        export_view(desk.dsn, desk.schema, VIEWS["cases"], tmp_path / form, form)
+    with (tmp_path / "csv").open(newline="") as file:
+        first = next(csv.DictReader(file))["received_at"]
+    assert first.endswith("Z")
+    assert json.loads((tmp_path / "ndjson").read_text().splitlines()[0])["received_at"] == first
+
+
 def test_parquet_has_types_and_says_where_it_stands(desk: ReportingDesk, tmp_path: Path) -> None:
     table = parquet(desk, VIEWS["cases"], tmp_path / "cases")
     assert table.schema.field("received_at").type == pyarrow.timestamp("us", tz="UTC")
@@ -86,10 +96,11 @@ def test_parquet_has_types_and_says_where_it_stands(desk: ReportingDesk, tmp_pat
 
 def test_awkward_texts_empty_ones_and_nulls_come_through(desk: ReportingDesk, tmp_path: Path) -> None:
     awkward = ['"', "a,b", "two\nlines", "\\N", "\\", "", "é\u2028", "t", "null"]
+    awkward += ["=1+1", "+1", "-1", "@a", "\tx", "\rx", "'t Hooft"]
     with closing(desk.connection()) as connection, connection, connection.cursor() as cursor:
         for number, text in enumerate(awkward):
             cursor.execute(
-                f"INSERT INTO customer_b{_build(desk)} VALUES (%s, %s, '[]', '[]', NULL, 1, 1)", (f"z{number}", text)
+                f"INSERT INTO customer_b{_build(desk)} VALUES (%s, %s, '[]', '[]', NULL, 1, 1)", (f"z{number:02}", text)
             )
     try:
         view = VIEWS["customers"]
@@ -100,7 +111,8 @@ def test_awkward_texts_empty_ones_and_nulls_come_through(desk: ReportingDesk, tm
         assert [json.loads(line)["name"] for line in lines][-len(awkward) :] == awkward
         export_view(desk.dsn, desk.schema, view, tmp_path / "c.csv", "csv")
         with (tmp_path / "c.csv").open(newline="", encoding="utf-8") as file:
-            assert [row["name"] for row in csv.DictReader(file)][-len(awkward) :] == awkward
+            marked = [f"'{text}" if text[:1] and text[:1] in "=+-@\t\r'" else text for text in awkward]
+            assert [row["name"] for row in csv.DictReader(file)][-len(awkward) :] == marked
     finally:
         with closing(desk.connection()) as connection, connection, connection.cursor() as cursor:
             cursor.execute(f"DELETE FROM customer_b{_build(desk)} WHERE customer_id LIKE 'z%'")
