@@ -281,10 +281,13 @@ def test_readers_that_wait_leave_threads_to_commands(server: Server) -> None:
         assert status == 201
         assert time.monotonic() - started < 4, "it had to wait for those who wait"
         answers = [connection.getresponse() for connection in connections]
-        details = [json.load(answer)["detail"] for answer in answers]
+        problems = [json.load(answer) for answer in answers]
     assert {answer.status for answer in answers} == {503}
-    assert sum("within 4000 ms" in detail for detail in details) == 2
-    assert sum("too many wait" in detail for detail in details) == 4
+    waited = [each for each in problems if "within 4000 ms" in each["detail"]]
+    assert len(waited) == 2
+    for other in problems:
+        # Two of the six had to queue for a place; on a slow machine longer than requests queue.
+        assert other in waited or "too many wait" in other["detail"] or other["code"] == "overloaded"
 
 
 def _let_it_arrive(server: Server) -> None:
