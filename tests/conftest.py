@@ -91,6 +91,8 @@ def schema(postgres_dsn: str) -> Iterator[str]:
         cursor.execute(f'DROP SCHEMA IF EXISTS "{name}_reporting" CASCADE')
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (f"{name}_reporting",))
         if cursor.fetchone() is not None:
+            # The rights on the database are one row, which others grant on meanwhile; they take this lock as well.
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('caselog reporting role', 0))")
             cursor.execute(f'DROP OWNED BY "{name}_reporting"; DROP ROLE "{name}_reporting"')
 
 
