@@ -19,7 +19,7 @@ run: .venv/installed
 	@exec $(PYTHON_IN_VENV) -m api.cli up
 
 test: check
-	$(PYTHON_IN_VENV) -m pytest -n 2 --dist loadgroup
+	$(PYTHON_IN_VENV) -m pytest -n 2
 
 check: .venv/installed-dev
 	$(PYTHON_IN_VENV) -m ruff check .
