@@ -51,6 +51,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return f"{self.caller}:{self.command}"
 
 
+def own_request(command: str, data: Mapping[str, Any], who: str) -> Request:
+    """Return a command that no client sends and nothing repeats, by `who` of the desk itself."""
+    correlation_id = str(uuid_utils.uuid7())
+    return Request(command=command, data=data, fingerprint="", caller=who, actor=who, correlation_id=correlation_id)
+
+
 Handler = Callable[[UnitOfWork, Settings, Mapping[str, Any]], Outcome]
 """Turns a command's data into events of one or more streams of the unit of work."""
 

@@ -6,6 +6,7 @@ itself to see to, for a leader that lost its connection learns of it a moment la
 """
 
 import threading
+from collections.abc import Callable
 
 import psycopg2
 import structlog
@@ -41,6 +42,17 @@ class Leadership:
                 waiting = True
             stopping.wait(self._retry_seconds)
         return False
+
+    def run(self, lead: Callable[[], None], stopping: threading.Event) -> None:
+        """Call `lead` whenever this process has got the lead, until `stopping` is set; it returns once it is to end.
+
+        The lead is given up after each call, however it ended, so that another process can take over.
+        """
+        while self.acquire(stopping):
+            try:
+                lead()
+            finally:
+                self.release()
 
     def try_acquire(self) -> bool:
         """Return whether this process leads now."""

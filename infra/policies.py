@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import cast
 
-import psycopg2
 import structlog
-from eventsourcing.persistence import Notification, PersistenceError
+from eventsourcing.persistence import Notification
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from commands.application import CaselogApplication
@@ -23,7 +22,7 @@ from domain.refusal import Refusal
 from domain.tags import tag_of
 from infra.leadership import Leadership
 from infra.log.tail import channel_of
-from infra.postgres.pool import ConnectionPool, DatabaseUnavailable, PoolTimeout
+from infra.postgres.pool import DATABASE_AWAY, ConnectionPool
 from infra.projection.listening import Listener
 from infra.projection.positions import Announcer
 
@@ -39,8 +38,6 @@ GATHER_SECONDS = 0.03
 
 PARKED_SECONDS = 60.0
 """How long an event is left whose consequences could not be carried out."""
-
-_UNREACHABLE = (psycopg2.Error, PersistenceError, DatabaseUnavailable, PoolTimeout)
 
 log = structlog.get_logger()
 
@@ -87,11 +84,7 @@ class PolicyRunner:
 
     def run(self) -> None:
         """Run until stopped: wait for the lead, lead as long as the lock is held, begin again when it was lost."""
-        while self._leadership.acquire(self._stopping):
-            try:
-                self._lead()
-            finally:
-                self._leadership.release()
+        self._leadership.run(self._lead, self._stopping)
 
     def react(self) -> bool:
         """Let the policies react to the next events, and return whether there were any.
@@ -161,7 +154,7 @@ class PolicyRunner:
         except PositionMoved as moved:
             log.info("another process let the policies react", reason=str(moved))
             self._position = None
-        except _UNREACHABLE as error:
+        except DATABASE_AWAY as error:
             log.warning("the database cannot be reached; policies react later", error=str(error).strip())
         except Exception:
             # A fault of ours must be seen, and not end what follows the log.
@@ -187,7 +180,7 @@ class PolicyRunner:
                 for intent, request in self._asked_by(cause):
                     asked.pop((intent.command, intent.subject), None)
                     asked[intent.command, intent.subject] = cause.id, request
-            except _UNREACHABLE:
+            except DATABASE_AWAY:
                 raise
             except Exception as error:
                 log.exception("nobody can tell what an event leads to", position=cause.id)
@@ -197,7 +190,7 @@ class PolicyRunner:
                 break
             try:
                 self._dispatcher.execute(request)
-            except _UNREACHABLE:
+            except DATABASE_AWAY:
                 raise
             except Exception as error:
                 about = {"position": position, "command": request.command, "correlation_id": request.correlation_id}

@@ -10,9 +10,7 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 import msgspec
-import psycopg2
 import structlog
-from eventsourcing.persistence import PersistenceError
 from psycopg2.errors import UndefinedTable
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
@@ -22,7 +20,7 @@ from commands.lookups import Settings
 from commands.ports import Clock
 from domain.clocks.levels import NoServiceLevels, ServiceLevels
 from infra.leadership import Leadership
-from infra.postgres.pool import ConnectionPool, DatabaseUnavailable, PoolTimeout
+from infra.postgres.pool import DATABASE_AWAY, ConnectionPool
 from infra.projection.positions import ViewPositions
 from projections.due import DueRow, by_other_settings
 from projections.due import items as due_items
@@ -48,8 +46,6 @@ ANSWERS_KEPT = timedelta(hours=24)
 
 FORGET_EVERY_SECONDS = 600.0
 FORGOTTEN_AT_A_TIME = 1_000
-
-_UNREACHABLE = (psycopg2.Error, PersistenceError, DatabaseUnavailable, PoolTimeout)
 
 log = structlog.get_logger()
 
@@ -110,14 +106,7 @@ class Timekeeper:
 
     def run(self) -> None:
         """Run until stopped: wait for the lead, lead as long as the lock is held, begin again when it was lost."""
-        while self._leadership.acquire(self._stopping):
-            try:
-                while not self._stopping.is_set() and self._leadership.held():
-                    self._woken.clear()
-                    if not self._round() and not self._stopping.is_set():
-                        self._woken.wait(IDLE_SECONDS)
-            finally:
-                self._leadership.release()
+        self._leadership.run(self._lead, self._stopping)
 
     def record_what_is_due(self) -> int:
         """Record what the view shows as due by now, and return how much was recorded.
@@ -139,6 +128,12 @@ class Timekeeper:
             after = rows[-1].record_at, rows[-1].stream_id
         return recorded + self._record(self._other_settings(now, importing))
 
+    def _lead(self) -> None:
+        while not self._stopping.is_set() and self._leadership.held():
+            self._woken.clear()
+            if not self._round() and not self._stopping.is_set():
+                self._woken.wait(IDLE_SECONDS)
+
     def _round(self) -> bool:
         """Return whether there was something to do."""
         try:
@@ -148,7 +143,7 @@ class Timekeeper:
             return self.record_what_is_due() > 0
         except UndefinedTable:
             return False  # a new desk's views are being built
-        except _UNREACHABLE as error:
+        except DATABASE_AWAY as error:
             log.warning("the database cannot be reached; what is due is recorded later", error=str(error).strip())
             return False
 
@@ -168,7 +163,7 @@ class Timekeeper:
                 continue
             try:
                 answer = self._dispatcher.execute(request_for(item))
-            except _UNREACHABLE:
+            except DATABASE_AWAY:
                 raise
             except Exception:
                 # Whatever is wrong with one stream must not keep the others from being recorded.

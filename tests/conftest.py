@@ -15,6 +15,7 @@ from psycopg2.extensions import make_dsn
 
 from infra.postgres.data_folder import CLOSING
 from infra.postgres.migrations import migrate
+from infra.reporting.role import RIGHTS_LOCK
 
 ROOT = Path(__file__).parents[1]
 _server_key = pytest.StashKey["SharedServer"]()
@@ -91,8 +92,7 @@ def schema(postgres_dsn: str) -> Iterator[str]:
         cursor.execute(f'DROP SCHEMA IF EXISTS "{name}_reporting" CASCADE')
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (f"{name}_reporting",))
         if cursor.fetchone() is not None:
-            # The rights on the database are one row, which others grant on meanwhile; they take this lock as well.
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('caselog reporting role', 0))")
+            cursor.execute(RIGHTS_LOCK)
             cursor.execute(f'DROP OWNED BY "{name}_reporting"; DROP ROLE "{name}_reporting"')
 
 

@@ -1,14 +1,11 @@
 """`caselog deliver`: what sends events to webhooks, alone."""
 
-import signal
-
 import click
 
 from api import compose
-from api.cli.stopping import told
+from api.cli.stopping import run_until_stopped
 from infra.config import Config
 from infra.logging import configure_logging
-from infra.supervisor import stop_with_supervisor
 
 
 @click.command()
@@ -22,8 +19,4 @@ def deliver() -> None:
     with compose.database(config) as url:
         compose.prepare(config, url)
         with compose.courier(config, url) as courier:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda *_: courier.request_stop())
-            stop_with_supervisor()
-            with told("sending to webhooks"):
-                courier.run()
+            run_until_stopped(courier, "sending to webhooks")

@@ -1,22 +1,17 @@
 """`caselog keys`: who may talk to the API."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, cast, get_args
 
 import click
 import msgspec
 
-from api import compose
+from api.cli.desk import existing_desk
 from api.cli.tables import print_table
 from api.keys import DEVELOPMENT_NAME
-from commands.dispatch import Dispatcher
-from commands.handlers.catalogue import HANDLERS
 from domain.api_key import ApiKey, Role
 from infra.access.api_keys import all_keys
 from infra.access.key_making import create_key, revoke_key
-from infra.config import Config
 from infra.logging import configure_logging
 
 _HEADINGS = ("KEY", "NAME", "ROLE", "CUSTOMER", "PER MINUTE", "CREATED", "REVOKED")
@@ -51,8 +46,8 @@ def create(name: str, role: str, customer: str | None, requests_per_minute: int 
             f"{name!r} is the key that `caselog up` makes in development, and a start in production revokes",
             param_hint="--name",
         )
-    with _desk() as (dispatcher, found):
-        if any(key.created.name == name and key.revoked_at is None for key in found):
+    with existing_desk() as (dispatcher, connection):
+        if any(key.created.name == name and key.revoked_at is None for key in all_keys(connection)):
             raise click.BadParameter(
                 f"a key named {name!r} opens already, and events carry names: choose another, or revoke it",
                 param_hint="--name",
@@ -71,8 +66,8 @@ def create(name: str, role: str, customer: str | None, requests_per_minute: int 
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_(as_json: bool) -> None:
     """Show every key that was ever made, the oldest first."""
-    with _desk() as (_, found):
-        rows = [_row(key) for key in found]
+    with existing_desk() as (_, connection):
+        rows = [_row(key) for key in all_keys(connection)]
     if as_json:
         for row in rows:
             click.echo(msgspec.json.encode(row).decode())
@@ -85,7 +80,7 @@ def list_(as_json: bool) -> None:
 @click.option("--reason", help="Why, for those who read the log.")
 def revoke(key_id: str, reason: str | None) -> None:
     """Let the key KEY_ID open nothing any more, for good."""
-    with _desk() as (dispatcher, _):
+    with existing_desk() as (dispatcher, _):
         revoke_key(dispatcher, key_id, reason)
     click.echo(f"key {key_id} is revoked")
 
@@ -107,15 +102,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%SZ}"
     return "-" if value is None else str(value)
-
-
-@contextmanager
-def _desk() -> Iterator[tuple[Dispatcher, list[ApiKey]]]:
-    """Give what carries commands out, and the keys there are."""
-    config = Config.from_environment()
-    with compose.database(config, existing=True) as url:
-        compose.prepare(config, url)
-        with compose.application(config, url) as application, compose.connection_pool(config, url, size=2) as pool:
-            with pool.connection() as connection:
-                found = all_keys(connection)
-            yield Dispatcher(application, compose.clock(config, pool), HANDLERS), found

@@ -1,19 +1,16 @@
 """`caselog project`: the projector alone."""
 
-import signal
-
 import click
 import psycopg2
 import structlog
 
 from api import compose
-from api.cli.stopping import told
+from api.cli.stopping import run_until_stopped
 from infra.config import Config
 from infra.logging import configure_logging
 from infra.projection.projector import Projector
 from infra.reporting.login import PASSWORD_FILE, RoleMissing, reporting_url
 from infra.reporting.role import install
-from infra.supervisor import stop_with_supervisor
 from projections.catalogue import VIEWS
 
 log = structlog.get_logger()
@@ -27,12 +24,8 @@ def project() -> None:
     with compose.database(config) as url:
         compose.prepare(config, url)
         prepare_reporting(url, config)
-        projector = Projector(url, config.schema, VIEWS)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: projector.request_stop())
-        stop_with_supervisor()
-        with compose.traces(config, "project"), told("keeping the views"):
-            projector.run()
+        with compose.traces(config, "project"):
+            run_until_stopped(Projector(url, config.schema, VIEWS), "keeping the views")
 
 
 def prepare_reporting(url: str, config: Config) -> None:

@@ -4,10 +4,23 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Protocol
 
 import structlog
 
+from infra.supervisor import stop_with_supervisor
+
 log = structlog.get_logger()
+
+
+class Process(Protocol):
+    """What runs until it is told to stop."""
+
+    def request_stop(self) -> None:
+        """Let `run` return soon; a signal handler calls this."""
+
+    def run(self) -> None:
+        """Run until stopped."""
 
 
 @contextmanager
@@ -23,6 +36,15 @@ def stopped_by_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def run_until_stopped(process: Process, doing: str) -> None:
+    """Run a process until SIGINT, SIGTERM or the end of its supervisor; `doing` is what it logs to begin with."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: process.request_stop())
+    stop_with_supervisor()
+    with told(doing):
+        process.run()
 
 
 @contextmanager

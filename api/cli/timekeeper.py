@@ -1,14 +1,11 @@
 """`caselog timekeeper`: the timekeeper and the policies alone."""
 
-import signal
-
 import click
 
 from api import compose
-from api.cli.stopping import told
+from api.cli.stopping import run_until_stopped
 from infra.config import Config
 from infra.logging import configure_logging
-from infra.supervisor import stop_with_supervisor
 
 
 @click.command()
@@ -25,8 +22,4 @@ def timekeeper() -> None:
     with compose.database(config) as url:
         compose.prepare(config, url)
         with compose.timekeeper(config, url) as keeper:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda *_: keeper.request_stop())
-            stop_with_supervisor()
-            with told("recording what falls due"):
-                keeper.run()
+            run_until_stopped(keeper, "recording what falls due")

@@ -1,21 +1,16 @@
 """`caselog webhooks`: how deliveries go, and what is done with those that were given up."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
 import msgspec
-import uuid_utils
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
-from api import compose
+from api.cli.desk import existing_desk
 from api.cli.tables import print_table
-from commands.dispatch import Dispatcher, Request
+from commands.dispatch import own_request
 from commands.errors import UnknownWebhook
-from commands.handlers.catalogue import HANDLERS
 from commands.wire.catalogue import COMMAND_TYPES
-from infra.config import Config
 from infra.logging import configure_logging
 from infra.webhooks.registry import webhook_events
 from infra.webhooks.standing import parked as parked_deliveries
@@ -48,7 +43,7 @@ def webhooks() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_(as_json: bool) -> None:
     """Show every webhook that was not deleted, and how far it was sent to."""
-    with _desk() as (_, connection):
+    with existing_desk() as (_, connection):
         found = [each for each in _webhooks(connection) if each["state"] != "deleted"]
     if as_json:
         for each in found:
@@ -62,7 +57,7 @@ def list_(as_json: bool) -> None:
 @click.argument("webhook_id")
 def show(webhook_id: str) -> None:
     """Show one webhook with its parked deliveries, as JSON."""
-    with _desk() as (_, connection):
+    with existing_desk() as (_, connection):
         found = {each["webhook_id"]: each for each in _webhooks(connection)}
         if webhook_id not in found:
             raise UnknownWebhook(f"there is no webhook {webhook_id!r}")
@@ -75,7 +70,7 @@ def show(webhook_id: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def parked(webhook_id: str | None, as_json: bool) -> None:
     """Show the deliveries that were given up after their last attempt, the oldest events first."""
-    with _desk() as (_, connection):
+    with existing_desk() as (_, connection):
         found = parked_deliveries(connection, webhook_id, MOST_SHOWN)
     if as_json:
         for each in found:
@@ -156,28 +151,5 @@ def _some(positions: tuple[int, ...]) -> dict[str, Any]:
 def _send(command: str, webhook_id: str, **data: Any) -> None:
     """Carry out a command as one that came over HTTP would be. Raises what the dispatcher does."""
     loaded = COMMAND_TYPES[command].load({"webhook": webhook_id, **data})
-    with _desk() as (dispatcher, _):
-        dispatcher.execute(
-            Request(
-                command=command,
-                data=loaded,
-                fingerprint="",
-                caller=CALLER,
-                actor=CALLER,
-                correlation_id=str(uuid_utils.uuid7()),
-            )
-        )
-
-
-@contextmanager
-def _desk() -> Iterator[tuple[Dispatcher, Connection]]:
-    """Give what carries commands out, and a connection."""
-    config = Config.from_environment()
-    with compose.database(config, existing=True) as url:
-        compose.prepare(config, url)
-        with (
-            compose.application(config, url) as application,
-            compose.connection_pool(config, url, size=2) as pool,
-            pool.connection() as connection,
-        ):
-            yield Dispatcher(application, compose.clock(config, pool), HANDLERS), connection
+    with existing_desk() as (dispatcher, _):
+        dispatcher.execute(own_request(command, loaded, CALLER))

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import uuid_utils
 
-from commands.dispatch import Dispatcher, Request
+from commands.dispatch import Dispatcher, own_request
 from domain.api_key import Role
 from infra.access.api_keys import digest_of, new_secret
 
@@ -47,13 +47,4 @@ def revoke_key(dispatcher: Dispatcher, key_id: str, reason: str | None = None) -
 
 
 def _send(dispatcher: Dispatcher, command: str, data: dict[str, Any]) -> None:
-    dispatcher.execute(
-        Request(
-            command=command,
-            data=data,
-            fingerprint="",
-            caller=CALLER,
-            actor=CALLER,
-            correlation_id=str(uuid_utils.uuid7()),
-        )
-    )
+    dispatcher.execute(own_request(command, data, CALLER))

@@ -12,6 +12,7 @@ from threading import Condition
 from time import monotonic
 
 import psycopg2
+from eventsourcing.persistence import PersistenceError
 from psycopg2.errors import LockNotAvailable, QueryCanceled
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 from psycopg2.extensions import parse_dsn
@@ -40,6 +41,10 @@ class PoolTimeout(Exception):
 
 class DatabaseUnavailable(Exception):
     """No connection can be had: the database is down, starting, full or refuses us; trying later may help."""
+
+
+DATABASE_AWAY = (psycopg2.Error, PersistenceError, DatabaseUnavailable, PoolTimeout)
+"""What work at the database ends with that may go well later; commands end with the second."""
 
 
 def connect(

@@ -5,19 +5,16 @@ release's has been started, the process that made the build goes on with it unti
 """
 
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import Literal, TypeAlias
 
 import psycopg2
 import structlog
 
-from infra.feed import head_position
-from infra.log.tail import channel_of
-from infra.postgres.pool import DatabaseUnavailable, connect
-from infra.projection.builds import Build, PositionMoved, is_followed, live_build
+from infra.postgres.pool import DatabaseUnavailable
+from infra.projection.builds import PositionMoved, is_followed, live_build
 from infra.projection.feed import Feed
-from infra.projection.listening import Listener
+from infra.projection.feeding import feeding
 from infra.projection.pauses import LONGEST_SECONDS, Pauses
 from infra.projection.positions import Announcer
 from infra.projection.runner import BuildRunner, view_connection
@@ -58,7 +55,7 @@ class Follower:
         return None if self._thread.is_alive() else self._ended
 
     def _run(self) -> None:
-        with self._feeding() as (feed, announcer):
+        with feeding(self._dsn, self._schema) as (feed, announcer):
             while not self._over.is_set():
                 try:
                     ended = self._follow(feed, announcer)
@@ -86,7 +83,7 @@ class Follower:
                 with connection, connection.cursor() as cursor:
                     if is_followed(cursor, self.view):
                         return "followed"
-                    if _moved(live_build(cursor, self.view), runner):
+                    if live_build(cursor, self.view) != runner.build_at:
                         raise PositionMoved(f"view {self.view.name} was switched, or moved by another process")
                 batch = feed.after(runner.position, _IDLE_SECONDS)
                 if batch is not None:
@@ -94,28 +91,3 @@ class Follower:
                     self._pauses.succeeded()
                     announcer.announce({self.view.name: runner.position})
         return "stopped"
-
-    @contextmanager
-    def _feeding(self) -> Iterator[tuple[Feed, Announcer]]:
-        feed = Feed(lambda: connect(self._dsn, self._schema, application_name=f"caselog {self._schema} reader"))
-        announcer = Announcer(self._dsn, self._schema)
-        listener = Listener(
-            self._dsn,
-            self._schema,
-            [channel_of(self._schema)],
-            refresh=lambda connection: feed.advanced(head_position(connection)),
-            notified=lambda payload: feed.advanced(int(payload)),
-            name="log head",
-        )
-        announcer.start()
-        listener.start()
-        try:
-            yield feed, announcer
-        finally:
-            feed.close()
-            listener.stop()
-            announcer.stop()
-
-
-def _moved(live: Build | None, runner: BuildRunner) -> bool:
-    return live != runner.build_at

@@ -15,14 +15,13 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 
 from infra.feed import head_position
 from infra.leadership import Leadership
-from infra.log.tail import channel_of
-from infra.postgres.pool import DatabaseUnavailable, connect
+from infra.postgres.pool import DatabaseUnavailable
 from infra.projection.builds import PositionMoved, note_following
 from infra.projection.comparing import Difference
 from infra.projection.feed import MOST_EVENTS, Feed
+from infra.projection.feeding import feeding
 from infra.projection.group import MOST_EVENTS as MOST_IN_GROUP
 from infra.projection.group import ProcessingGroup
-from infra.projection.listening import Listener
 from infra.projection.pauses import LONGEST_SECONDS, Pauses
 from infra.projection.positions import Announcer
 from infra.projection.rebuild import (
@@ -87,47 +86,31 @@ class Projector:
 
     def run(self) -> None:
         """Run until stopped: wait for the lead, lead as long as the lock is held, begin again when it was lost."""
-        while self._leadership.acquire(self._stopping):
-            try:
-                with garbage_seldom_collected():
-                    self._lead()
-            finally:
-                self._leadership.release()
+        self._leadership.run(self._lead, self._stopping)
 
     def _lead(self) -> None:
-        over = threading.Event()
-        feed = Feed(
-            lambda: connect(self._dsn, self._schema, application_name=f"caselog {self._schema} reader"),
-            most_events=self._most_events,
-        )
-        announcer = Announcer(self._dsn, self._schema)
-        listener = Listener(
-            self._dsn,
-            self._schema,
-            [channel_of(self._schema)],
-            refresh=lambda connection: feed.advanced(head_position(connection)),
-            notified=lambda payload: feed.advanced(int(payload)),
-            poll_seconds=self._poll_seconds,
-            name="log head",
-        )
-        group = ProcessingGroup(self._dsn, self._schema, feed, announcer, over)
-        keepers = [Keeper(self._dsn, self._schema, view, feed, announcer, group, over) for view in self._views]
-        threads = [
-            threading.Thread(target=keeper.run, name=f"view {keeper.view.name}", daemon=True) for keeper in keepers
-        ]
-        threads.append(threading.Thread(target=group.run, name="views", daemon=True))
-        announcer.start()
-        listener.start()
-        for thread in threads:
-            thread.start()
-        while not self._stopping.wait(self._poll_seconds) and self._leadership.held():
-            pass
-        over.set()
-        feed.close()
-        for thread in threads:
-            thread.join()
-        listener.stop()
-        announcer.stop()
+        with (
+            garbage_seldom_collected(),
+            feeding(self._dsn, self._schema, most_events=self._most_events, poll_seconds=self._poll_seconds) as (
+                feed,
+                announcer,
+            ),
+        ):
+            over = threading.Event()
+            group = ProcessingGroup(self._dsn, self._schema, feed, announcer, over)
+            keepers = [Keeper(self._dsn, self._schema, view, feed, announcer, group, over) for view in self._views]
+            threads = [
+                threading.Thread(target=keeper.run, name=f"view {keeper.view.name}", daemon=True) for keeper in keepers
+            ]
+            threads.append(threading.Thread(target=group.run, name="views", daemon=True))
+            for thread in threads:
+                thread.start()
+            while not self._stopping.wait(self._poll_seconds) and self._leadership.held():
+                pass
+            over.set()
+            feed.close()  # before they are waited for: it wakes them
+            for thread in threads:
+                thread.join()
 
 
 @contextmanager

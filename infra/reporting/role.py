@@ -15,6 +15,8 @@ from infra.postgres.pool import connect
 from infra.reporting.views import install_views, reporting_schema
 
 MOST_CONNECTIONS = 20
+RIGHTS_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('caselog reporting role', 0))"
+"""Who grants or takes rights on the database takes this lock before: they are one row, for all desks in it."""
 SETTINGS = {
     "default_transaction_read_only": "on",
     "statement_timeout": "15min",
@@ -47,7 +49,7 @@ def install(dsn: str, schema: str, *, owned: bool = False) -> list[str]:
                 ]
         refused = []
         with connection, connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('caselog reporting role', 0))")
+            cursor.execute(RIGHTS_LOCK)
             for statement in [*(_strange(cursor, schema) if owned else ()), *_missing(cursor, schema)]:
                 cursor.execute("SAVEPOINT role")
                 try:

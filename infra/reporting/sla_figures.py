@@ -16,7 +16,6 @@ _VIEWS = [
     view for view in REPORTING_VIEWS if view.name in {"sla_clocks", "cases", "case_spans", "work_entries", "desk"}
 ]
 URGENCIES = ("high", "normal", "low")
-CLOCKS = ("first_response", "next_response", "resolution", "periodic_update")
 AGES = ("under 1 day", "1 to 3 days", "3 to 7 days", "7 to 14 days", "14 to 30 days", "over 30 days")
 NO_TEAM = "(no team)"
 

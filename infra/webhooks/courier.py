@@ -9,12 +9,9 @@ from math import inf
 from time import monotonic
 from typing import Literal
 
-import psycopg2
 import structlog
-import uuid_utils
-from eventsourcing.persistence import PersistenceError
 
-from commands.dispatch import Commands, Request
+from commands.dispatch import Commands, own_request
 from commands.errors import RequestError
 from commands.ports import Clock
 from domain.recorded import RecordedEvent
@@ -22,7 +19,7 @@ from domain.refusal import Refusal
 from domain.webhook.decider import Webhook
 from infra.leadership import Leadership
 from infra.log.tail import channel_of
-from infra.postgres.pool import ConnectionPool, DatabaseUnavailable, PoolTimeout
+from infra.postgres.pool import DATABASE_AWAY, ConnectionPool
 from infra.projection.listening import Listener
 from infra.webhooks.addresses import Network
 from infra.webhooks.lane import Lane, Surroundings
@@ -48,8 +45,6 @@ FAULT_SECONDS = 60.0
 
 GRACE_SECONDS = 5.0
 """How long attempts under way may take when the process is to stop; then they are ended, and made again by the next."""
-
-_UNREACHABLE = (psycopg2.Error, PersistenceError, DatabaseUnavailable, PoolTimeout)
 
 log = structlog.get_logger()
 
@@ -112,11 +107,7 @@ class Courier:
 
     def run(self) -> None:
         """Run until stopped: wait for the lead, lead as long as the lock is held, begin again when it was lost."""
-        while self._leadership.acquire(self._stopping):
-            try:
-                self._lead()
-            finally:
-                self._leadership.release()
+        self._leadership.run(self._lead, self._stopping)
 
     def _lead(self) -> None:
         listener = Listener(
@@ -167,7 +158,7 @@ class Courier:
         try:
             with self._pool.connection() as connection:
                 decided = self._registry.refresh(connection, self._surroundings.now())
-        except _UNREACHABLE as error:
+        except DATABASE_AWAY as error:
             log.warning("the database cannot be reached; webhooks are sent to later", error=str(error).strip())
             self._stopping.wait(IDLE_SECONDS)
             return
@@ -202,7 +193,7 @@ class Courier:
         """Note when a lane wants its next turn."""
         try:
             wait_seconds = future.result()
-        except _UNREACHABLE as error:
+        except DATABASE_AWAY as error:
             log.warning("the database cannot be reached", webhook=webhook_id, error=str(error).strip())
             wait_seconds = IDLE_SECONDS
         except Exception:
@@ -233,16 +224,8 @@ class Courier:
             "cause": cause,
             "reason": reason,
         }
-        request = Request(
-            command="give-webhook-up",
-            data=data,
-            fingerprint="",
-            caller=CALLER,
-            actor=CALLER,
-            correlation_id=str(uuid_utils.uuid7()),
-        )
         log.warning("a webhook is given up", webhook=webhook.webhook_id, cause=cause, reason=reason)
         try:
-            self._commands.execute(request)
+            self._commands.execute(own_request("give-webhook-up", data, CALLER))
         except (Refusal, RequestError) as error:
             log.info("a webhook is not given up", webhook=webhook.webhook_id, code=error.code)

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from infra.postgres.pool import connect
 from tests.e2e.imported_desk import ROOT, SAMPLE
+from tests.waiting import eventually
 
 
 class Command:
@@ -88,8 +88,7 @@ def test_what_cannot_be_imported_is_one_message_and_exit_code_two(
 
 def test_ctrl_c_stops_an_import_that_goes_on_when_called_again(command: Command) -> None:
     process = command.start(str(SAMPLE), "--mapping", "helpdesk")
-    while command.state() != "running" and process.poll() is None:
-        time.sleep(0.02)
+    eventually(lambda: command.state() == "running")
     process.send_signal(signal.SIGINT)
     process.communicate()
     assert process.returncode == 130

@@ -16,7 +16,7 @@ from api import compose
 from api.keys import create_key, development_key
 from infra.config import Config
 from tests.e2e.desk_process import ROOT, free_port
-from tests.e2e.test_up import eventually
+from tests.waiting import eventually
 
 PROCESSES = ("api", "project", "timekeeper", "deliver")
 

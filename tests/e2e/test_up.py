@@ -5,8 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.desk_process import ROOT, DeskProcess, free_port
+from tests.waiting import eventually
 
 PERSON = {"name": "Ada Guest", "email": "ada@example.com"}
 
@@ -53,14 +53,6 @@ DATABASE_AGAIN = "PostgreSQL has ended and is started again"
 
 def logged(desk: DeskProcess) -> list[dict[str, object]]:
     return [json.loads(line) for line in desk.output.read_text().splitlines() if line.startswith("{")]
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
-    """Wait for what other processes do, which only asking tells."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.05)
 
 
 def is_ready(desk: DeskProcess) -> bool:

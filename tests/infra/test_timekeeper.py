@@ -23,6 +23,7 @@ from infra.projection.projector import Projector
 from infra.timekeeper import Timekeeper
 from projections import due
 from tests.desk import MONDAY, PERSON, Desk
+from tests.waiting import eventually
 
 TUESDAY_TEN = MONDAY + timedelta(days=1)
 """When a first response is due to what was asked on Monday at ten: a business day has nine hours."""
@@ -322,20 +323,10 @@ def test_of_two_running_timekeepers_one_leads_and_the_other_takes_over(keeping: 
     first.request_stop()
     threads[0].join()
     keeping.desk.clock.instant = TUESDAY_TEN + timedelta(hours=1)
-    wait_until(lambda: bool(keeping.of(f"ticket-{ticket}", ServiceLevelBreached)))
+    eventually(lambda: bool(keeping.of(f"ticket-{ticket}", ServiceLevelBreached)))
     second.request_stop()
     threads[1].join()
     assert len(keeping.of(f"ticket-{ticket}", ServiceLevelBreached)) == 1
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for something that only the log tells."""
-    over = threading.Event()
-    for _ in range(400):
-        if condition():
-            return
-        over.wait(0.05)
-    raise AssertionError("it never happened")
 
 
 def test_streams_that_cannot_be_recorded_do_not_stop_the_others(

@@ -4,8 +4,7 @@ import csv
 import http.client
 import json
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -26,6 +25,7 @@ from infra.projection.projector import Projector
 from projections.catalogue import VIEWS
 from projections.ticket import TicketRow
 from tests.api.http.test_server import HOST, Server, free_port
+from tests.waiting import eventually
 
 CUSTOMER = EXAMPLES["register-customer"]
 COMMANDS = {
@@ -54,7 +54,7 @@ class Desk:
     @property
     def worker(self) -> psutil.Process:
         """The process that answers."""
-        worker: psutil.Process = eventually(self._worker)
+        worker: psutil.Process = eventually(self._worker, WAIT_SECONDS)
         return worker
 
     def _worker(self) -> psutil.Process | None:
@@ -74,7 +74,7 @@ class Desk:
                     return None
                 return answer
 
-            yield eventually(ask)
+            yield eventually(ask, WAIT_SECONDS)
 
     def whole(self, path: str, form: str) -> tuple[int, bytes]:
         """Return the status and all of a list."""
@@ -124,15 +124,6 @@ def _serves(child: psutil.Process) -> bool:
         return "resource_tracker" not in " ".join(child.cmdline())
     except psutil.Error:
         return False
-
-
-def eventually(condition: Callable[[], Any]) -> Any:
-    """Wait for what another process does, which only asking tells, and return it."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.02)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +212,7 @@ def test_the_feed_of_a_million_events_hardly_takes_memory(desk: Desk) -> None:
 def test_a_list_whose_database_goes_away_is_answered_with_a_problem(desk: Desk) -> None:
     with ThreadPoolExecutor() as threads:
         asked = threads.submit(desk.whole, "/v1/tickets", CSV)
-        [session] = eventually(desk.sessions_that_read)
+        [session] = eventually(desk.sessions_that_read, WAIT_SECONDS)
         with desk.database() as cursor:
             cursor.execute("SELECT pg_terminate_backend(%s)", (session,))
         status, body = asked.result()
@@ -240,7 +231,7 @@ def test_the_database_is_free_while_a_client_takes_its_list(desk: Desk) -> None:
             assert json.load(refused)["code"] == "too_many_streams"
             assert int(refused.headers["Retry-After"]) >= 1
         assert desk.server.request("GET", "/v1/tickets?limit=1")[0] == 200, "others are answered"
-    eventually(lambda: desk.files_put_by() == others)
+    eventually(lambda: desk.files_put_by() == others, WAIT_SECONDS)
     assert desk.whole("/v1/customers", CSV)[0] == 200, "the client has gone and left its place"
 
 
