@@ -8,12 +8,14 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal, Self, TypeVar, cast
+from typing import Literal, Protocol, Self, TypeVar, cast
 
 import msgspec
 from psycopg2.extensions import parse_dsn
 
 from infra import config_values as parse
+from infra.config_meanings import MEANINGS
+from infra.kafka.settings import SASL_MECHANISMS, SECURITY_PROTOCOLS, KafkaSettings, SaslMechanism, SecurityProtocol
 from infra.webhooks.addresses import LOOPBACK, Network
 from infra.webhooks.schedule import RETRY_SECONDS
 
@@ -62,6 +64,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     jwt_issuer: str | None
     jwt_audience: str | None
     jwt_jwks: str | None
+    kafka: KafkaSettings | None
+    views_url: str | None
+    views_url_file: str
+    kafka_password_file: str
 
     @classmethod
     def from_environment(
@@ -126,6 +132,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 "",
                 parse.jwks_place(production=environment.get("CASELOG_ENV") == "production", read_file=read_keys),
             ),
+            kafka=_kafka(environment, read, problems),
+            views_url=read("CASELOG_VIEWS_URL", "", parse.database_url),
+            views_url_file=read("CASELOG_VIEWS_URL_FILE", "", str),
+            kafka_password_file=read("CASELOG_KAFKA_PASSWORD_FILE", "", str),
         )
         of_tokens = {name: environment.get(name) for name in JWT_SETTINGS}
         if any(of_tokens.values()):
@@ -171,45 +181,67 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             "CASELOG_JWT_ISSUER": self.jwt_issuer or "",
             "CASELOG_JWT_AUDIENCE": self.jwt_audience or "",
             "CASELOG_JWT_JWKS": self.jwt_jwks or "",
+            "CASELOG_VIEWS_URL": _without_password(self.views_url) if self.views_url else "",
+            "CASELOG_VIEWS_URL_FILE": self.views_url_file,
+            **_described_kafka(self.kafka, self.kafka_password_file),
         }
 
     def __repr__(self) -> str:
         return f"Config({self.described()})"
 
 
-MEANINGS: Mapping[str, str] = {
-    "CASELOG_DATA": "folder of the embedded PostgreSQL; beside it only private folders for socket and metrics",
-    "CASELOG_HOST": "IP address that the API listens on",
-    "CASELOG_PORT": "port that the API listens on",
-    "CASELOG_DATABASE_URL": "libpq URL of a PostgreSQL 15 or later of your own; empty: embedded",
-    "CASELOG_DATABASE_URL_FILE": "file whose content is that URL, so that no environment holds a password",
-    "CASELOG_SCHEMA": "schema of the desk; several desks can share a database",
-    "CASELOG_ZONE": "IANA zone of a desk made by this start; a desk's zone never changes",
-    "CASELOG_CURRENCY": "ISO 4217 code, likewise",
-    "CASELOG_TEST_CLOCK": "1 lets callers move the desk's clock forward; refused in production",
-    "CASELOG_ENV": "development or production",
-    "CASELOG_POOL_SIZE": "most database connections a process keeps",
-    "CASELOG_POOL_WAIT_MS": "milliseconds a request waits for one of them before it is refused",
-    "CASELOG_STATEMENT_TIMEOUT_MS": "milliseconds after which the API gives a statement up, waits for locks included",
-    "CASELOG_WORKERS": "processes of the API",
-    "CASELOG_THREADS": "commands that each works on at once, and as many other requests beside them",
-    "CASELOG_QUEUE_SIZE": "requests of each of these two kinds that queue for that; the next is answered 503 at once",
-    "CASELOG_QUEUE_WAIT_MS": "milliseconds after which a request that queues is answered 503",
-    "CASELOG_ACCESS_LOG": "1 writes a line to standard error for each request",
-    "CASELOG_TRACES_ENDPOINT": "OTLP/HTTP URL of a collector of OpenTelemetry traces; empty: no traces",
-    "CASELOG_TRACES_RATIO": "part, 0 to 1, of the traces begun here that are sampled",
-    "CASELOG_REQUESTS_PER_MINUTE": "most requests a minute of a key or token without a limit of its own; 0: any number",
-    "CASELOG_WEBHOOK_NETWORKS": "networks that webhooks may be sent to beside public addresses",
-    "CASELOG_WEBHOOK_TIMEOUT_MS": "milliseconds an attempt to deliver may take",
-    "CASELOG_WEBHOOK_RETRY_SECONDS": "pauses after each attempt that failed; after the last the delivery is parked",
-    "CASELOG_JWT_ISSUER": "`iss` of the JSON Web Tokens that are taken; empty: none are",
-    "CASELOG_JWT_AUDIENCE": "their `aud`",
-    "CASELOG_JWT_JWKS": "https address or file of the issuer's keys (JWKS)",
-}
-"""What each variable is for."""
-
-SECRETS = ("CASELOG_DATABASE_URL",)
+SECRETS = ("CASELOG_DATABASE_URL", "CASELOG_VIEWS_URL", "CASELOG_KAFKA_PASSWORD")
 """Variables that may come from a file, as container engines hand secrets over: the same name with `_FILE`."""
+
+
+class _Read(Protocol):
+    def __call__(self, variable: str, default: str, meaning_of: Callable[[str], T], /) -> T: ...
+
+
+def _kafka(environment: Mapping[str, str], read: _Read, problems: dict[str, str]) -> KafkaSettings | None:
+    """Return how the brokers are reached; `None` where none are named. What else is set for Kafka is checked anyhow."""
+    bootstrap = read("CASELOG_KAFKA_BOOTSTRAP", "", parse.brokers)
+    settings = KafkaSettings(
+        bootstrap=bootstrap,
+        security=cast(
+            "SecurityProtocol", read("CASELOG_KAFKA_SECURITY", "PLAINTEXT", parse.one_of(*SECURITY_PROTOCOLS))
+        ),
+        sasl_mechanism=cast(
+            "SaslMechanism", read("CASELOG_KAFKA_SASL_MECHANISM", "SCRAM-SHA-512", parse.one_of(*SASL_MECHANISMS))
+        ),
+        username=environment.get("CASELOG_KAFKA_USERNAME") or "",
+        password=environment.get("CASELOG_KAFKA_PASSWORD") or "",
+        ca_file=read("CASELOG_KAFKA_CA_FILE", "", parse.readable_file),
+        certificate_file=read("CASELOG_KAFKA_CERTIFICATE_FILE", "", parse.readable_file),
+        key_file=read("CASELOG_KAFKA_KEY_FILE", "", parse.readable_file),
+        partitions=read("CASELOG_KAFKA_PARTITIONS", "6", parse.whole_number(1, 1000)),
+        replication=read("CASELOG_KAFKA_REPLICATION", "0", parse.whole_number(0, 99)) or -1,
+    )
+    if settings.security.startswith("SASL"):
+        problems |= {
+            name: f"is needed with CASELOG_KAFKA_SECURITY={settings.security}"
+            for name in ("CASELOG_KAFKA_USERNAME", "CASELOG_KAFKA_PASSWORD")
+            if not environment.get(name)
+        }
+    return settings if bootstrap else None
+
+
+def _described_kafka(kafka: KafkaSettings | None, password_file: str) -> dict[str, str]:
+    shown = kafka or KafkaSettings(bootstrap=())
+    return {
+        "CASELOG_KAFKA_BOOTSTRAP": _text_of(shown.bootstrap),
+        "CASELOG_KAFKA_SECURITY": shown.security,
+        "CASELOG_KAFKA_SASL_MECHANISM": shown.sasl_mechanism,
+        "CASELOG_KAFKA_USERNAME": shown.username,
+        "CASELOG_KAFKA_PASSWORD": "(set)" if shown.password else "",
+        "CASELOG_KAFKA_PASSWORD_FILE": password_file,
+        "CASELOG_KAFKA_CA_FILE": shown.ca_file,
+        "CASELOG_KAFKA_CERTIFICATE_FILE": shown.certificate_file,
+        "CASELOG_KAFKA_KEY_FILE": shown.key_file,
+        "CASELOG_KAFKA_PARTITIONS": str(shown.partitions),
+        "CASELOG_KAFKA_REPLICATION": str(max(shown.replication, 0)),
+    }
+
 
 _PREFIX = "CASELOG_"
 _NOT_SETTINGS = frozenset({"CASELOG_SUPERVISOR_PIPE", "CASELOG_URL", "CASELOG_KEY"})

@@ -198,3 +198,27 @@ def ratio(value: str) -> float:
     if not re.fullmatch(r"0|1|1\.0{1,9}|0\.[0-9]{1,9}", value):
         raise ValueError(f"{value!r} is not a number from 0 to 1 such as 0.1")
     return float(value)
+
+
+_BROKER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
+
+
+def brokers(value: str) -> tuple[str, ...]:
+    """Return addresses of brokers; none for an empty text."""
+    named = tuple(each.strip() for each in value.split(",") if each.strip())
+    for each in named:
+        found = _BROKER.fullmatch(each)
+        if found is None or not 1 <= int(found[2]) <= 65535:
+            raise ValueError(f"{each!r} is not host:port such as kafka.example:9092")
+    return named
+
+
+def readable_file(value: str) -> str:
+    """Return the path of a file that can be read; an empty text names none."""
+    if value:
+        try:
+            with Path(value).open("rb"):
+                pass
+        except OSError as error:
+            raise ValueError(f"{value} cannot be read: {error.strerror}") from None
+    return value

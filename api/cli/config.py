@@ -2,7 +2,8 @@
 
 import click
 
-from infra.config import MEANINGS, Config
+from infra.config import Config
+from infra.config_meanings import MEANINGS
 
 
 @click.command()

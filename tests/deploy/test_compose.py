@@ -18,7 +18,8 @@ import pytest
 from api import compose
 from api.http.server import KILL_AFTER_SECONDS
 from domain.desk import Desk
-from infra.config import MEANINGS, SECRETS, Config, ConfigError
+from infra.config import SECRETS, Config, ConfigError
+from infra.config_meanings import MEANINGS
 from tests.deploy.files import DEPLOY, DOCUMENT, ROOT, check_command, commands_of, texts, yaml_of
 
 COMPOSE = yaml_of("compose.yaml")
@@ -26,7 +27,7 @@ SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "caselog:" in service["image"]}
 FIXED = {"CASELOG_ENV", "CASELOG_DATABASE_URL_FILE", "CASELOG_HOST", "CASELOG_PORT"}
 """What the file says itself."""
-LEFT_OUT = {"CASELOG_DATA", "CASELOG_DATABASE_URL", "CASELOG_TEST_CLOCK"}
+LEFT_OUT = {"CASELOG_DATA", "CASELOG_DATABASE_URL", "CASELOG_TEST_CLOCK", "CASELOG_KAFKA_PASSWORD"}
 """Of the embedded database, with a password, refused in production."""
 INSTRUCTIONS = {
     "FROM", "ARG", "ENV", "WORKDIR", "RUN", "COPY", "USER", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD"

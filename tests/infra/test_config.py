@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from infra.config import MEANINGS, Config, ConfigError
+from infra.config import Config, ConfigError
+from infra.config_meanings import MEANINGS
 from infra.webhooks.addresses import LOOPBACK, networks
 from infra.webhooks.schedule import RETRY_SECONDS
 
@@ -42,6 +43,10 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         jwt_issuer=None,
         jwt_audience=None,
         jwt_jwks=None,
+        kafka=None,
+        views_url=None,
+        views_url_file="",
+        kafka_password_file="",
     )
 
 
@@ -326,3 +331,55 @@ def test_a_folder_is_tried_where_that_is_asked_for_and_needed(tmp_path: Path) ->
         Config.from_environment(environment | {"CASELOG_DATABASE_URL": "postgresql://db/x"}, try_folder=True)
     Config.from_environment({"CASELOG_DATA": str(tmp_path / "new" / "desk")}, try_folder=True)
     assert [each.name for each in tmp_path.iterdir()] == ["file"], "nothing is left of the trial"
+
+
+SASL = {
+    "CASELOG_KAFKA_BOOTSTRAP": "one.example:9092, [::1]:9093",
+    "CASELOG_KAFKA_SECURITY": "SASL_SSL",
+    "CASELOG_KAFKA_USERNAME": "desk",
+    "CASELOG_KAFKA_PASSWORD": "its secret",
+}
+
+
+def test_brokers_and_what_they_are_shown_reach_the_client() -> None:
+    kafka = Config.from_environment({**SASL, "CASELOG_KAFKA_SASL_MECHANISM": "PLAIN"}).kafka
+    assert kafka is not None
+    assert kafka.connection() == {
+        "bootstrap_servers": ["one.example:9092", "[::1]:9093"],
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "PLAIN",
+        "sasl_plain_username": "desk",
+        "sasl_plain_password": "its secret",
+        "ssl_cafile": None,
+        "ssl_certfile": None,
+        "ssl_keyfile": None,
+    }
+
+
+def test_a_password_of_kafka_comes_from_a_file_and_is_never_shown(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("its secret\n")
+    environment = {**SASL, "CASELOG_KAFKA_PASSWORD": "", "CASELOG_KAFKA_PASSWORD_FILE": str(tmp_path / "password")}
+    config = Config.from_environment(environment)
+    assert config.kafka is not None
+    assert config.kafka.password == "its secret"
+    assert "its secret" not in repr(config) + repr(config.kafka) + str(config.described())
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"CASELOG_KAFKA_BOOTSTRAP": "one.example"}, {"CASELOG_KAFKA_BOOTSTRAP"}),
+        ({"CASELOG_KAFKA_BOOTSTRAP": "one.example:70000"}, {"CASELOG_KAFKA_BOOTSTRAP"}),
+        ({"CASELOG_KAFKA_SECURITY": "TLS"}, {"CASELOG_KAFKA_SECURITY"}),
+        (
+            {"CASELOG_KAFKA_USERNAME": "", "CASELOG_KAFKA_PASSWORD": ""},
+            {"CASELOG_KAFKA_USERNAME", "CASELOG_KAFKA_PASSWORD"},
+        ),
+        ({"CASELOG_KAFKA_CA_FILE": "no/such/file"}, {"CASELOG_KAFKA_CA_FILE"}),
+        ({"CASELOG_VIEWS_URL": "mysql://here"}, {"CASELOG_VIEWS_URL"}),
+    ],
+)
+def test_a_wrong_setting_of_kafka_is_named(changed: dict[str, str], named: set[str]) -> None:
+    with pytest.raises(ConfigError) as refused:
+        Config.from_environment({**SASL, **changed})
+    assert set(refused.value.problems) == named

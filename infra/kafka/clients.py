@@ -1,0 +1,61 @@
+"""Which clients does Caselog use? kafka-python's, with every setting that exactness rests on said in so many words.
+
+kafka-python turns idempotence off by itself where another setting contradicts it, and reads what was never committed
+unless told otherwise (docs/adr/0100-kafka.md).
+"""
+
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+
+from infra.kafka.settings import KafkaSettings
+from infra.kafka.topics import LARGEST_RECORD_BYTES
+
+BATCH_BYTES = 256 * 1024
+
+
+def admin_client(settings: KafkaSettings, *, timeout_ms: int = 10_000) -> KafkaAdminClient:
+    """Return a client for topics and groups. Raises kafka-python's errors where no broker answers in time."""
+    return KafkaAdminClient(
+        **settings.connection(),
+        client_id="caselog-admin",
+        request_timeout_ms=timeout_ms,
+        bootstrap_timeout_ms=timeout_ms,
+    )
+
+
+def producer(settings: KafkaSettings, *, transactional_id: str | None = None, **more: Any) -> KafkaProducer:
+    """Return a producer whose records arrive once and in order, with `transactional_id` whole transactions of them."""
+    return KafkaProducer(
+        **{
+            **settings.connection(),
+            "client_id": transactional_id or "caselog-producer",
+            "transactional_id": transactional_id,
+            "enable_idempotence": True,
+            "acks": "all",
+            "max_in_flight_requests_per_connection": 5,
+            "batch_size": BATCH_BYTES,
+            "max_request_size": LARGEST_RECORD_BYTES,
+            "allow_auto_create_topics": False,
+            "metrics_enabled": False,
+            **more,
+        }
+    )
+
+
+def consumer(settings: KafkaSettings, *, group: str | None = None, **more: Any) -> KafkaConsumer:
+    """Return a consumer of what was committed, from the first record on; it commits no offset by itself."""
+    return KafkaConsumer(
+        **{
+            **settings.connection(),
+            "client_id": group or "caselog-reader",
+            "group_id": group,
+            "isolation_level": "read_committed",
+            "enable_auto_commit": False,
+            "auto_offset_reset": "earliest",
+            "allow_auto_create_topics": False,
+            "check_crcs": True,
+            "metrics_enabled": False,
+            **more,
+        }
+    )

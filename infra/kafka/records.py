@@ -1,0 +1,234 @@
+"""What does an event look like as a record? A CloudEvent 1.0 in Kafka's binary mode, and back.
+
+The value is the event's JSON text to the byte as the log keeps it; everything else about it stands in headers. The key
+is the customer's id, or the stream's where a fact is nobody's, so that all facts of one customer are in order. Beside
+events the topic has position marks: a partition that has one has every event of the log up to there that is its own.
+docs/kafka.md is the contract with those who read the topic.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, Protocol
+
+import msgspec
+from kafka.partitioner.default import murmur2
+
+from domain.event import Event
+from domain.recorded import Metadata, RecordedEvent
+from domain.tags import decode
+
+SOURCE = b"/caselog"
+CONTENT_TYPE = b"application/json"
+MARK_TYPE = b"PositionMark.v1"
+"""The `ce_type` of a position mark; no tag of the log's is the same."""
+
+Headers = list[tuple[str, bytes]]
+
+
+class LogRow(msgspec.Struct, frozen=True, gc=False):
+    """An event as the log's table has it, its texts undecoded: what the relay publishes, whatever release wrote it."""
+
+    position: int
+    stream_id: str
+    version: int
+    tag: str
+    data: str
+    metadata: str
+    recorded_at: datetime
+
+
+class KafkaRecord(Protocol):
+    """What is read of a record of kafka-python's consumer."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+class EventRecord(msgspec.Struct, frozen=True, gc=False):
+    """A record to be sent."""
+
+    key: bytes
+    value: bytes
+    headers: Headers
+
+
+class ReceivedEvent(msgspec.Struct, frozen=True, gc=False):
+    """An event as it came from the topic, its value undecoded.
+
+    `time` and `recorded_at` are texts of RFC 3339, as in the headers.
+    """
+
+    partition: int
+    offset: int
+    position: int
+    stream_id: str
+    version: int
+    tag: str
+    data: bytes
+    metadata: Metadata
+    recorded_at: str
+    key: bytes
+
+
+class PositionMark(msgspec.Struct, frozen=True, gc=False):
+    """The partition has all its events of the log up to `position`."""
+
+    partition: int
+    offset: int
+    position: int
+
+
+class NotOurs(ValueError):
+    """A record on the topic that no relay of this desk has written; the text says what is wrong with it."""
+
+
+class _Occurred(msgspec.Struct, gc=False):
+    occurred_at: str | None = None
+
+
+_decode_metadata = msgspec.json.Decoder(Metadata).decode
+_decode_occurred = msgspec.json.Decoder(_Occurred).decode
+
+
+def key_of(metadata: Metadata, stream_id: str) -> bytes:
+    """Return the key of an event's record: the customer's id, else the stream's."""
+    return (metadata.customer_id or stream_id).encode()
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Return the partition that a key's records are in: Kafka's own rule, murmur2 without the sign."""
+    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+
+
+def event_record(row: LogRow) -> EventRecord:
+    """Return an event of the log as a record. It is not decoded: an event of a newer release is published as well."""
+    metadata = _decode_metadata(row.metadata)
+    recorded_at = rfc3339(row.recorded_at)
+    headers: Headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", metadata.event_id.encode()),
+        ("ce_source", SOURCE),
+        ("ce_type", row.tag.encode()),
+        ("ce_subject", row.stream_id.encode()),
+        ("ce_time", (_occurred_at(row.data) or recorded_at).encode()),
+        ("content-type", CONTENT_TYPE),
+        ("ce_position", b"%d" % row.position),
+        ("ce_streamversion", b"%d" % row.version),
+        ("ce_recordedat", recorded_at.encode()),
+        ("ce_correlationid", metadata.correlation_id.encode()),
+        ("ce_actor", metadata.actor.encode()),
+        ("ce_commandid", metadata.command_id.encode()),
+    ]
+    headers += [
+        (name, value.encode())
+        for name, value in (
+            ("ce_causationid", metadata.causation_id),
+            ("ce_customerid", metadata.customer_id),
+            ("ce_traceparent", metadata.traceparent),
+            ("ce_imported", metadata.imported),
+        )
+        if value is not None
+    ]
+    return EventRecord(key_of(metadata, row.stream_id), row.data.encode(), headers)
+
+
+def mark_record(position: int) -> EventRecord:
+    """Return a position mark; it goes to a partition by its number, its key says nothing."""
+    headers: Headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", b"mark-%d" % position),
+        ("ce_source", SOURCE),
+        ("ce_type", MARK_TYPE),
+        ("content-type", CONTENT_TYPE),
+        ("ce_position", b"%d" % position),
+    ]
+    return EventRecord(b"", b'{"position":%d}' % position, headers)
+
+
+def received(record: KafkaRecord) -> ReceivedEvent | PositionMark:
+    """Return what a record of the events topic says. Raises `NotOurs`."""
+    try:
+        headers = {name: value.decode() for name, value in record.headers}
+        if headers.get("ce_source") != SOURCE.decode():
+            raise NotOurs(f"its header ce_source is {headers.get('ce_source')!r}, not {SOURCE.decode()!r}")
+        position = int(headers["ce_position"])
+        if headers["ce_type"] == MARK_TYPE.decode():
+            return PositionMark(record.partition, record.offset, position)
+        if record.value is None or record.key is None:
+            raise NotOurs("it has no key or no value")
+        return ReceivedEvent(
+            record.partition,
+            record.offset,
+            position,
+            headers["ce_subject"],
+            int(headers["ce_streamversion"]),
+            headers["ce_type"],
+            record.value,
+            Metadata(
+                event_id=headers["ce_id"],
+                correlation_id=headers["ce_correlationid"],
+                actor=headers["ce_actor"],
+                command_id=headers["ce_commandid"],
+                causation_id=headers.get("ce_causationid"),
+                traceparent=headers.get("ce_traceparent"),
+                customer_id=headers.get("ce_customerid"),
+                imported=headers.get("ce_imported"),
+            ),
+            headers["ce_recordedat"],
+            record.key,
+        )
+    except KeyError as missing:
+        raise NotOurs(f"it has no header {missing.args[0]}") from None
+    except UnicodeDecodeError:
+        raise NotOurs("a header of it is no UTF-8 text") from None
+    except (ValueError, AttributeError) as error:
+        raise error if isinstance(error, NotOurs) else NotOurs(f"a header of it cannot be read: {error}") from None
+
+
+class RecordedFromKafka(RecordedEvent):
+    """An event that came by Kafka, as handlers of views take it; its metadata is made of the headers."""
+
+    def __init__(self, event: Event, came: ReceivedEvent) -> None:
+        # not `super().__init__`, which wants the metadata as text: that is made only where somebody asks for it
+        self.originator_id = came.stream_id
+        self.originator_version = came.version
+        self.event = event
+        self.position = came.position
+        self.recorded_at = datetime.fromisoformat(came.recorded_at)
+        self._came = came
+
+    @cached_property
+    def metadata(self) -> Metadata:
+        """What stands in the headers."""
+        return self._came.metadata
+
+    @cached_property
+    def metadata_json(self) -> bytes:  # type: ignore[override]
+        """The metadata as the log has it."""
+        return msgspec.json.encode(self._came.metadata)
+
+
+def recorded(came: ReceivedEvent) -> RecordedEvent:
+    """Return a received event decoded. Raises what `domain.tags.decode` raises."""
+    return RecordedFromKafka(decode(came.tag, came.data), came)
+
+
+def rfc3339(instant: datetime) -> str:
+    """Return an instant in UTC as the contract writes it, with microseconds."""
+    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _occurred_at(data: str) -> str | None:
+    try:
+        return _decode_occurred(data).occurred_at
+    except msgspec.MsgspecError:
+        return None
+
+
+def describe(record: Any) -> str:
+    """Return where a record stands, for messages."""
+    return f"{record.topic}-{record.partition}@{record.offset}"
