@@ -158,12 +158,22 @@ def _rebuild(
 
     with Bar(view.name) as bar:
         rebuilt = rebuild_view(
-            url, schema, view, progress=bar, differs=differs, stopping=stopping, resume=resume, switch=not check
+            url,
+            schema,
+            view,
+            progress=bar,
+            differs=differs,
+            stopping=stopping,
+            resume=resume,
+            switch=not check,
+            from_kafka=True,
         )
     if rebuilt.resumed_at is not None:
         click.echo(f"{view.name}: went on with an unfinished build, from position {rebuilt.resumed_at}.")
     if rebuilt.comparison is not None and rebuilt.build is not None:
         tell_comparison(view, rebuilt.comparison, shown, reported=report is not None)
+    if rebuilt.replaced is not None and rebuilt.replaced.fed_by == "kafka":
+        click.echo(f"{view.name}: not compared: the one in use is fed by Kafka; `caselog reconcile` compares it.")
     if rebuilt.is_unchecked:
         click.echo(
             f"{view.name}: not compared: the unfinished build was ahead of the one in use, which no projector brings"

@@ -24,7 +24,7 @@ from infra.postgres.migrations import (
     read_migrations,
 )
 from infra.postgres.pool import connect
-from infra.projection.builds import BuildTables, make_tables, open_restored
+from infra.projection.build_tables import BuildTables, make_tables, open_restored
 from infra.projection.tables import RowTable
 from infra.reporting.views import follow_restore
 from projections.view import View

@@ -34,6 +34,7 @@ LEFT_OUT = frozenset({"schema_migrations", "state_snapshots", "rate_limits"})
 
 _LIVE_ONLY = {
     "projections": "WHERE live",
+    "view_partitions": "WHERE (view, build) IN (SELECT view, build FROM projections WHERE live)",
     "parked_events": "WHERE (view, build) IN (SELECT view, build FROM projections WHERE live)",
 }
 _OF_A_BUILD = re.compile(r".+_b(\d+)")

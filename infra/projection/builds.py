@@ -5,20 +5,22 @@ SQL on the live build; a switch replaces those and the bookkeeping in one transa
 or the other, whole. Before the first switch they show no rows: the view as it stood at position 0.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
 from infra.postgres.prepared import execute_prepared
-from infra.projection.tables import Column, RowTable, columns_of
+from infra.projection import partitions
+from infra.projection.build_tables import BuildTables, make_tables, show
 from infra.reporting.views import follow_switch
-from projections.view import Journal, Table, Total, View
+from projections.view import View
 
 BuildState = Literal["building", "ready", "live"]
+FedBy = Literal["log", "kafka"]
 
-_COLUMNS = "view, build, version, position, live, state, epoch"
+_COLUMNS = "view, build, version, position, live, state, epoch, fed_by"
 
 
 class PositionMoved(Exception):
@@ -28,7 +30,8 @@ class PositionMoved(Exception):
 class Build(msgspec.Struct, frozen=True):
     """One build of a view, as the bookkeeping has it.
 
-    `epoch` rises when somebody beside its runner has changed its rows.
+    `epoch` rises when somebody beside its runner has changed its rows. Where Kafka feeds it, `position` is the lowest
+    over the partitions, each of which has a place of its own (infra/projection/partitions.py).
     """
 
     view: str
@@ -38,30 +41,7 @@ class Build(msgspec.Struct, frozen=True):
     live: bool
     state: BuildState
     epoch: int = 0
-
-
-class BuildTables:
-    """The physical tables of one build of a view."""
-
-    def __init__(self, view: View, build: int) -> None:
-        self.rows: list[tuple[Table[Any], RowTable]] = [(table, _row_table(table, build)) for table in view.tables]
-        self.journals: list[tuple[Journal[Any], RowTable, list[tuple[Total, RowTable]]]] = [
-            (
-                journal,
-                _row_table(journal, build),
-                [(total, _total_table(journal, total, build)) for total in journal.totals],
-            )
-            for journal in view.journals
-        ]
-
-    def named(self) -> Iterator[tuple[str, RowTable]]:
-        """Yield each table with the plain name that readers use."""
-        for table, row_table in self.rows:
-            yield table.name, row_table
-        for journal, row_table, totals in self.journals:
-            yield journal.name, row_table
-            for total, total_table in totals:
-                yield total.name, total_table
+    fed_by: FedBy = "log"
 
 
 def live_build(cursor: Cursor, view: View) -> Build | None:
@@ -69,12 +49,13 @@ def live_build(cursor: Cursor, view: View) -> Build | None:
     return _one(cursor, "WHERE view = %s AND live", (view.name,))
 
 
-def unfinished_build(cursor: Cursor, view: View) -> Build | None:
+def unfinished_build(cursor: Cursor, view: View, fed_by: FedBy = "log") -> Build | None:
     """Return the newest build of this version of a view that was begun and never went live."""
     return _one(
         cursor,
-        "WHERE view = %s AND version = %s AND NOT live AND state <> 'ready' ORDER BY build DESC LIMIT 1",
-        (view.name, view.version),
+        "WHERE view = %s AND version = %s AND fed_by = %s AND NOT live AND state <> 'ready'"
+        " ORDER BY build DESC LIMIT 1",
+        (view.name, view.version, fed_by),
     )
 
 
@@ -83,16 +64,21 @@ def build_numbered(cursor: Cursor, view: View, build: int) -> Build | None:
     return _one(cursor, "WHERE view = %s AND build = %s", (view.name, build))
 
 
-def may_build(cursor: Cursor, view: View) -> bool:
-    """Return whether this session may build the view now; if so, no other may until `built` or its end."""
-    cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(current_schema() || %s, 0))", (_building(view),))
+def may_build(cursor: Cursor, view: View, *, with_others: bool = False) -> bool:
+    """Return whether this session may build the view now; if so, no other may until `built` or its end.
+
+    `with_others`: but for those who ask the same way, the workers that build it together.
+    """
+    lock = "pg_try_advisory_lock_shared" if with_others else "pg_try_advisory_lock"
+    cursor.execute(f"SELECT {lock}(hashtextextended(current_schema() || %s, 0))", (_building(view),))
     row = cursor.fetchone()
     return row is not None and bool(row[0])
 
 
-def built(cursor: Cursor, view: View) -> None:
+def built(cursor: Cursor, view: View, *, with_others: bool = False) -> None:
     """Let other sessions build the view again, if this one kept them from it."""
-    cursor.execute("SELECT pg_advisory_unlock(hashtextextended(current_schema() || %s, 0))", (_building(view),))
+    unlock = "pg_advisory_unlock_shared" if with_others else "pg_advisory_unlock"
+    cursor.execute(f"SELECT {unlock}(hashtextextended(current_schema() || %s, 0))", (_building(view),))
 
 
 def note_following(cursor: Cursor, view: View) -> None:
@@ -107,32 +93,18 @@ def is_followed(cursor: Cursor, view: View) -> bool:
     return cursor.fetchone() != (True,)
 
 
-def begin_build(cursor: Cursor, view: View) -> Build:
+def begin_build(cursor: Cursor, view: View, fed_by: FedBy = "log") -> Build:
     """Create the tables of a new build, at position 0, seen by nobody; the first of all shows readers an empty view."""
     cursor.execute("SELECT nextval('projection_build')")
     build = int((cursor.fetchone() or (0,))[0])
     tables = make_tables(cursor, view, build)
     if live_build(cursor, view) is None:
-        _show(cursor, tables, "WHERE false")
+        show(cursor, tables, "WHERE false")
     cursor.execute(
-        "INSERT INTO projections (view, build, version) VALUES (%s, %s, %s)", (view.name, build, view.version)
+        "INSERT INTO projections (view, build, version, fed_by) VALUES (%s, %s, %s, %s)",
+        (view.name, build, view.version, fed_by),
     )
-    return Build(view.name, build, view.version, 0, live=False, state="building")
-
-
-def make_tables(cursor: Cursor, view: View, build: int) -> BuildTables:
-    """Create the tables of a build that has been made elsewhere, for its rows to be copied into."""
-    tables = BuildTables(view, build)
-    for _, table in tables.named():
-        table.create(cursor)
-    return tables
-
-
-def open_restored(cursor: Cursor, tables: BuildTables) -> None:
-    """Index the tables of a build that has been copied, and let readers see them; the bookkeeping has it as live."""
-    for _, table in tables.named():
-        table.create_indexes(cursor)
-    _show(cursor, tables)
+    return Build(view.name, build, view.version, 0, live=False, state="building", fed_by=fed_by)
 
 
 def advance(cursor: Cursor, build: Build, old: int, new: int) -> None:
@@ -182,6 +154,7 @@ def begin_epoch(cursor: Cursor, build: Build) -> Build:
     row = cursor.fetchone()
     if row is None:
         raise PositionMoved(f"build {build.build} of view {build.view} is gone")
+    partitions.begin_epoch(cursor, build.view)
     return Build(*row)
 
 
@@ -191,10 +164,16 @@ def wait_for_locks(cursor: Cursor) -> None:
 
 
 def lock_live(cursor: Cursor, view: View) -> int:
-    """Hold the live build where it is until the transaction ends, and return its position (0: there is none)."""
-    cursor.execute("SELECT position FROM projections WHERE view = %s AND live FOR UPDATE", (view.name,))
+    """Hold the live build where it is until the transaction ends, and return its position (0: there is none).
+
+    Where Kafka feeds it, that is the furthest that readers may have seen of it: the highest over the partitions.
+    """
+    cursor.execute("SELECT build, position FROM projections WHERE view = %s AND live FOR UPDATE", (view.name,))
     row = cursor.fetchone()
-    return 0 if row is None else int(row[0])
+    if row is None:
+        return 0
+    build, position = row
+    return max([int(position), *(place.position for place in partitions.held(cursor, view.name, int(build)))])
 
 
 def switch(cursor: Cursor, view: View, build: Build) -> Build:
@@ -211,7 +190,8 @@ def switch(cursor: Cursor, view: View, build: Build) -> Build:
     row = cursor.fetchone()
     if row is None:
         raise PositionMoved(f"build {build.build} of view {build.view} is gone")
-    _show(cursor, BuildTables(view, build.build))
+    partitions.begin_epoch(cursor, view.name)
+    show(cursor, BuildTables(view, build.build))
     follow_switch(cursor, view.name)
     return Build(*row)
 
@@ -223,12 +203,16 @@ def kept_build(cursor: Cursor, view: View) -> Build | None:
     )
 
 
-def unseen_builds(cursor: Cursor, view: View) -> list[int]:
-    """Return the builds that readers do not see beside the one that they do: kept ones, and unfinished ones."""
+def unseen_builds(cursor: Cursor, view: View, *, spare: FedBy | None = None) -> list[int]:
+    """Return the builds that readers do not see beside the one that they do: kept ones, and unfinished ones.
+
+    `spare` leaves out unfinished ones that are fed so.
+    """
     cursor.execute(
-        "SELECT build FROM projections WHERE view = %s AND NOT live"
-        " AND EXISTS (SELECT FROM projections WHERE view = %s AND live) ORDER BY build",
-        (view.name, view.name),
+        "SELECT build FROM projections WHERE view = %(view)s AND NOT live"
+        " AND (state = 'ready' OR fed_by IS DISTINCT FROM %(spare)s)"
+        " AND EXISTS (SELECT FROM projections WHERE view = %(view)s AND live) ORDER BY build",
+        {"view": view.name, "spare": spare},
     )
     return [int(build) for (build,) in cursor.fetchall()]
 
@@ -270,27 +254,3 @@ def _one(cursor: Cursor, where: str, values: tuple[object, ...]) -> Build | None
     cursor.execute(f"SELECT {_COLUMNS} FROM projections {where}", values)
     row = cursor.fetchone()
     return None if row is None else Build(*row)
-
-
-def _show(cursor: Cursor, tables: BuildTables, where: str = "") -> None:
-    """Let the plain names mean these tables. Columns may have changed, so the old views of SQL go first."""
-    for name, table in tables.named():
-        cursor.execute(f"DROP VIEW IF EXISTS {name}")
-        cursor.execute(f"CREATE VIEW {name} AS SELECT * FROM {table.name} {where}")
-
-
-def _row_table(part: Table[Any] | Journal[Any], build: int) -> RowTable:
-    return RowTable(
-        f"{part.name}_b{build}",
-        columns_of(part.row),
-        part.key,
-        row=part.row,
-        indexes=part.indexes,
-        fillfactor=part.fillfactor,
-    )
-
-
-def _total_table(journal: Journal[Any], total: Total, build: int) -> RowTable:
-    columns = {column.name: column for column in columns_of(journal.row)}
-    chosen = tuple(Column(name, columns[name].sql_type, nullable=False) for name in (*total.by, total.amount))
-    return RowTable(f"{total.name}_b{build}", chosen, total.by, fillfactor=75, adds=total.amount)

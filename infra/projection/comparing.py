@@ -9,7 +9,8 @@ import msgspec
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from infra.postgres.pool import connect
-from infra.projection.builds import Build, BuildTables, lock_live
+from infra.projection.build_tables import BuildTables
+from infra.projection.builds import Build, lock_live
 from infra.projection.runner import BuildRunner
 from projections.view import View
 

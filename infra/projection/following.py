@@ -76,7 +76,7 @@ class Follower:
         with closing(view_connection(self._dsn, self._schema, self.view)) as connection:
             with connection, connection.cursor() as cursor:
                 build = live_build(cursor, self.view)
-            if build is None or build.version != self.view.version:
+            if build is None or build.version != self.view.version or build.fed_by == "kafka":
                 return "replaced"
             runner = BuildRunner(connection, self.view, build)
             while not self._over.is_set():

@@ -27,6 +27,7 @@ from infra.projection.positions import Announcer
 from infra.projection.rebuild import (
     BETWEEN_SWITCHES_SECONDS,
     BuiltElsewhere,
+    FedByKafka,
     NewerVersion,
     finish,
     open_build,
@@ -152,6 +153,7 @@ class Keeper:
         self._over = over
         self._log = log.bind(view=view.name)
         self._tried_parked = False
+        self._left_to_kafka = False
         self._pauses = Pauses()
 
     def run(self) -> None:
@@ -160,6 +162,7 @@ class Keeper:
             try:
                 with closing(view_connection(self._dsn, self._schema, self.view)) as connection:
                     build = open_build(connection, self.view)
+                    self._left_to_kafka = False
                     if build is not None:
                         with connection, connection.cursor() as cursor:
                             note_following(cursor, self.view)
@@ -172,6 +175,11 @@ class Keeper:
                 self._replace_older()
             except PositionMoved as moved:
                 self._log.info("another runner moved the view; its place is looked up again", reason=str(moved))
+            except FedByKafka as other:
+                if not self._left_to_kafka:
+                    self._log.info("view left to Kafka", reason=str(other))
+                self._left_to_kafka = True
+                self._over.wait(_LOOK_AGAIN_SECONDS)
             except (BuiltElsewhere, NewerVersion) as other:
                 self._log.info("view left to others", reason=str(other))
                 self._over.wait(_LOOK_AGAIN_SECONDS)

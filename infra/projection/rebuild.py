@@ -48,6 +48,10 @@ class NewerVersion(Exception):
     """Readers see a build by a newer version of the code; an older one must not take its place."""
 
 
+class FedByKafka(Exception):
+    """Readers see a build that Kafka feeds: it is for its workers to bring forward, and to replace."""
+
+
 class NothingKept(Exception):
     """There is no build to switch back to, or none that this code can bring up to the log."""
 
@@ -79,14 +83,16 @@ def rebuild(
     stopping: threading.Event | None = None,
     resume: bool = True,
     switch: bool = True,
+    from_kafka: bool = False,
     most_events: int = MOST_EVENTS,
 ) -> Rebuilt:
     """Build a view from position 0, compare it with the one that readers see, and switch them in one transaction.
 
     The build that is replaced is kept. The projector may run meanwhile; it goes on with the new one. Interrupted
     (`stopping`, or any error) the unfinished build stays, and the next call goes on with it, unless `resume` is false.
-    Without `switch` it is left as a build that has caught up. `differs` is told of each difference. Raises
-    `BuiltElsewhere`, `NewerVersion`, `DatabaseUnavailable`, and psycopg2's errors.
+    Without `switch` it is left as a build that has caught up. `differs` is told of each difference. A build that Kafka
+    feeds is replaced where `from_kafka` says so, and not compared, for it has no one position. Raises `BuiltElsewhere`,
+    `NewerVersion`, `FedByKafka`, `DatabaseUnavailable`, and psycopg2's errors.
     """
     stopping = stopping or threading.Event()
     with (
@@ -94,22 +100,23 @@ def rebuild(
         closing(connect(dsn, schema, application_name=f"caselog {schema} rebuild reader")) as reader,
     ):
         reader.autocommit = True
-        live = _live_of(connection, view)
+        live = _live_of(connection, view, from_kafka=from_kafka)
         runner = BuildRunner(connection, view, _build_to_run(connection, view, resume=resume))
         resumed_at = runner.position or None
         if resumed_at is not None:
             runner.retry_parked()  # by handlers that may have been mended since
         # No further than readers see, until both have been compared at one position.
-        until = None if live is None else live.position
+        compared = live if live is not None and live.fed_by == "log" else None
+        until = None if compared is None else compared.position
         _follow(runner, reader, until, progress, stopping, most_events)
         comparison, is_unchecked = None, False
-        if live is not None and not stopping.is_set():
-            if _is_behind(reader, live, runner, stopping):
+        if compared is not None and not stopping.is_set():
+            if _is_behind(reader, compared, runner, stopping):
                 comparison = compare(
                     dsn,
                     schema,
                     runner,
-                    live,
+                    compared,
                     differs=differs,
                     progress=lambda done, total: progress("comparing", done, total),
                     stopping=stopping,
@@ -136,7 +143,7 @@ def rebuild(
                 return ended(runner.build)
         while not stopping.is_set():
             progress("switching", 0, 1)
-            if finish(connection, runner):
+            if finish(connection, runner, from_kafka=from_kafka):
                 progress("switching", 1, 1)
                 return ended(runner.build)
             stopping.wait(BETWEEN_SWITCHES_SECONDS)
@@ -160,6 +167,11 @@ def switch_back(dsn: str, schema: str, view: View, *, progress: Progress, stoppi
             kept = kept_build(cursor, view)
         if kept is None:
             raise NothingKept(f"no former build of view {view.name} is kept")
+        if kept.fed_by == "kafka":
+            raise NothingKept(
+                f"the former build of view {view.name} was fed by Kafka, where another one is made:"
+                f" caselog kafka-project {view.name}"
+            )
         if kept.version != view.version:
             raise NothingKept(
                 f"the former build of view {view.name} is of version {kept.version}, which the code of that release"
@@ -169,7 +181,7 @@ def switch_back(dsn: str, schema: str, view: View, *, progress: Progress, stoppi
         while not stopping.is_set():
             _follow(runner, reader, None, progress, stopping, MOST_EVENTS)
             progress("switching", 0, 1)
-            if finish(connection, runner):
+            if finish(connection, runner, from_kafka=True):
                 return runner.build
             stopping.wait(BETWEEN_SWITCHES_SECONDS)
     return None
@@ -194,7 +206,7 @@ def open_build(connection: Connection, view: View) -> Build | None:
     """Return the build that a projector has to bring forward: the live one, or one to be the first.
 
     `None` where the live one is of an older version of the code, and so to be rebuilt. Raises `BuiltElsewhere` where
-    the first is being made by another process, `NewerVersion`.
+    the first is being made by another process, `NewerVersion`, `FedByKafka`.
     """
     live = _live_of(connection, view)
     if live is None:
@@ -202,12 +214,14 @@ def open_build(connection: Connection, view: View) -> Build | None:
     return live if live.version == view.version else None
 
 
-def finish(connection: Connection, runner: BuildRunner) -> bool:
+def finish(connection: Connection, runner: BuildRunner, *, from_kafka: bool = False) -> bool:
     """Switch readers to a build that has caught up, keep the one that they saw, and drop those before it.
 
     A switch has to wait for those who read the view now, and whoever comes meanwhile waits behind it. So it waits a
     moment only; false says that it is to be tried again. Tables that are still read are dropped after a later switch.
+    Raises `FedByKafka` if readers see a build that Kafka feeds, unless it is to be replaced.
     """
+    _live_of(connection, runner.view, from_kafka=from_kafka)
     try:
         runner.go_live()
     except LockNotAvailable:
@@ -217,7 +231,7 @@ def finish(connection: Connection, runner: BuildRunner) -> bool:
     with suppress(LockNotAvailable), connection, connection.cursor() as cursor:
         wait_for_locks(cursor)
         kept = kept_build(cursor, runner.view)
-        for build in unseen_builds(cursor, runner.view):
+        for build in unseen_builds(cursor, runner.view, spare="kafka"):
             if kept is None or build != kept.build:
                 drop_build(cursor, runner.view, build)
     return True
@@ -243,11 +257,13 @@ def _follow(
         progress("building", runner.position, max(head_position(reader), runner.position))
 
 
-def _live_of(connection: Connection, view: View) -> Build | None:
+def _live_of(connection: Connection, view: View, *, from_kafka: bool = False) -> Build | None:
     with connection, connection.cursor() as cursor:
         live = live_build(cursor, view)
     if live is not None and live.version > view.version:
         raise NewerVersion(f"view {view.name} is live in version {live.version}, this code has {view.version}")
+    if live is not None and live.fed_by == "kafka" and not from_kafka:
+        raise FedByKafka(f"Kafka feeds view {view.name}; `caselog rebuild {view.name}` brings it back to the log")
     return live
 
 

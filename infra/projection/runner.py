@@ -14,7 +14,8 @@ from domain.recorded import RecordedEvent, correlation_id_of
 from infra.metrics.views import Stopwatch, measured
 from infra.postgres.pool import connect
 from infra.projection import parking
-from infra.projection.builds import Build, BuildTables, advance, begin_epoch, lock_live, switch, wait_for_locks
+from infra.projection.build_tables import BuildTables
+from infra.projection.builds import Build, advance, begin_epoch, lock_live, switch, wait_for_locks
 from infra.projection.feed import MOST_EVENTS, Batch, Undecodable, read_batch, read_positions
 from infra.projection.rows import CACHED_ROWS, REFUSED_DATA, CachedRows, refused
 from infra.projection.tables import RowTable

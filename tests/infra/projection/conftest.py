@@ -1,6 +1,6 @@
 """A log to project: events appended to the real table, with notification, by a connection of the test's own."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Protocol
 
@@ -11,7 +11,12 @@ from psycopg2.extras import execute_values
 from domain.tags import encode, tag_of
 from infra.log.tail import channel_of
 from infra.postgres.pool import connect
+from infra.projection.positions import ViewPositions
+from projections.view import View
 from tests.projections.stories import METADATA, Placed
+
+WAIT_SECONDS = 20.0
+Wait = Callable[[View, int], None]
 
 
 class Append(Protocol):
@@ -59,3 +64,16 @@ def append(database: str, schema: str) -> Iterator[Append]:
             return head
 
         yield add
+
+
+@pytest.fixture
+def wait(database: str, schema: str) -> Iterator[Wait]:
+    """A function that waits, as another process would, until a view shows a position."""
+    positions = ViewPositions(database, schema)
+    positions.start()
+
+    def until(view: View, position: int) -> None:
+        assert positions.wait_for([view.name], position, WAIT_SECONDS), f"{view} did not reach {position}"
+
+    yield until
+    positions.stop()

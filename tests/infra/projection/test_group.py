@@ -10,13 +10,11 @@ from infra.postgres.pool import connect
 from infra.projection.group import MOST_EVENTS
 from projections import ledger, queue, sla, ticket
 from projections.view import View
-from tests.infra.projection.conftest import Append
+from tests.infra.projection.conftest import Append, Wait
 from tests.infra.projection.test_parking import Faulty
-from tests.infra.projection.test_projector import Wait, projecting, wait
+from tests.infra.projection.test_projector import projecting
 from tests.infra.projection.test_runner import folded, rows_of
 from tests.projections.stories import desk_story
-
-__all__ = ["wait"]
 
 VIEWS = (queue.VIEW, ticket.VIEW, sla.VIEW, ledger.VIEW)
 STORY = desk_story(120)

@@ -35,11 +35,9 @@ from projections.folding import fold
 from projections.parking import EVERYWHERE
 from projections.reading import select
 from projections.view import Journal, Row, Table, Total, View
-from tests.infra.projection.conftest import Append
-from tests.infra.projection.test_projector import Wait, projecting, wait
+from tests.infra.projection.conftest import Append, Wait
+from tests.infra.projection.test_projector import projecting
 from tests.projections.stories import Placed, desk_story, recorded
-
-__all__ = ["wait"]
 
 ROOT = Path(__file__).parents[3]
 TOO_GREAT = 2**63

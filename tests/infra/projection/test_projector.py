@@ -3,13 +3,12 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
-import pytest
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from infra.log.tail import channel_of
@@ -20,28 +19,13 @@ from infra.projection.positions import Announcer, ViewPositions, views_channel
 from infra.projection.projector import Keeper, Projector
 from projections import queue, ticket
 from projections.view import View
-from tests.infra.projection.conftest import Append
+from tests.infra.projection.conftest import WAIT_SECONDS, Append, Wait
 from tests.infra.projection.test_runner import folded, rows_of
 from tests.projections.stories import Placed, desk_story
 
 ROOT = Path(__file__).parents[3]
 LATE: Placed = ("note-1", desk_story(1)[0][1])
 """An event more."""
-WAIT_SECONDS = 20.0
-Wait = Callable[[View, int], None]
-
-
-@pytest.fixture
-def wait(database: str, schema: str) -> Iterator[Wait]:
-    """A function that waits, as another process would, until a view shows a position."""
-    positions = ViewPositions(database, schema)
-    positions.start()
-
-    def until(view: View, position: int) -> None:
-        assert positions.wait_for([view.name], position, WAIT_SECONDS), f"{view} did not reach {position}"
-
-    yield until
-    positions.stop()
 
 
 @contextmanager

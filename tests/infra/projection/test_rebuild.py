@@ -27,12 +27,10 @@ from infra.projection.runner import view_connection
 from projections import progress, queue, sla, ticket
 from projections.ticket import TicketRow
 from projections.view import Table, View
-from tests.infra.projection.conftest import Append
-from tests.infra.projection.test_projector import ROOT, WAIT_SECONDS, Wait, chunks, projecting, wait
+from tests.infra.projection.conftest import WAIT_SECONDS, Append, Wait
+from tests.infra.projection.test_projector import ROOT, chunks, projecting
 from tests.infra.projection.test_runner import folded, rows_of
 from tests.projections.stories import desk_story
-
-__all__ = ["wait"]
 
 
 def tables_of(connection: Connection, name: str) -> int:
