@@ -26,6 +26,11 @@ class _Head(msgspec.Struct, frozen=True, gc=False):
     location: str
 
 
+def etag(version: int) -> str:
+    """Return the entity tag of a version of a stream."""
+    return f'"{version}"'
+
+
 _encode = msgspec.json.Encoder().encode
 _decode_head = msgspec.json.Decoder(_Head).decode
 

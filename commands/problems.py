@@ -49,6 +49,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 MALFORMED_JSON = ProblemType("malformed_json", 400, "The body is no JSON, or JSON that readers understand differently.")
 INVALID_DATA = ProblemType("invalid_data", 422, "Fields are missing, unknown or wrong; `errors` names every one.")
 UNKNOWN_COMMAND = ProblemType("unknown_command", 404, "There is no command of that name.")
+FORBIDDEN = ProblemType("forbidden", 403, "The sender's role may not do this.")
 UNAVAILABLE = ProblemType("unavailable", 503, "The database cannot be had now. Nothing was recorded; try again later.")
 TIMED_OUT = ProblemType(
     "timed_out",
@@ -60,6 +61,9 @@ OUTCOME_UNKNOWN = ProblemType(
     503,
     "The connection to the database broke while the command was recorded: it may be in the log or not. "
     "A request with an Idempotency-Key never ends so, and may be repeated safely.",
+)
+INTERNAL_ERROR = ProblemType(
+    "internal_error", 500, "A fault of the service, not of the request; its log has the particulars by correlation id."
 )
 
 _STATUS_OF: tuple[tuple[type[RequestError], int], ...] = (

@@ -13,10 +13,11 @@ from api.http.health import health_blueprint
 from api.http.metrics import metrics_blueprint
 from api.http.problems.errors import answer_failures
 from api.http.queries.routes import queries_blueprint
-from api.http.requests import LONGEST_BATCH, discard_unread_body
+from api.http.requests import discard_unread_body
 from api.http.services import Services
 from api.http.test_clock import test_clock_blueprint
 from api.http.tracing import trace_requests
+from commands.wire.headers import LONGEST_BATCH
 from infra.tracing import tracer
 
 log = structlog.get_logger()

@@ -7,25 +7,20 @@ from flask import Blueprint, Response, request
 from api.http.access.gate import charge_batch, check_command
 from api.http.access.identity import identity
 from api.http.access.own import confine_command
-from api.http.batch import answer_batch, read_batch
+from api.http.batch import answer_batch
 from api.http.correlation import correlation_id, traceparent
 from api.http.problems.types import INVALID_HEADER
-from api.http.replies import JSON, ProblemRaised, etag, json_reply
-from api.http.requests import (
-    LONGEST_BATCH,
-    LONGEST_BODY,
-    check_acceptable,
-    expected_version,
-    idempotency_key,
-    read_json,
-)
+from api.http.replies import JSON, ProblemRaised, json_reply
+from api.http.requests import check_acceptable, expected_version, idempotency_key, read_json
 from api.http.services import Services
 from api.http.webhook_secrets import COMMANDS as MAKING_SECRETS
 from api.http.webhook_secrets import with_secret
-from commands.answers import Answer
+from commands.answers import Answer, etag
 from commands.dispatch import Request
 from commands.problems import UNKNOWN_COMMAND
+from commands.wire.batch import read_batch
 from commands.wire.catalogue import COMMAND_TYPES
+from commands.wire.headers import LONGEST_BATCH, LONGEST_BODY
 from infra.webhooks.secrets import WebhookSecrets
 
 

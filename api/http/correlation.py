@@ -1,14 +1,12 @@
 """Which request is this, among all that belong to one piece of work outside."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import uuid_utils
 from flask import g, request
 
-_CORRELATION_ID = re.compile(r"[!-~]{1,128}")
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+from commands.wire.headers import is_correlation_id, is_traceparent
 
 HEADER = "X-Correlation-Id"
 
@@ -27,7 +25,7 @@ def correlation_id() -> str:
 def correlation_id_of(environ: Mapping[str, Any]) -> str:
     """Return the correlation id of a request that no application has in hand, a new one where none was sent."""
     sent = environ.get("HTTP_X_CORRELATION_ID", "")
-    return sent if _CORRELATION_ID.fullmatch(sent) else str(uuid_utils.uuid7())
+    return sent if is_correlation_id(sent) else str(uuid_utils.uuid7())
 
 
 def traceparent() -> str | None:
@@ -39,4 +37,4 @@ def traceparent() -> str | None:
         ours: str = g.traceparent
         return ours
     sent = request.environ.get("HTTP_TRACEPARENT", "")
-    return sent if _TRACEPARENT.fullmatch(sent) else None
+    return sent if is_traceparent(sent) else None

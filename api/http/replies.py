@@ -49,8 +49,3 @@ def problem_reply(problem: Problem, headers: dict[str, str] | None = None) -> Re
     if problem.status in (429, 503):
         headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
     return Response(_encode(problem), status=problem.status, headers=headers, content_type=MEDIA_TYPE)
-
-
-def etag(version: int) -> str:
-    """Return the entity tag of a version of a stream."""
-    return f'"{version}"'

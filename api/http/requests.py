@@ -22,18 +22,13 @@ from api.http.problems.types import (
 from api.http.replies import JSON, ProblemRaised
 from commands.errors import VersionMismatch
 from commands.problems import MEDIA_TYPE
+from commands.wire.headers import LONGEST_BODY, is_idempotency_key
 from commands.wire.json_text import decode_json
 
-LONGEST_BODY = 1024 * 1024
-LONGEST_BATCH = 16 * LONGEST_BODY
 MOST_DISCARDED = 32 * LONGEST_BODY
-GREATEST_VERSION = 2**31 - 1
 
 _PART = 64 * 1024
 
-# A comma is left out: two headers look like one with a comma once they have passed a server or a proxy.
-IDEMPOTENCY_KEY_PATTERN = r"^[!-+\--~]{1,255}$"
-_idempotency_key = re.compile(IDEMPOTENCY_KEY_PATTERN)
 _version = re.compile(r'"([0-9]{1,9})"')
 _entity_tag = re.compile(r'(W/)?"[!#-~]*"')
 
@@ -84,7 +79,7 @@ def idempotency_key() -> str | None:
     sent: str | None = request.environ.get("HTTP_IDEMPOTENCY_KEY")
     if sent is None:
         return None
-    if _idempotency_key.fullmatch(sent) is None:
+    if not is_idempotency_key(sent):
         raise ProblemRaised(
             INVALID_HEADER,
             "Idempotency-Key must be one header of 1 to 255 visible ASCII characters without a comma",

@@ -4,9 +4,10 @@ from flask import Blueprint, Response
 
 from api.http.problems.types import CLOCK_BACKWARDS, CLOCK_STILL_BEHIND
 from api.http.replies import JSON, ProblemRaised, json_reply
-from api.http.requests import LONGEST_BODY, check_acceptable, read_json
+from api.http.requests import check_acceptable, read_json
 from api.http.services import SettableClock
 from commands.wire.fields import Instant
+from commands.wire.headers import LONGEST_BODY
 from commands.wire.schema import WireSchema, load
 from infra.awaited_clock import StillBehind
 from infra.clock import ClockBackwards

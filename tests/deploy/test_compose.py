@@ -254,7 +254,7 @@ def test_every_command_that_is_named_exists_with_its_options() -> None:
 
 
 def test_the_proxy_takes_the_longest_batch_and_drops_names_with_underscores() -> None:
-    from api.http.requests import LONGEST_BATCH
+    from commands.wire.headers import LONGEST_BATCH
 
     text = (DEPLOY / "nginx.conf").read_text()
     assert f"client_max_body_size {LONGEST_BATCH // 2**20}m;" in text

@@ -7,9 +7,10 @@ from flask import Flask, Response, g, request
 from api.http.access.identity import Identity, identity, let_in
 from api.http.access.table import Roles, roles_of, roles_of_command
 from api.http.access.tokens import InvalidToken, IssuerUnreachable
-from api.http.problems.types import FORBIDDEN, IDENTITY_UNAVAILABLE, TOO_MANY_REQUESTS, UNAUTHENTICATED
+from api.http.problems.types import IDENTITY_UNAVAILABLE, TOO_MANY_REQUESTS, UNAUTHENTICATED
 from api.http.replies import ProblemRaised
 from api.http.services import Services
+from commands.problems import FORBIDDEN
 from commands.wire.schema import FieldError, InvalidData
 from infra.access.api_keys import PREFIX
 from infra.access.rate_limits import WINDOW_SECONDS

@@ -6,10 +6,10 @@ from typing import Any
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from api.http.access.identity import identity
-from api.http.problems.types import FORBIDDEN
 from api.http.replies import ProblemRaised
 from api.http.services import Connections
 from commands.errors import UnknownCustomer, UnknownTicket
+from commands.problems import FORBIDDEN
 from infra.feed import customer_of_ticket
 
 _NOBODY = ""

@@ -16,7 +16,6 @@ from marshmallow import fields
 
 from api.http.access import table
 from api.http.admission import NEVER_SHED
-from api.http.batch import Batch, BatchAnswer, BatchCommand, BatchCommands, ExpectedVersion
 from api.http.document import answers
 from api.http.document.headers import describe_headers, header, headers_of, parameters_of
 from api.http.document.problems import ProblemResponses
@@ -28,16 +27,17 @@ from api.http.problems.types import CLOCK_BACKWARDS, CLOCK_STILL_BEHIND, NOT_FOU
 from api.http.queries.catalogue import QUERIES
 from api.http.queries.query import Query
 from api.http.replies import JSON
-from api.http.requests import IDEMPOTENCY_KEY_PATTERN
 from api.http.shapes.commands import CommandAnswer
 from api.http.shapes.log import CloudEvent
 from api.http.streaming.body import POSITION
 from api.http.streaming.forms import CSV, NDJSON
 from api.http.test_clock import TestClockSetting
 from commands.problems import Problem
+from commands.wire.batch import Batch, BatchAnswer, BatchCommand, BatchCommands, ExpectedVersion
 from commands.wire.catalogue import COMMAND_TYPES, CommandType
 from commands.wire.examples import EXAMPLES
 from commands.wire.fields import Anything, Day, Instant
+from commands.wire.headers import IDEMPOTENCY_KEY_PATTERN
 from commands.wire.schema import WireSchema
 
 Json = dict[str, Any]

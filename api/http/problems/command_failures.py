@@ -18,6 +18,8 @@ from commands.errors import (
     VersionMismatch,
 )
 from commands.problems import (
+    FORBIDDEN,
+    INTERNAL_ERROR,
     INVALID_DATA,
     MALFORMED_JSON,
     OUTCOME_UNKNOWN,
@@ -200,9 +202,9 @@ FAILURES: dict[str, tuple[Failure, ...]] = {
 }
 """The rules and the unknown things that each command may be refused for."""
 
-OF_WHO_WATCHES = (http.NOT_ACCEPTABLE, http.INTERNAL_ERROR, UNAVAILABLE, TIMED_OUT)
+OF_WHO_WATCHES = (http.NOT_ACCEPTABLE, INTERNAL_ERROR, UNAVAILABLE, TIMED_OUT)
 OF_EVERY_ANSWER = (*OF_WHO_WATCHES, http.OVERLOADED)
-OF_EVERY_SENDER = (http.UNAUTHENTICATED, http.FORBIDDEN, http.TOO_MANY_REQUESTS, http.IDENTITY_UNAVAILABLE)
+OF_EVERY_SENDER = (http.UNAUTHENTICATED, FORBIDDEN, http.TOO_MANY_REQUESTS, http.IDENTITY_UNAVAILABLE)
 OF_EVERY_BODY = (
     MALFORMED_JSON,
     INVALID_DATA,

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from api.http.correlation import correlation_id
 from api.http.problems import types as http
 from api.http.replies import ProblemRaised, problem_reply
-from commands.problems import TIMED_OUT, UNAVAILABLE, Problem, ProblemType, make_problem, problem_of
+from commands.problems import INTERNAL_ERROR, TIMED_OUT, UNAVAILABLE, Problem, ProblemType, make_problem, problem_of
 from infra.postgres.pool import TOOK_TOO_LONG, DatabaseUnavailable, PoolClosed, PoolTimeout
 
 _BY_STATUS: dict[int, ProblemType] = {
@@ -52,7 +52,7 @@ def problem_of_any(error: Exception) -> Problem:
             # As text: a renderer of its own might show the local variables, and so what people wrote.
             trace="".join(traceback.format_exception(error)),
         )
-        return make_problem(http.INTERNAL_ERROR, http.INTERNAL_ERROR.description, correlation_id())
+        return make_problem(INTERNAL_ERROR, INTERNAL_ERROR.description, correlation_id())
     if problem.status == UNAVAILABLE.status:
         log.warning("database not available or too slow", correlation_id=correlation_id(), error=str(error).strip())
     return problem

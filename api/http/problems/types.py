@@ -1,6 +1,6 @@
 """Problems that HTTP itself has, beside those of commands."""
 
-from commands.problems import ProblemType
+from commands.problems import FORBIDDEN, INTERNAL_ERROR, ProblemType
 
 NOT_FOUND = ProblemType("not_found", 404, "There is nothing at that address.")
 METHOD_NOT_ALLOWED = ProblemType(
@@ -20,7 +20,6 @@ INVALID_HEADER = ProblemType(
 UNAUTHENTICATED = ProblemType(
     "unauthenticated", 401, "The request brings no key or token that lets its sender in; `detail` says what is wrong."
 )
-FORBIDDEN = ProblemType("forbidden", 403, "The sender's role may not do this.")
 TOO_MANY_REQUESTS = ProblemType(
     "too_many_requests", 429, "The sender has made all requests of this minute; Retry-After says when the next begins."
 )
@@ -55,9 +54,6 @@ CLOCK_STILL_BEHIND = ProblemType(
     "clock_still_behind",
     503,
     "The test clock is set, but what fell due on the way is not done yet; setting the same instant waits again.",
-)
-INTERNAL_ERROR = ProblemType(
-    "internal_error", 500, "A fault of the service, not of the request; its log has the particulars by correlation id."
 )
 
 HTTP_PROBLEM_TYPES = (

@@ -9,10 +9,10 @@ from api.differences import Backwards, case_difference, statement_difference
 from api.http.cloud_events import cloud_event
 from api.http.parameters import InstantParameter, NumberParameter, Parameters
 from api.http.queries.query import Asked, Query
-from api.http.requests import GREATEST_VERSION
 from api.http.shapes.differences import StatementDiff, TicketDiff
 from commands.errors import UnknownCustomer, UnknownSubscription, UnknownTicket
 from commands.wire.fields import Period
+from commands.wire.headers import GREATEST_VERSION
 from commands.wire.json_text import GREATEST_INTEGER
 from commands.wire.schema import FieldError, InvalidData
 from projections.moment import Moment

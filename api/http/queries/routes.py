@@ -18,11 +18,12 @@ from api.http.queries.catalogue import QUERIES
 from api.http.queries.lists import stream
 from api.http.queries.past import tables_as_of
 from api.http.queries.query import Asked, Query
-from api.http.replies import JSON, ProblemRaised, etag, json_reply
+from api.http.replies import JSON, ProblemRaised, json_reply
 from api.http.services import Services
 from api.http.streaming.body import Streams
 from api.http.streaming.forms import CONTENT_TYPES, asked_form
 from api.http.waiting import Waiting
+from commands.answers import etag
 from commands.wire.fields import IDENTIFIER_PATTERN
 from commands.wire.schema import FieldError, InvalidData
 from infra.feed import head_position

@@ -8,12 +8,12 @@ from api.case_file import events_of_case, stood
 from api.http.cloud_events import cloud_event
 from api.http.parameters import AsOfParameters, FlagParameter, InstantParameter, ListParameters, NumberParameter
 from api.http.queries.query import Asked, Query, choose, page_of
-from api.http.requests import GREATEST_VERSION
 from api.http.shapes.common import Page
 from api.http.shapes.log import CloudEvent
 from api.http.shapes.tickets import QueueItem, TicketShape
 from commands.errors import UnknownTicket
 from commands.wire.fields import Choice, Identifier, Line
+from commands.wire.headers import GREATEST_VERSION
 from commands.wire.json_text import GREATEST_INTEGER
 from domain.ticket.events import Category, Urgency
 from projections import queue, ticket, ticket_queries

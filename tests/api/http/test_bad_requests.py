@@ -6,8 +6,8 @@ import msgspec
 import psycopg2
 import pytest
 
-from api.http.requests import LONGEST_BATCH, LONGEST_BODY
 from commands.wire.examples import EXAMPLES
+from commands.wire.headers import LONGEST_BATCH, LONGEST_BODY
 from infra.projection.positions import views_channel
 from tests.api.http.conftest import Api, json_of, pointers_of, problem_of
 

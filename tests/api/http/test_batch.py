@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from api.http.batch import MOST_COMMANDS
 from commands.answers import Answer
 from commands.dispatch import Request
+from commands.wire.batch import MOST_COMMANDS
 from commands.wire.examples import EXAMPLES
 from infra.postgres.pool import DatabaseUnavailable
 from tests.api.http.conftest import Api, json_of, pointers_of, problem_of
