@@ -10,6 +10,7 @@ import io
 import pickle
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from queue import Empty, Full, Queue
@@ -43,7 +44,7 @@ class Snapshots:
 
     def __init__(self, event_log: Log) -> None:
         self._log = event_log
-        self._waiting: Queue[Loaded[Any]] = Queue(_WAITING)
+        self._waiting: Queue[Loaded[Any] | None] = Queue(_WAITING)
         self._mutex = Lock()
         self._thread: Thread | None = None
         self._closed = False
@@ -86,6 +87,8 @@ class Snapshots:
             self._closed = True
             thread = self._thread
         if thread is not None:
+            with suppress(Full):  # then it does not wait, and sees for itself that it is over
+                self._waiting.put_nowait(None)  # wakes it
             thread.join()
 
     def _run(self) -> None:
@@ -97,6 +100,8 @@ class Snapshots:
                     if self._waiting.empty():
                         self._thread = None
                         return
+                continue
+            if loaded is None:
                 continue
             try:
                 self._log.keep_snapshot(Snapshot(loaded.id, loaded.version, self.fingerprint, keep(loaded.state)))

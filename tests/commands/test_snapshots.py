@@ -4,6 +4,7 @@ import pickle
 from collections.abc import Iterator
 from contextlib import closing
 from functools import reduce
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 
 import domain
 from commands import application as applications
+from commands import snapshots
 from commands.application import CaselogApplication
 from commands.handlers.streams import EVOLVE_TICKET
 from commands.memory import Loaded
@@ -150,3 +152,16 @@ def test_a_subscription_restored_at_any_version_goes_on_as_if_it_had_been_folded
         assert restored == state
         state = evolve_subscription(state, event)
         assert evolve_subscription(restored, event) == state
+
+
+def test_closing_waits_for_what_is_being_kept_and_not_for_more(
+    desk: Desk, ticket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "_IDLE_SECONDS", 3600.0)
+    monkeypatch.setattr(applications, "SNAPSHOT_EVENTS", 2)
+    for number in range(3):
+        desk.send("add-reply", ticket=ticket, author=KIM, body=f"{number}")
+    closing_it = Thread(target=desk.application.close, daemon=True)
+    closing_it.start()
+    closing_it.join(30)
+    assert not closing_it.is_alive()
