@@ -237,15 +237,26 @@ class View:
 
     `version` rises with every change of rows or handlers: a build of an older version is then replaced (by one that
     has seen every event from the first).
+
+    `total_order` is for a view whose rows depend on the order of events of several customers: the reason, in one
+    sentence for its users. Such a view is kept from the log alone; Kafka orders the events of one customer only, and of
+    one stream where they are nobody's (docs/adr/0106-order-and-place-of-views.md).
     """
 
     def __init__(
-        self, name: str, *, version: int, tables: Sequence[Table[Any]] = (), journals: Sequence[Journal[Any]] = ()
+        self,
+        name: str,
+        *,
+        version: int,
+        tables: Sequence[Table[Any]] = (),
+        journals: Sequence[Journal[Any]] = (),
+        total_order: str | None = None,
     ) -> None:
         self.name = name
         self.version = version
         self.tables = tuple(tables)
         self.journals = tuple(journals)
+        self.total_order = total_order
 
     @property
     def handles(self) -> frozenset[type[Event]]:

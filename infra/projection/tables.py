@@ -181,9 +181,13 @@ class RowTable:
             self._copy(cursor, self.name, map(msgspec.structs.astuple, rows))
 
     def add(self, cursor: Cursor, sums: dict[Key, int]) -> None:
-        """Add to the running totals of those keys."""
+        """Add to the running totals of those keys.
+
+        In one order always: of two transactions that add to the same totals, as those of two partitions may, one waits
+        for the other, and neither for ever.
+        """
         names = [column.name for column in self._columns]
-        rows = [dict(zip(names, (*key, amount), strict=True)) for key, amount in sums.items()]
+        rows = [dict(zip(names, (*key, amount), strict=True)) for key, amount in sorted(sums.items())]
         write_prepared(cursor, self._write_few, (msgspec.json.encode(rows).decode(),))
 
     def forget_stage(self) -> None:

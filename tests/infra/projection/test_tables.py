@@ -1,6 +1,8 @@
 """Rows reach a table as they are, whichever way they are written."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -9,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
-from infra.projection.tables import FEW_ROWS, RowTable, columns_of
-from projections.view import Row
+from infra.postgres.pool import connect
+from infra.projection.tables import FEW_ROWS, Column, RowTable, columns_of
+from projections.view import Key, Row
 
 
 class AnyRow(Row, frozen=True):
@@ -84,3 +87,28 @@ def test_rows_that_are_new_as_far_as_is_known_replace_those_that_are_there(
         table.write(cursor, again)
         (first,) = table.load(cursor, [(FILLING[0].number,)])
     assert first.text == "anew"
+
+
+def test_transactions_that_add_to_the_same_totals_wait_for_each_other_and_not_for_ever(
+    database: str, schema: str
+) -> None:
+    """As those of two partitions of a Kafka-fed view do, each having met the totals in an order of its own."""
+    columns = (Column("account", "text", nullable=False), Column("amount", "bigint", nullable=False))
+    totals = RowTable("totals", columns, ("account",), adds="amount")
+    accounts: list[Key] = [(f"account {number}",) for number in range(300)]
+    with closing(connect(database, schema)) as connection, connection, connection.cursor() as cursor:
+        totals.create(cursor)
+
+    def add(order: list[Key]) -> None:
+        with closing(connect(database, schema)) as connection:
+            for _ in range(20):
+                with connection, connection.cursor() as cursor:
+                    totals.add(cursor, dict.fromkeys(order, 1))
+
+    with ThreadPoolExecutor(2) as workers:
+        adding = [workers.submit(add, order) for order in (accounts, accounts[::-1])]
+        for each in adding:
+            each.result()
+    with closing(connect(database, schema)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT amount FROM totals")
+        assert cursor.fetchall() == [(40,)]
