@@ -16,6 +16,9 @@ from psycopg2.extensions import make_dsn
 from infra.postgres.data_folder import CLOSING
 from infra.postgres.migrations import migrate
 from infra.reporting.role import RIGHTS_LOCK
+from tests.broker import kafka, kafka_bootstrap, shared_broker
+
+__all__ = ["kafka", "kafka_bootstrap"]
 
 ROOT = Path(__file__).parents[1]
 _server_key = pytest.StashKey["SharedServer"]()
@@ -50,15 +53,17 @@ class SharedServer:
 
 
 def pytest_configure_node(node: object) -> None:
-    """Under xdist all workers use one server, which the controlling process owns."""
+    """Under xdist all workers use one server and one broker, which the controlling process owns."""
     config = node.config  # type: ignore[attr-defined]
     server = config.stash.setdefault(_server_key, None) or SharedServer()
     config.stash[_server_key] = server
     node.workerinput["postgres_dsn"] = server.dsn  # type: ignore[attr-defined]
+    node.workerinput["kafka"] = shared_broker(config).serve()  # type: ignore[attr-defined]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """The controlling process stops the server that its workers used."""
+    """The controlling process stops what its workers used."""
+    shared_broker(config).stop()
     server = config.stash.get(_server_key, None)
     if server is not None:
         server.stop()
