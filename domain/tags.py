@@ -17,6 +17,7 @@ from domain.plan import PlanPublished
 from domain.sla_policy import SlaPolicyPublished
 from domain.subscription import events as subscription
 from domain.ticket import events as ticket
+from domain.ticket import former_events as former_ticket
 from domain.ticket import split_merge_events as split_merge
 from domain.webhook import events as webhook
 
@@ -110,6 +111,9 @@ def _declined_with_personal_reason(fields: dict[str, Any]) -> dict[str, Any]:
 UPCASTERS: dict[str, Upcaster] = {"EmergencyDeclined.v1": _declined_with_personal_reason}
 """Old tag -> function that turns its stored fields into those of the type that the tag decodes to now."""
 
+FORMER_TYPES: dict[str, type[Event]] = {"EmergencyDeclined.v1": former_ticket.EmergencyDeclinedV1}
+"""Old tag -> the type whose text the log holds under it: nobody decodes by it, it tells others what they read."""
+
 _TAG_OF = {event_type: tag for tag, event_type in EVENT_TYPES.items() if tag not in UPCASTERS}
 
 
@@ -141,6 +145,11 @@ def decode(tag: str, data: bytes | str) -> Event:
     if decoder is None:
         raise UnknownTag(tag)
     return decoder(data)
+
+
+def stored_type(tag: str) -> type[Event]:
+    """Return the type whose JSON text the log holds under a tag, which is not upcast there."""
+    return FORMER_TYPES.get(tag, EVENT_TYPES[tag])
 
 
 _encode = msgspec.json.Encoder().encode

@@ -32,7 +32,11 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(queries_blueprint(services))
     app.register_blueprint(health_blueprint(services))
     app.register_blueprint(metrics_blueprint(services))
-    app.register_blueprint(docs_blueprint(test_clock=services.test_clock is not None))
+    app.register_blueprint(
+        docs_blueprint(
+            test_clock=services.test_clock is not None, kafka=services.kafka, kafka_names=services.kafka_names
+        )
+    )
     if services.test_clock is not None:
         app.register_blueprint(test_clock_blueprint(services.test_clock))
     answer_failures(app)

@@ -1,4 +1,8 @@
-"""An event of the log in the form that others read: a CloudEvent 1.0 in JSON."""
+"""An event of the log in the form that others read: a CloudEvent 1.0 in JSON.
+
+The feed, the webhooks and Kafka say the same of an event (`infra/kafka/records.py` has it in headers), but for its
+text: here an event is shown in its present form and under the tag of that, there as it was stored.
+"""
 
 from typing import Any
 
@@ -31,4 +35,8 @@ def cloud_event(recorded: RecordedEvent) -> dict[str, Any]:
         item["causationid"] = metadata.causation_id
     if metadata.traceparent is not None:
         item["traceparent"] = metadata.traceparent
+    if metadata.customer_id is not None:
+        item["customerid"] = metadata.customer_id
+    if metadata.imported is not None:
+        item["imported"] = metadata.imported
     return item

@@ -14,6 +14,8 @@ from commands.dispatch import Commands
 from commands.ports import Clock
 from domain.api_key import ApiKey
 from infra.access.rate_limits import Standing
+from infra.kafka.names import DEFAULT_NAMES, Names
+from infra.kafka.settings import NO_BROKER, KafkaSettings
 
 
 class Connections(Protocol):
@@ -66,7 +68,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 
     `tokens` checks JSON Web Tokens where an issuer is trusted. `requests_per_minute`: of a caller without a limit of
     its own; 0 is none. `most_waiting`: how many requests may wait for a view at once. `streams`: how many lists may be
-    streamed at once, and for how long.
+    streamed at once, and for how long. `kafka`, `kafka_names`: what is told
+    of the desk's topics.
     """
 
     commands: Commands
@@ -83,3 +86,5 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     most_waiting: int = 8
     streams: Limits = Limits(at_once=4)
     access_log: bool = False
+    kafka: KafkaSettings = NO_BROKER
+    kafka_names: Names = DEFAULT_NAMES

@@ -55,3 +55,7 @@ class Names(msgspec.Struct, frozen=True):
     def view_group(self, view: str, build: int) -> str:
         """The consumer group that keeps one build of a view."""
         return f"{self.prefix}.view.{view}.{build}"
+
+
+DEFAULT_NAMES = Names("caselog")
+"""Those of a desk in the default schema."""

@@ -218,8 +218,9 @@ def recorded(came: ReceivedEvent) -> RecordedEvent:
 
 
 def rfc3339(instant: datetime) -> str:
-    """Return an instant in UTC as the contract writes it, with microseconds."""
-    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    """Return an instant in UTC as JSON texts of Caselog have it: a fraction only where there is one, and `Z`."""
+    text: str = msgspec.to_builtins(instant.astimezone(UTC))
+    return text
 
 
 def _occurred_at(data: str) -> str | None:

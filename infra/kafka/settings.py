@@ -49,3 +49,7 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"KafkaSettings(bootstrap={self.bootstrap}, security={self.security})"  # never the password
+
+
+NO_BROKER = KafkaSettings(bootstrap=())
+"""What is true of a desk's topics as long as nothing is said of them."""

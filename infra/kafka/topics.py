@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 from kafka import KafkaAdminClient
@@ -84,6 +85,12 @@ def ensure(admin: KafkaAdminClient, topics: Sequence[Topic], settings: KafkaSett
     problems = [problem for topic in topics for problem in _problems(admin, topic)]
     if problems:
         raise TopicMismatch(problems)
+
+
+def kafka_binding(topic: Topic) -> dict[str, Any]:
+    """Return a topic as an AsyncAPI document tells of it (the Kafka binding of a channel, version 0.5.0)."""
+    told = {name: [value] if name == "cleanup.policy" else int(value) for name, value in topic.settings.items()}
+    return {"topic": topic.name, "partitions": topic.partitions, "topicConfiguration": told, "bindingVersion": "0.5.0"}
 
 
 def _problems(admin: KafkaAdminClient, topic: Topic) -> Sequence[str]:

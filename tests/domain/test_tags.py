@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from domain.tags import EVENT_TYPES, UPCASTERS, UnknownTag, decode, encode, tag_of
+from domain.tags import EVENT_TYPES, FORMER_TYPES, UPCASTERS, UnknownTag, decode, encode, stored_type, tag_of
 
 
 class Golden(msgspec.Struct, frozen=True):
@@ -29,6 +29,16 @@ def test_an_event_stored_once_is_read_in_full(golden: Golden) -> None:
     if golden.tag not in UPCASTERS:
         # Nothing that was written is lost on reading: it would be written the same again.
         assert encode(event) == bytes(golden.data)
+
+
+@pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden.tag)
+def test_what_is_stored_under_a_tag_has_a_type_old_versions_included(golden: Golden) -> None:
+    stored = msgspec.json.decode(golden.data, type=stored_type(golden.tag))
+    assert encode(stored) == bytes(golden.data), "the type does not tell all that is stored"
+
+
+def test_every_tag_that_is_upcast_has_the_type_that_it_was_stored_by() -> None:
+    assert FORMER_TYPES.keys() == UPCASTERS.keys()
 
 
 def test_every_tag_has_its_line() -> None:

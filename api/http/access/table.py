@@ -25,6 +25,7 @@ OPEN_ENDPOINTS = frozenset(
         "health.ready",
         "docs.index",
         "docs.openapi",
+        "docs.asyncapi",
         "docs.problem",
         "docs.page",
         "docs.start",

@@ -49,9 +49,11 @@ def answered(query: str, form: str) -> Json:
 
 
 def plain(name: str) -> Any:
-    """Return the answer of an operation that is neither a command nor a query; of the document itself, its head."""
+    """Return the answer of an operation that is neither a command nor a query; of a document, its head."""
     if name == "openapi.json":
         return {"openapi": "3.1.0", "info": {"title": "Caselog", "version": "1.0.0"}, "paths": {}}
+    if name == "asyncapi.json":
+        return {"asyncapi": "3.0.0", "info": {"title": "Caselog", "version": "1.0.0"}, "channels": {}}
     return recorded()["plain"].get(name)
 
 

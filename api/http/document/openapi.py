@@ -62,7 +62,7 @@ def openapi_document(*, test_clock: bool = True) -> Json:
     plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
     spec = APISpec(
         title="Caselog",
-        version=_version(),
+        version=service_version(),
         openapi_version="3.1.0",
         plugins=[plugin],
         info={"description": _INTRODUCTION},
@@ -109,6 +109,7 @@ _PLAIN = {
     "/health/ready": "Whether it can do its work; says whether the desk runs with a test clock.",
     "/metrics": "Figures of the desk and its processes, in Prometheus' text format.",
     "/openapi.json": "This document.",
+    "/asyncapi.json": "The document of what the desk says and takes by Kafka (AsyncAPI 3.0).",
     "/problems/{code}": "What a problem's code stands for.",
 }
 
@@ -341,7 +342,8 @@ def _braces(path: str) -> str:
     return path.replace("<", "{").replace(">", "}")
 
 
-def _version() -> str:
+def service_version() -> str:
+    """Return which release this is; `0` where it is not installed."""
     try:
         return version("caselog")
     except PackageNotFoundError:

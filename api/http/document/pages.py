@@ -1,4 +1,4 @@
-"""The service's own documentation: the OpenAPI document, a page to read it with, and what each problem means.
+"""The service's own documentation: the OpenAPI and AsyncAPI documents, a page to read, and what each problem means.
 
 The page is ours, over the files that the flask-swagger-ui wheel carries: nothing comes from another host, and its
 content security policy lets nothing else in.
@@ -10,10 +10,13 @@ from importlib.resources import files
 import msgspec
 from flask import Blueprint, Response
 
+from api.http.document.asyncapi import asyncapi_document
 from api.http.document.openapi import openapi_document
 from api.http.problems.catalogue import all_problem_types
 from api.http.problems.types import NOT_FOUND
 from api.http.replies import ProblemRaised, json_reply
+from infra.kafka.names import DEFAULT_NAMES, Names
+from infra.kafka.settings import NO_BROKER, KafkaSettings
 
 _ASSETS = {
     "swagger-ui.css": "text/css; charset=utf-8",
@@ -28,6 +31,7 @@ _INDEX = {
     "name": "caselog",
     "documentation": "/docs",
     "openapi": "/openapi.json",
+    "asyncapi": "/asyncapi.json",
     "commands": "/v1/commands/<command>",
     "queue": "/v1/queue",
     "tickets": "/v1/tickets",
@@ -69,8 +73,19 @@ def _document(*, test_clock: bool) -> bytes:
     return msgspec.json.encode(openapi_document(test_clock=test_clock))
 
 
-def docs_blueprint(*, test_clock: bool = False) -> Blueprint:
-    """Return the routes of the documentation of a desk with or without a test clock."""
+@cache
+def _messages(names: Names, settings: KafkaSettings) -> bytes:
+    """Return the AsyncAPI document as JSON."""
+    return msgspec.json.encode(asyncapi_document(names, settings))
+
+
+def docs_blueprint(
+    *,
+    test_clock: bool = False,
+    kafka: KafkaSettings = NO_BROKER,
+    kafka_names: Names = DEFAULT_NAMES,
+) -> Blueprint:
+    """Return the routes of the documentation of a desk with or without a test clock, whose topics are called so."""
     blueprint = Blueprint("docs", __name__)
     document = _document(test_clock=test_clock)
     described = {kind.code: kind for kind in all_problem_types()}
@@ -83,6 +98,10 @@ def docs_blueprint(*, test_clock: bool = False) -> Blueprint:
     @blueprint.get("/openapi.json")
     def openapi() -> Response:
         return json_reply(document)
+
+    @blueprint.get("/asyncapi.json")
+    def asyncapi() -> Response:
+        return json_reply(_messages(kafka_names, kafka))
 
     @blueprint.get("/problems/<code>")
     def problem(code: str) -> Response:

@@ -40,6 +40,8 @@ class CloudEvent(Shape, kw_only=True):
     traceparent: str | UnsetType = UNSET
     actor: str
     commandid: str
+    customerid: str | UnsetType = UNSET
+    imported: str | UnsetType = UNSET
 
 
 class SettingVersion(Shape, kw_only=True):

@@ -112,6 +112,7 @@ ROUTES = [line.split() for line in TABLE.strip().splitlines()]
 OPEN = {
     "/",
     "/openapi.json",
+    "/asyncapi.json",
     "/problems/<code>",
     "/docs",
     "/docs/start.js",
@@ -178,7 +179,7 @@ def test_nothing_is_done_without_a_key(api: Api, method: str, route: str, _lette
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/openapi.json", "/docs", "/problems/forbidden", "/health/live", "/health/ready"]
+    "path", ["/", "/openapi.json", "/asyncapi.json", "/docs", "/problems/forbidden", "/health/live", "/health/ready"]
 )
 def test_health_and_documentation_need_no_key(api: Api, path: str) -> None:
     assert api.app.test_client().get(path).status_code == 200
