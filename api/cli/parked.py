@@ -14,7 +14,8 @@ from infra.postgres.pool import connect
 from infra.projection import parking
 from infra.projection.builds import build_numbered
 from infra.projection.parking import Parked
-from infra.projection.runner import BuildRunner, view_connection
+from infra.projection.runner import BuildRunner
+from infra.projection.writer import view_connection
 from projections.catalogue import VIEWS
 
 VIEWS_BY_NAME = {view.name: view for view in VIEWS}

@@ -6,7 +6,7 @@ events the topic has position marks: a partition that has one has every event of
 docs/kafka.md is the contract with those who read the topic.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Protocol
@@ -152,7 +152,7 @@ def mark_record(position: int) -> EventRecord:
 def received(record: KafkaRecord) -> ReceivedEvent | PositionMark:
     """Return what a record of the events topic says. Raises `NotOurs`."""
     try:
-        headers = {name: value.decode() for name, value in record.headers}
+        headers = headers_of(record.headers)
         if headers.get("ce_source") != SOURCE.decode():
             raise NotOurs(f"its header ce_source is {headers.get('ce_source')!r}, not {SOURCE.decode()!r}")
         position = int(headers["ce_position"])
@@ -168,16 +168,7 @@ def received(record: KafkaRecord) -> ReceivedEvent | PositionMark:
             int(headers["ce_streamversion"]),
             headers["ce_type"],
             record.value,
-            Metadata(
-                event_id=headers["ce_id"],
-                correlation_id=headers["ce_correlationid"],
-                actor=headers["ce_actor"],
-                command_id=headers["ce_commandid"],
-                causation_id=headers.get("ce_causationid"),
-                traceparent=headers.get("ce_traceparent"),
-                customer_id=headers.get("ce_customerid"),
-                imported=headers.get("ce_imported"),
-            ),
+            metadata_of(headers),
             headers["ce_recordedat"],
             record.key,
         )
@@ -189,17 +180,72 @@ def received(record: KafkaRecord) -> ReceivedEvent | PositionMark:
         raise error if isinstance(error, NotOurs) else NotOurs(f"a header of it cannot be read: {error}") from None
 
 
+def headers_of(headers: Sequence[tuple[str, bytes]]) -> dict[str, str]:
+    """Return a record's headers by name. Raises UnicodeDecodeError."""
+    return {name: value.decode() for name, value in headers}
+
+
+def metadata_of(headers: Mapping[str, str]) -> Metadata:
+    """Return what the headers say of why the event is in the log. Raises KeyError where one is missing."""
+    return Metadata(
+        event_id=headers["ce_id"],
+        correlation_id=headers["ce_correlationid"],
+        actor=headers["ce_actor"],
+        command_id=headers["ce_commandid"],
+        causation_id=headers.get("ce_causationid"),
+        traceparent=headers.get("ce_traceparent"),
+        customer_id=headers.get("ce_customerid"),
+        imported=headers.get("ce_imported"),
+    )
+
+
+class Arrived(Protocol):
+    """An event as it came from the topic, however its record was read."""
+
+    @property
+    def position(self) -> int:
+        """Its place in the log."""
+
+    @property
+    def stream_id(self) -> str:
+        """Its stream."""
+
+    @property
+    def version(self) -> int:
+        """The stream's version after it."""
+
+    @property
+    def tag(self) -> str:
+        """The tag that it is stored under."""
+
+    @property
+    def data(self) -> bytes:
+        """Its JSON text."""
+
+    @property
+    def metadata(self) -> Metadata:
+        """Why it is there."""
+
+    @property
+    def recorded_at(self) -> str:
+        """When it was recorded."""
+
+
 class RecordedFromKafka(RecordedEvent):
     """An event that came by Kafka, as handlers of views take it; its metadata is made of the headers."""
 
-    def __init__(self, event: Event, came: ReceivedEvent) -> None:
+    def __init__(self, event: Event, came: Arrived) -> None:
         # not `super().__init__`, which wants the metadata as text: that is made only where somebody asks for it
         self.originator_id = came.stream_id
         self.originator_version = came.version
         self.event = event
         self.position = came.position
-        self.recorded_at = datetime.fromisoformat(came.recorded_at)
         self._came = came
+
+    @cached_property
+    def recorded_at(self) -> datetime:  # type: ignore[override]
+        """When it was recorded, in UTC."""
+        return datetime.fromisoformat(self._came.recorded_at)
 
     @cached_property
     def metadata(self) -> Metadata:
@@ -212,7 +258,7 @@ class RecordedFromKafka(RecordedEvent):
         return msgspec.json.encode(self._came.metadata)
 
 
-def recorded(came: ReceivedEvent) -> RecordedEvent:
+def recorded(came: Arrived) -> RecordedEvent:
     """Return a received event decoded. Raises what `domain.tags.decode` raises."""
     return RecordedFromKafka(decode(came.tag, came.data), came)
 

@@ -17,7 +17,8 @@ from infra.projection.feed import Feed
 from infra.projection.feeding import feeding
 from infra.projection.pauses import LONGEST_SECONDS, Pauses
 from infra.projection.positions import Announcer
-from infra.projection.runner import BuildRunner, view_connection
+from infra.projection.runner import BuildRunner
+from infra.projection.writer import view_connection
 from projections.view import View
 
 Ended: TypeAlias = Literal["followed", "replaced", "stopped"]

@@ -21,7 +21,8 @@ from infra.projection.feed import Batch, Feed
 from infra.projection.pauses import LONGEST_SECONDS, Pauses
 from infra.projection.positions import Announcer
 from infra.projection.rows import REFUSED_DATA
-from infra.projection.runner import BuildRunner, view_connection
+from infra.projection.runner import BuildRunner
+from infra.projection.writer import view_connection
 from infra.tracing import seen_by
 
 MOST_EVENTS = 500

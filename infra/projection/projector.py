@@ -33,7 +33,8 @@ from infra.projection.rebuild import (
     open_build,
     rebuild,
 )
-from infra.projection.runner import BuildRunner, view_connection
+from infra.projection.runner import BuildRunner
+from infra.projection.writer import view_connection
 from infra.tracing import seen_by
 from projections.view import View
 

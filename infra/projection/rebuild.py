@@ -26,7 +26,8 @@ from infra.projection.builds import (
 )
 from infra.projection.comparing import Comparison, Difference, compare
 from infra.projection.feed import MOST_EVENTS, read_batch
-from infra.projection.runner import BuildRunner, view_connection
+from infra.projection.runner import BuildRunner
+from infra.projection.writer import view_connection
 from projections.view import View
 
 BETWEEN_SWITCHES_SECONDS = 0.5

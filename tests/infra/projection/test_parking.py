@@ -29,7 +29,8 @@ from infra.projection.builds import PositionMoved, begin_build, live_build, swit
 from infra.projection.feed import read_batch
 from infra.projection.parking import Parked
 from infra.projection.rebuild import rebuild
-from infra.projection.runner import BuildRunner, view_connection
+from infra.projection.runner import BuildRunner
+from infra.projection.writer import view_connection
 from projections import progress, queue
 from projections.folding import fold
 from projections.parking import EVERYWHERE
@@ -373,7 +374,8 @@ def test_a_projector_tries_parked_keys_again_when_it_starts(
 RETRY = """
 import sys
 from infra.projection.builds import live_build
-from infra.projection.runner import BuildRunner, view_connection
+from infra.projection.runner import BuildRunner
+from infra.projection.writer import view_connection
 from tests.infra.projection.test_parking import Faulty
 view = Faulty([]).view
 connection = view_connection(sys.argv[1], sys.argv[2], view)

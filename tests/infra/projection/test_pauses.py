@@ -13,7 +13,8 @@ from infra.projection.group import ProcessingGroup
 from infra.projection.positions import Announcer
 from infra.projection.projector import Keeper
 from infra.projection.rebuild import rebuild
-from infra.projection.runner import BuildRunner, view_connection
+from infra.projection.runner import BuildRunner
+from infra.projection.writer import view_connection
 from projections import queue
 from tests.infra.projection.conftest import Append
 from tests.projections.stories import desk_story

@@ -23,7 +23,7 @@ from infra.projection.rebuild import (
     rebuild,
     switch_back,
 )
-from infra.projection.runner import view_connection
+from infra.projection.writer import view_connection
 from projections import progress, queue, sla, ticket
 from projections.ticket import TicketRow
 from projections.view import Table, View

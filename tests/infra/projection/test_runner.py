@@ -10,7 +10,8 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 from infra.projection.builds import PositionMoved, begin_build, live_build
 from infra.projection.feed import read_batch
 from infra.projection.rebuild import finish
-from infra.projection.runner import BuildRunner, view_connection
+from infra.projection.runner import BuildRunner
+from infra.projection.writer import view_connection
 from projections import due, pause, queue, sla, ticket
 from projections.folding import fold
 from projections.reading import select

@@ -16,7 +16,7 @@ from domain.subscription.events import AllowanceExhausted
 from domain.ticket.events import CustomerReminded, IncidentResolutionAnnounced
 from domain.webhook import events as webhooks
 from infra.projection.rebuild import finish
-from infra.projection.runner import view_connection
+from infra.projection.writer import view_connection
 from projections import article, budget, customer, incident, notice, webhook
 from projections.folding import fold
 from projections.reading import select

@@ -1,0 +1,148 @@
+"""Records read by their bytes are those that kafka-python reads one by one."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+from kafka import KafkaProducer, TopicPartition
+
+from domain.recorded import Metadata
+from infra.kafka import topics, unpacking
+from infra.kafka.clients import admin_client, consumer, producer
+from infra.kafka.names import Names
+from infra.kafka.records import (
+    EventRecord,
+    LogRow,
+    NotOurs,
+    PositionMark,
+    ReceivedEvent,
+    event_record,
+    mark_record,
+    received,
+)
+from infra.kafka.settings import KafkaSettings
+from infra.kafka.unpacking import UnpackedEvent, Unreadable, events_consumer
+
+METADATA = Metadata(
+    event_id="e-1", correlation_id="c-1", actor="agent é", command_id="k-1", causation_id="e-0", customer_id="cust-7"
+)
+ROW = LogRow(
+    42, "customer-cust-7", 3, "CustomerRegistered.v1", '{"name":"Zoë"}', "", datetime(2026, 3, 1, 10, tzinfo=UTC)
+)
+
+
+def row(**changed: Any) -> LogRow:
+    metadata = msgspec.structs.replace(METADATA, **changed.pop("metadata", {}))
+    return msgspec.structs.replace(ROW, metadata=msgspec.json.encode(metadata).decode(), **changed)
+
+
+ORDINARY = event_record(row())
+RECORDS: list[EventRecord] = [
+    ORDINARY,
+    event_record(row(position=2**40, version=70_000, data="", metadata={"customer_id": None, "traceparent": "t"})),
+    event_record(row(stream_id="s" * 63, data="x" * 200)),
+    event_record(row(stream_id="s" * 64, data="x" * 20_000)),
+    event_record(row(stream_id="ж" * 9_000, tag="T" * 300)),
+    event_record(row(metadata={"event_id": "i" * 64})),
+    mark_record(43),
+    msgspec.structs.replace(ORDINARY, headers=ORDINARY.headers[::-1]),
+    msgspec.structs.replace(ORDINARY, headers=[*ORDINARY.headers, ("ce_new", b"of a later release")]),
+    msgspec.structs.replace(ORDINARY, headers=ORDINARY.headers[:7]),
+    msgspec.structs.replace(ORDINARY, headers=[("ce_specversion", b"1.0"), ("ce_id", b"x")]),
+    msgspec.structs.replace(ORDINARY, headers=[("ce_source", b"\xff")]),
+    EventRecord(b"", b"somebody's", []),
+]
+
+
+@pytest.fixture
+def place(kafka: KafkaSettings, schema: str) -> TopicPartition:
+    """A partition of a new topic."""
+    names = Names(schema)
+    admin = admin_client(kafka)
+    topics.ensure(admin, [topics.events_topic(names, kafka)], kafka)
+    admin.close()
+    return TopicPartition(names.events, 1)
+
+
+@pytest.fixture
+def writer(kafka: KafkaSettings, schema: str) -> Iterator[KafkaProducer]:
+    """A producer of transactions."""
+    made = producer(kafka, transactional_id=Names(schema).relay_transactional_id)
+    made.init_transactions()
+    yield made
+    made.close()
+
+
+def send(writer: KafkaProducer, place: TopicPartition, records: list[EventRecord], *, commit: bool = True) -> None:
+    writer.begin_transaction()
+    for record in records:
+        writer.send(place.topic, partition=place.partition, **msgspec.structs.asdict(record))
+    writer.flush()
+    if commit:
+        writer.commit_transaction()
+    else:
+        writer.abort_transaction()
+
+
+def read(reader: Any, place: TopicPartition, count: int, most: int = 500) -> list[Any]:
+    found: list[Any] = []
+    with reader:
+        reader.assign([place])
+        reader.seek(place, 0)
+        while len(found) < count:
+            found += reader.poll(10_000, max_records=most)[place]
+    return found
+
+
+def expected(record: Any) -> Any:
+    try:
+        came = received(record)
+    except NotOurs as not_ours:
+        return Unreadable(record.partition, record.offset, str(not_ours))
+    return came if isinstance(came, PositionMark) else fields(came)
+
+
+def fields(came: ReceivedEvent | UnpackedEvent) -> tuple[Any, ...]:
+    return (
+        came.partition,
+        came.offset,
+        came.position,
+        came.stream_id,
+        came.version,
+        came.tag,
+        came.data,
+        came.key,
+        came.metadata,
+        came.recorded_at,
+    )
+
+
+@pytest.mark.parametrize("most", [500, 2])
+def test_all_that_was_committed_comes_as_kafka_python_has_it(
+    kafka: KafkaSettings, writer: KafkaProducer, place: TopicPartition, most: int
+) -> None:
+    send(writer, place, RECORDS)
+    send(writer, place, RECORDS[::-1], commit=False)
+    send(writer, place, [mark_record(44), ORDINARY])
+    count = len(RECORDS) + 2
+    ours = read(events_consumer(kafka), place, count, most)
+    theirs = read(consumer(kafka), place, count, most)
+    assert [fields(each) if isinstance(each, UnpackedEvent) else each for each in ours] == list(map(expected, theirs))
+    assert {type(each) for each in ours} == {UnpackedEvent, PositionMark, Unreadable}
+
+
+def test_a_compressed_batch_is_read_as_well(kafka: KafkaSettings, place: TopicPartition) -> None:
+    with producer(kafka, compression_type="gzip") as plain:
+        for record in RECORDS:
+            plain.send(place.topic, partition=place.partition, **msgspec.structs.asdict(record))
+    assert len(read(events_consumer(kafka), place, len(RECORDS))) == len(RECORDS)
+
+
+def test_what_our_relays_write_is_recognised_without_looking_at_each_header(
+    kafka: KafkaSettings, writer: KafkaProducer, place: TopicPartition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(unpacking, "_one_by_one")
+    send(writer, place, [ORDINARY, *RECORDS[1:4]])
+    assert [each.position for each in read(events_consumer(kafka), place, 4)] == [42, 2**40, 42, 42]
