@@ -22,6 +22,7 @@ from api.cli.keys import keys
 from api.cli.parked import parked
 from api.cli.project import project
 from api.cli.rebuild import rebuild
+from api.cli.relay import relay
 from api.cli.report import report
 from api.cli.reporting_url import reporting_url_command
 from api.cli.restore import restore
@@ -46,6 +47,7 @@ for command in (
     project,
     timekeeper,
     deliver,
+    relay,
     history,
     diff,
     export,

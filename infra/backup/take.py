@@ -29,7 +29,7 @@ from infra.backup.errors import BackupFailed
 from infra.feed import head_position
 from infra.postgres.pool import connect
 
-LEFT_OUT = frozenset({"schema_migrations", "state_snapshots", "rate_limits"})
+LEFT_OUT = frozenset({"schema_migrations", "state_snapshots", "rate_limits", "kafka_relay"})
 """Tables that are not in a backup: what the manifest has, and what is worth nothing after a restart."""
 
 _LIVE_ONLY = {

@@ -24,23 +24,26 @@ def admin_client(settings: KafkaSettings, *, timeout_ms: int = 10_000) -> KafkaA
     )
 
 
+def producer_arguments(settings: KafkaSettings, *, transactional_id: str | None = None, **more: Any) -> dict[str, Any]:
+    """Return what a producer of kafka-python is given, so that its records arrive once and in order."""
+    return {
+        **settings.connection(),
+        "client_id": transactional_id or "caselog-producer",
+        "transactional_id": transactional_id,
+        "enable_idempotence": True,
+        "acks": "all",
+        "max_in_flight_requests_per_connection": 5,
+        "batch_size": BATCH_BYTES,
+        "max_request_size": LARGEST_RECORD_BYTES,
+        "allow_auto_create_topics": False,
+        "metrics_enabled": False,
+        **more,
+    }
+
+
 def producer(settings: KafkaSettings, *, transactional_id: str | None = None, **more: Any) -> KafkaProducer:
     """Return a producer whose records arrive once and in order, with `transactional_id` whole transactions of them."""
-    return KafkaProducer(
-        **{
-            **settings.connection(),
-            "client_id": transactional_id or "caselog-producer",
-            "transactional_id": transactional_id,
-            "enable_idempotence": True,
-            "acks": "all",
-            "max_in_flight_requests_per_connection": 5,
-            "batch_size": BATCH_BYTES,
-            "max_request_size": LARGEST_RECORD_BYTES,
-            "allow_auto_create_topics": False,
-            "metrics_enabled": False,
-            **more,
-        }
-    )
+    return KafkaProducer(**producer_arguments(settings, transactional_id=transactional_id, **more))
 
 
 def consumer(settings: KafkaSettings, *, group: str | None = None, **more: Any) -> KafkaConsumer:

@@ -8,7 +8,7 @@ docs/kafka.md is the contract with those who read the topic.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Protocol
 
 import msgspec
@@ -99,8 +99,12 @@ def key_of(metadata: Metadata, stream_id: str) -> bytes:
     return (metadata.customer_id or stream_id).encode()
 
 
+@lru_cache(maxsize=65_536)
 def partition_of(key: bytes, partitions: int) -> int:
-    """Return the partition that a key's records are in: Kafka's own rule, murmur2 without the sign."""
+    """Return the partition that a key's records are in: Kafka's own rule, murmur2 without the sign.
+
+    The hash is made in Python, so those of customers that come again are kept.
+    """
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
 

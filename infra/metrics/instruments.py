@@ -54,3 +54,11 @@ WEBHOOK_ATTEMPTS = Counter(
 WEBHOOK_SECONDS = Histogram(
     "caselog_webhook_attempt_seconds", "Time of an attempt to deliver an event to a webhook.", buckets=_SECONDS
 )
+
+RELAYED_EVENTS = Counter("caselog_relay_events_total", "Events that the relay has published to Kafka.")
+RELAY_SECONDS = Histogram(
+    "caselog_relay_transaction_seconds",
+    "Time of a transaction of the relay, from the read to the commit.",
+    buckets=_SECONDS,
+)
+RELAY_ERRORS = Counter("caselog_relay_errors_total", "Tries of the relay that failed, by what went wrong.", ["kind"])

@@ -1,0 +1,1 @@
+"""The relay: every event of the log to Kafka, once in effect and in order."""

@@ -1,0 +1,58 @@
+"""Every event of the log is in the topic once, in order, and all partitions are known to have come as far."""
+
+from infra.kafka.records import PositionMark, ReceivedEvent
+from infra.kafka.relay.checkpoint import last_checkpoint
+from tests.infra.kafka.relay.conftest import Relayed
+
+
+def test_what_is_in_the_log_and_what_comes_to_it_is_published_once_and_in_order(relayed: Relayed) -> None:
+    relayed.grow(7_000)
+    with relayed.relaying():
+        relayed.await_published()
+        relayed.desk.ticket(relayed.desk.customer())
+        relayed.await_published()
+        relayed.grow(300)
+        relayed.await_published()
+    relayed.check_all_once_in_order()
+
+
+def test_every_partition_comes_to_the_end_of_every_transaction(relayed: Relayed) -> None:
+    relayed.grow(2, customers=2)
+    with relayed.relaying():
+        relayed.await_published()
+    records = relayed.records()
+    assert set(records) == {0, 1, 2}
+    assert {partition[-1].position for partition in records.values()} == {relayed.head()}
+    kinds = [type(partition[-1]) for partition in records.values()]
+    assert kinds.count(ReceivedEvent) == 1
+    assert kinds.count(PositionMark) == 2
+
+
+def test_the_next_relay_goes_on_where_the_last_one_committed(relayed: Relayed) -> None:
+    for _ in range(3):
+        relayed.grow(50)
+        with relayed.relaying():
+            relayed.await_published()
+    checkpoint = last_checkpoint(relayed.settings, relayed.names)
+    assert checkpoint is not None
+    assert (checkpoint.position, checkpoint.begun_after) == (relayed.head(), 0)
+    assert checkpoint.event_id == f"event-{relayed.head()}"
+    relayed.check_all_once_in_order()
+
+
+def test_an_event_of_a_newer_release_is_published_as_it_stands(relayed: Relayed) -> None:
+    head = relayed.grow(1, tag="CaseTeleported.v7", data='{"to" :  "Mars"}')
+    with relayed.relaying():
+        relayed.await_published()
+    [event] = [each for each in relayed.events() if each.position == head]
+    assert (event.tag, event.data) == ("CaseTeleported.v7", b'{"to" :  "Mars"}')
+
+
+def test_rows_that_another_mapper_stored_are_passed_over(relayed: Relayed) -> None:
+    with relayed.relaying():
+        relayed.grow(3)
+        foreign = relayed.foreign_row()
+        relayed.await_published()
+    assert foreign not in {each.position for each in relayed.events()}
+    assert {partition[-1].position for partition in relayed.records().values()} == {foreign}
+    relayed.check_all_once_in_order()
