@@ -157,9 +157,9 @@ def test_a_subscription_restored_at_any_version_goes_on_as_if_it_had_been_folded
 def test_closing_waits_for_what_is_being_kept_and_not_for_more(
     desk: Desk, ticket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshots, "_IDLE_SECONDS", 3600.0)
-    monkeypatch.setattr(applications, "SNAPSHOT_EVENTS", 2)
-    for number in range(3):
+    monkeypatch.setattr(snapshots, "_IDLE_SECONDS", 60.0)
+    monkeypatch.setattr(applications, "SNAPSHOT_EVENTS", 10)
+    for number in range(13):
         desk.send("add-reply", ticket=ticket, author=KIM, body=f"{number}")
     closing_it = Thread(target=desk.application.close, daemon=True)
     closing_it.start()
