@@ -7,6 +7,7 @@ from multiprocessing.util import Finalize
 
 import msgspec
 
+from api.compose_views import views_database
 from api.http.access.tokens import Tokens
 from api.http.cloud_events import cloud_event
 from api.http.services import Services
@@ -209,6 +210,7 @@ def api_services(config: Config, url: str) -> Iterator[Services]:
             connections=pool,
             views=positions,
             clock=desk_clock,
+            views_database=stack.enter_context(views_database(config, url)),
             metrics=Metrics(pool),
             keys=KeyRing(pool),
             rate_limits=RateLimits(pool),

@@ -36,6 +36,37 @@ def of_views(connection: Connection) -> list[Json]:
         return [without_nulls(dict(zip(_COLUMNS, row, strict=True))) for row in cursor]
 
 
+def of_views_elsewhere(connection: Connection, desk: Connection) -> list[Json]:
+    """Return each view that another database has, by name, in the same form.
+
+    `connection` is to that database, whose log is empty; `desk` tells how far the log is.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.view, p.version, p.position, p.state, b.building,"
+            " (SELECT count(DISTINCT (part, key)) FROM parked_events"
+            " WHERE view = p.view AND build = p.build AND dropped_at IS NULL)"
+            " FROM (SELECT DISTINCT ON (view) * FROM projections ORDER BY view, live DESC, build DESC) AS p"
+            " LEFT JOIN LATERAL (SELECT json_build_object('version', version, 'position', position) AS building"
+            " FROM projections WHERE view = p.view AND build > p.build ORDER BY build DESC LIMIT 1) AS b ON true"
+            " ORDER BY p.view"
+        )
+        rows = cursor.fetchall()
+    found = []
+    with desk.cursor() as cursor:
+        for view, version, position, state, building, parked in rows:
+            cursor.execute(
+                "SELECT greatest(h.position - %(position)s, 0),"
+                " coalesce(greatest(extract(epoch FROM clock_timestamp() - e.recorded_at), 0), 0)::float8"
+                " FROM log_head AS h LEFT JOIN events AS e ON e.position = %(position)s + 1",
+                {"position": position},
+            )
+            lag_events, lag_seconds = cursor.fetchone() or (0, 0.0)
+            values = (view, version, position, lag_events, lag_seconds, state, building, parked)
+            found.append(without_nulls(dict(zip(_COLUMNS, values, strict=True))))
+    return found
+
+
 def not_readable(connection: Connection, views: Sequence[str]) -> list[str]:
     """Return those of the views that readers cannot rely on, in order.
 

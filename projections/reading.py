@@ -98,6 +98,22 @@ def position_of(connection: Connection, *views: str) -> int:
     return 0 if row is None else int(row[0])
 
 
+def furthest_of(connection: Connection, *views: str) -> int:
+    """Return the position after which no event can be in the rows of any of these views.
+
+    Where Kafka feeds a view, rows of some customers may be ahead of its position, the lowest over the partitions.
+    """
+    position = position_of(connection, *views)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT max(v.position) FROM view_partitions v JOIN projections p USING (view, build)"
+            " WHERE p.live AND p.view = ANY (%s)",
+            (list(views),),
+        )
+        row = cursor.fetchone()
+    return position if row is None or row[0] is None else max(position, int(row[0]))
+
+
 def select(
     connection: Connection, row: type[R], query: str, values: Sequence[object] | Mapping[str, object] = ()
 ) -> list[R]:

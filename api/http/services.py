@@ -1,6 +1,6 @@
 """What the HTTP interface needs from the rest of Caselog; whoever composes the process hands it in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -30,6 +30,20 @@ class Views(Protocol):
 
     def wait_for(self, views: Sequence[str], position: int, timeout_seconds: float) -> bool:
         """Wait until readers of all these views see the event at a position; False if they do not within the time."""
+
+
+class ShownViews(Views, Protocol):
+    """Knows how far the views have come that a database shows, and which those are."""
+
+    def shows(self, versions: Mapping[str, int]) -> bool:
+        """Whether readers are shown all these views in these versions."""
+
+
+class ViewsDatabase(msgspec.Struct, frozen=True):
+    """Another database than the desk's, which has views that Kafka feeds."""
+
+    connections: Connections
+    views: ShownViews
 
 
 class SettableClock(Clock, Protocol):
@@ -67,9 +81,9 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a worker of the HTTP interface uses. `test_clock` is there only where the desk runs with one.
 
     `tokens` checks JSON Web Tokens where an issuer is trusted. `requests_per_minute`: of a caller without a limit of
-    its own; 0 is none. `most_waiting`: how many requests may wait for a view at once. `streams`: how many lists may be
-    streamed at once, and for how long. `kafka`, `kafka_names`: what is told
-    of the desk's topics.
+    its own; 0 is none. `views_database` is there where views may live in another one. `most_waiting`: how many requests
+    may wait for a view at once. `streams`: how many lists may be streamed at once, and for how long. `kafka`,
+    `kafka_names`: what is told of the desk's topics.
     """
 
     commands: Commands
@@ -81,6 +95,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     rate_limits: RateLimits
     tokens: Tokens | None = None
     requests_per_minute: int = 0
+    views_database: ViewsDatabase | None = None
     test_clock: SettableClock | None = None
     environment: str = "development"
     most_waiting: int = 8

@@ -72,6 +72,10 @@ def connect(
     return connection
 
 
+UNREACHABLE = (DatabaseUnavailable, PoolTimeout, PoolClosed, psycopg2.OperationalError, psycopg2.InterfaceError)
+"""What is raised where a database cannot be had, or too slowly."""
+
+
 class ConnectionPool:
     """At most `size` connections to one schema, opened when first needed and kept.
 

@@ -4,6 +4,7 @@ import os
 import select
 import threading
 from collections.abc import Callable, Sequence
+from time import monotonic
 
 import psycopg2
 import structlog
@@ -20,7 +21,7 @@ class Listener:
     """Listens on a connection of its own until it is stopped, and connects again after a restart of the database.
 
     `refresh` is called with the connection once LISTEN has taken effect (so nothing in between is missed) and every
-    `poll_seconds`; `notified` with each payload. Both run in the listener's thread.
+    `poll_seconds`, however much is told meanwhile; `notified` with each payload. Both run in the listener's thread.
     """
 
     def __init__(
@@ -87,12 +88,16 @@ class Listener:
             for channel in self._channels:
                 cursor.execute(f'LISTEN "{channel}"')
         self._refresh(connection)
+        refresh_at = monotonic() + self._poll_seconds
         poll = select.poll()
         poll.register(connection.fileno(), select.POLLIN)
         poll.register(self._woken, select.POLLIN)
         while not self._stopping.is_set():
-            if not poll.poll(1000 * self._poll_seconds):
+            told = poll.poll(1000 * max(0.0, refresh_at - monotonic()))
+            if monotonic() >= refresh_at:
                 self._refresh(connection)
+                refresh_at = monotonic() + self._poll_seconds
+            if not told:
                 continue
             connection.poll()
             while connection.notifies:

@@ -99,6 +99,7 @@ class ViewPositions:
     def __init__(self, dsn: str, schema: str, *, poll_seconds: float = 1.0) -> None:
         self._changed = threading.Condition()
         self._known: dict[str, int] = {}
+        self._versions: dict[str, int] = {}
         self._listener = Listener(
             dsn,
             schema,
@@ -121,6 +122,11 @@ class ViewPositions:
         """Return the position that a view had at least reached, as far as this process has heard."""
         with self._changed:
             return self._known.get(view, 0)
+
+    def shows(self, versions: Mapping[str, int]) -> bool:
+        """Whether readers were shown all these views in these versions when that was looked at last."""
+        with self._changed:
+            return all(self._versions.get(view) == version for view, version in versions.items())
 
     def wait_for(self, views: Sequence[str], position: int, timeout_seconds: float) -> bool:
         """Wait until readers of all these views see the event at a position; false if they do not within the time."""
@@ -146,8 +152,12 @@ class ViewPositions:
         What was told before is in them, for it was told after the commit.
         """
         with connection.cursor() as cursor:
-            cursor.execute("SELECT view, position FROM projections WHERE live")
-            positions = dict(cursor.fetchall())
+            # a database for views that nobody has made ready yet shows none
+            cursor.execute("SELECT to_regclass('projections') IS NOT NULL")
+            if cursor.fetchone() == (True,):
+                cursor.execute("SELECT view, position, version FROM projections WHERE live")
+            rows = cursor.fetchall()
         with self._changed:
-            self._known = positions
+            self._known = {view: position for view, position, _ in rows}
+            self._versions = {view: version for view, _, version in rows}
             self._changed.notify_all()

@@ -8,7 +8,6 @@ from api.http.shapes.budgets import BudgetsShape
 from commands.errors import UnknownCustomer
 from commands.wire.fields import Period
 from domain.rating.months import local_date, month_of
-from infra.feed import desk_zone
 from projections import budget, customer
 from projections.reading import position_of
 
@@ -26,7 +25,7 @@ def _budgets(asked: Asked) -> Any:
     position_of(asked.connection, *VIEWS)  # from here on all reads see one state
     if customer.find(asked.connection, customer_id) is None:
         raise UnknownCustomer(f"there is no customer {customer_id!r}")
-    now, zone = asked.now(), desk_zone(asked.connection)
+    now, zone = asked.now(), asked.zone()
     month = asked.parameters.get("period") or month_of(now, zone)
     return budget.of_customer(asked.connection, customer_id, month, local_date(now, zone))
 

@@ -152,6 +152,7 @@ QUERIES = (
         views=(customer.VIEW.name, subscription.VIEW.name),
         parameters=ExplanationParameters(),
         shapes=(ExplanationShape,),
+        of_desk=True,
         answer=_explanation,
         failures=(UnknownCustomer, UnknownSubscription, UnknownStatementLine),
     ),

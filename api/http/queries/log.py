@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import structlog
+
 from api.http.cloud_events import cloud_event
 from api.http.parameters import DEFAULT_ROWS, MOST_ROWS, AsOfParameters, NumberParameter
 from api.http.queries.query import Asked, Query
@@ -11,7 +13,10 @@ from commands.wire.fields import Choice, Line
 from commands.wire.json_text import GREATEST_INTEGER
 from domain.tags import EVENT_TYPES
 from infra.feed import head_position, read_page
+from infra.postgres.pool import UNREACHABLE
 from projections import progress, setting
+
+log = structlog.get_logger()
 
 
 class EventsParameters(AsOfParameters):
@@ -51,7 +56,17 @@ def _settings(asked: Asked) -> Any:
 
 
 def _projections(asked: Asked) -> Any:
-    return {"items": progress.of_views(asked.connection), "as_of_position": head_position(asked.connection)}
+    items = progress.of_views(asked.connection)
+    if (other := asked.services.views_database) is not None:
+        items = [{**item, "database": "desk"} for item in items]
+        try:
+            with other.connections.connection() as connection:
+                elsewhere = progress.of_views_elsewhere(connection, asked.connection)
+        except UNREACHABLE as error:
+            log.warning("the database for views cannot be reached", error=str(error).strip())
+        else:
+            items += [{**item, "database": "views"} for item in elsewhere]
+    return {"items": items, "as_of_position": head_position(asked.connection)}
 
 
 QUERIES = (

@@ -10,7 +10,6 @@ from api.http.shapes.tickets import PauseShape, UpcomingItem
 from commands.wire.fields import Choice, Identifier, Line
 from domain.rating.months import local_date
 from domain.ticket.events import AwaitedParty
-from infra.feed import desk_zone
 from projections import notice, pause, queue, upcoming
 from projections.reading import position_of
 
@@ -43,7 +42,7 @@ class NoticesParameters(ListParameters):
 def _upcoming(asked: Asked) -> Any:
     position_of(asked.connection, queue.VIEW.name)  # from here on all reads see one state
     wanted = asked.parameters
-    today = local_date(asked.now(), desk_zone(asked.connection))
+    today = local_date(asked.now(), asked.zone())
     filters = upcoming.UpcomingFilters(**choose(wanted, "customer", "agent"))
     return page_of(upcoming.page(asked.connection, filters, today, cursor=wanted.get("cursor"), limit=wanted["limit"]))
 

@@ -9,7 +9,7 @@ from api.http.replies import ProblemRaised
 from infra.feed import read_streams, streams_changed
 from projections.catalogue import VIEWS
 from projections.past import mended, tags_of_tables
-from projections.reading import Mended, position_of
+from projections.reading import Mended, furthest_of
 
 MOST_EVENTS = 100_000
 """So many events may have been recorded since the position."""
@@ -25,7 +25,7 @@ def tables_as_of(connection: Connection, names: Sequence[str], position: int) ->
     Ends the request with 410 where too much has happened since.
     """
     views = [_VIEWS[name] for name in names]
-    now = position_of(connection, *names)
+    now = furthest_of(connection, *names)
     if now == position:
         return []
     tags = tags_of_tables(views)

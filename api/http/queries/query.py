@@ -19,7 +19,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """One question as it was asked: the names in its address, its parameters, and what may be looked into.
 
     `connection` is in a read-only transaction that sees one state of the views and of their positions. `now` gives the
-    desk's instant, one and the same however often it is called.
+    desk's instant, one and the same however often it is called, `zone` its time zone.
     """
 
     services: Services
@@ -27,6 +27,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     parameters: Mapping[str, Any]
     connection: Connection
     now: Callable[[], datetime]
+    zone: Callable[[], str]
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +39,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     One of whose shapes is a page also answers with the whole list as CSV or NDJSON: `item` tells which items that has
     by the parameters (left out: those of its only page), none where such a question is not answered by a list.
     `next_is` is the parameter that asks for what follows a page. `of_log`: what the list shows never changes, so that
-    its pages need no common transaction.
+    its pages need no common transaction. `of_desk`: it reads beside its views what only the desk's own database has.
     """
 
     path: str
@@ -53,6 +54,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     item: Callable[[Mapping[str, Any]], type[msgspec.Struct] | None] | None = None
     next_is: str = "cursor"
     of_log: bool = False
+    of_desk: bool = False
 
     @property
     def pages(self) -> tuple[type[msgspec.Struct], ...]:

@@ -51,6 +51,7 @@ QUERIES = (
         views=(webhook.VIEW.name,),
         parameters=WebhooksParameters(),
         shapes=(Page[WebhookShape],),
+        of_desk=True,
         answer=_webhooks,
     ),
     Query(
@@ -59,6 +60,7 @@ QUERIES = (
         summary="One webhook with what was given up of its deliveries, a deleted one too.",
         views=(webhook.VIEW.name,),
         shapes=(WebhookWithParked,),
+        of_desk=True,
         answer=_webhook,
         failures=(UnknownWebhook,),
         tagged=True,

@@ -9,7 +9,7 @@ from api.http.shapes.common import Position, Shape
 
 
 class ProjectionShape(Shape, kw_only=True):
-    """How far a view has come."""
+    """How far a view has come, and in which database where there is one for views beside the desk's own."""
 
     view: str
     version: int
@@ -19,6 +19,7 @@ class ProjectionShape(Shape, kw_only=True):
     state: Literal["live", "building", "ready", "stopped"]
     building: dict[str, int] | UnsetType = UNSET
     parked_keys: int
+    database: Literal["desk", "views"] | UnsetType = UNSET
 
 
 class CloudEvent(Shape, kw_only=True):
