@@ -1,7 +1,19 @@
 """Which parts are the processes that talk to Kafka made of?"""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from api import compose
+from api.http.access.table import roles_of_command
+from api.http.webhook_secrets import COMMANDS as MAKING_SECRETS
 from infra.config import Config, ConfigError
+from infra.kafka.inbound.answering import Answering
+from infra.kafka.inbound.inbox import Inbox
+from infra.kafka.names import Names
 from infra.kafka.settings import KafkaSettings
+
+ROLE = "service"
+"""What those may do who may write to the topic of commands."""
 
 
 def settings_of(config: Config) -> KafkaSettings:
@@ -9,3 +21,25 @@ def settings_of(config: Config) -> KafkaSettings:
     if config.kafka is None:
         raise ConfigError({"CASELOG_KAFKA_BOOTSTRAP": "this process talks to Kafka: name its brokers"})
     return config.kafka
+
+
+@contextmanager
+def inbox(config: Config, url: str) -> Iterator[Inbox]:
+    """Give what carries out the commands that come by Kafka, ready to run."""
+    settings = settings_of(config)
+    with ExitStack() as stack:
+        app = stack.enter_context(compose.application(config, url, statement_timeout_ms=config.statement_timeout_ms))
+        pool = stack.enter_context(compose.connection_pool(config, url, size=2))
+        stack.enter_context(compose.traces(config, "kafka-commands"))
+        answering = Answering(compose.commands(app, compose.clock(config, pool)), barred)
+        yield Inbox(settings, Names(config.schema), answering, threads=config.threads)
+
+
+def barred(command: str) -> str | None:
+    """Tell why a command may not come by Kafka: it is no service's, or its answer shows a secret; none where it may."""
+    if command in MAKING_SECRETS:
+        return f"the answer to {command} shows a secret, and whoever reads the topic of answers would read it: use HTTP"
+    roles = roles_of_command(command)
+    if ROLE not in roles:
+        return f"what comes by Kafka has the role {ROLE}; this takes {', '.join(sorted(roles))}"
+    return None

@@ -18,6 +18,7 @@ from api.cli.export import export
 from api.cli.export_view import export_view_command
 from api.cli.history import history
 from api.cli.importing import import_
+from api.cli.kafka_commands import kafka_commands
 from api.cli.keys import keys
 from api.cli.parked import parked
 from api.cli.project import project
@@ -48,6 +49,7 @@ for command in (
     timekeeper,
     deliver,
     relay,
+    kafka_commands,
     history,
     diff,
     export,

@@ -15,6 +15,12 @@ from infra.kafka.settings import KafkaSettings
 LARGEST_RECORD_BYTES = 16 * 1024 * 1024
 """No event is larger: a request's body is bounded well below."""
 
+LARGEST_COMMAND_BYTES = 17 * 1024 * 1024
+"""A batch of commands as large as HTTP takes one, its key and its headers."""
+
+LARGEST_ANSWER_BYTES = 18 * 1024 * 1024
+"""The same as a dead letter, with the reason."""
+
 _WEEK_MS = str(7 * 24 * 60 * 60 * 1000)
 
 
@@ -59,10 +65,11 @@ def relay_topic(names: Names) -> Topic:
 def command_topics(names: Names, settings: KafkaSettings) -> tuple[Topic, ...]:
     """What commands come by and are answered by, for a week; what turned out to be no command, for ever."""
     week = {"cleanup.policy": "delete", "retention.ms": _WEEK_MS}
+    answers = {"max.message.bytes": str(LARGEST_ANSWER_BYTES)}
     return (
-        Topic(names.commands, settings.partitions, week),
-        Topic(names.replies, settings.partitions, week),
-        Topic(names.dead_commands, 1, {"cleanup.policy": "delete", "retention.ms": "-1"}),
+        Topic(names.commands, settings.partitions, week | {"max.message.bytes": str(LARGEST_COMMAND_BYTES)}),
+        Topic(names.replies, settings.partitions, week | answers),
+        Topic(names.dead_commands, 1, {"cleanup.policy": "delete", "retention.ms": "-1"} | answers),
     )
 
 

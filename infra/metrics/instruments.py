@@ -48,6 +48,18 @@ VIEW_GROUP = Histogram(
     "caselog_view_group_seconds", "Time of a batch of all views that follow the head together.", buckets=_SECONDS
 )
 
+KAFKA_COMMANDS = Counter(
+    "caselog_kafka_command_records_total", "Records of the commands' topic by what became of them.", ["outcome"]
+)
+KAFKA_COMMAND_BATCHES = Histogram(
+    "caselog_kafka_command_batch_seconds",
+    "Time of a batch of commands by Kafka, from its read to the commit of its answers.",
+    buckets=_SECONDS,
+)
+KAFKA_COMMANDS_WAITING = Gauge(
+    "caselog_kafka_commands_waiting", "Records of the commands' topic not yet read.", multiprocess_mode="livesum"
+)
+
 WEBHOOK_ATTEMPTS = Counter(
     "caselog_webhook_attempts_total", "Attempts to deliver an event to a webhook by what came of them.", ["outcome"]
 )

@@ -6,14 +6,15 @@ gives up with an exception where records are under way. tests/infra/kafka/relay/
 release that is installed.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.structs import ConsumerGroupMetadata, OffsetAndMetadata
 
 from infra.kafka.clients import producer_arguments
-from infra.kafka.records import EventRecord
+from infra.kafka.records import Headers
 from infra.kafka.settings import KafkaSettings
 
 TRANSACTION_SECONDS = 30
@@ -25,6 +26,25 @@ _RETRY_MS = 5
 """The broker writes the end of a transaction a moment after it was asked to, and the next one's first request is
 refused until it has: kafka-python then sleeps so long, by default 100 ms."""
 _AT_ONCE = 512
+
+Offsets = tuple[Mapping[TopicPartition, OffsetAndMetadata], ConsumerGroupMetadata]
+"""Where a consumer group has come to, and the group as its member knows it."""
+
+
+class Writable(Protocol):
+    """What is written of a record."""
+
+    @property
+    def key(self) -> bytes | None:
+        """Whose it is."""
+
+    @property
+    def value(self) -> bytes | None:
+        """What it says."""
+
+    @property
+    def headers(self) -> Headers:
+        """What is said of it."""
 
 
 class Unfinished(KafkaTimeoutError):  # type: ignore[misc] # kafka-python has no types
@@ -38,21 +58,21 @@ class TransactionalProducer(KafkaProducer):  # type: ignore[misc] # kafka-python
     and another one made, for what became of the transaction is known only from what was committed.
     """
 
-    def __init__(self, settings: KafkaSettings, transactional_id: str, keep_waiting: Callable[[], bool]) -> None:
+    def __init__(
+        self, settings: KafkaSettings, transactional_id: str, keep_waiting: Callable[[], bool], **more: Any
+    ) -> None:
         self._keep_waiting = keep_waiting
-        super().__init__(
-            **producer_arguments(
-                settings,
-                transactional_id=transactional_id,
-                retry_backoff_ms=_RETRY_MS,
-                transaction_timeout_ms=TRANSACTION_SECONDS * 1_000,
-                request_timeout_ms=_REQUEST_SECONDS * 1_000,
-                delivery_timeout_ms=TRANSACTION_SECONDS * 1_000,
-                bootstrap_timeout_ms=_REQUEST_SECONDS * 1_000,
-                max_block_ms=_REQUEST_SECONDS * 1_000,
-                reconnect_backoff_max_ms=1_000,
-            )
-        )
+        arguments = {
+            "retry_backoff_ms": _RETRY_MS,
+            "transaction_timeout_ms": TRANSACTION_SECONDS * 1_000,
+            "request_timeout_ms": _REQUEST_SECONDS * 1_000,
+            "delivery_timeout_ms": TRANSACTION_SECONDS * 1_000,
+            "bootstrap_timeout_ms": _REQUEST_SECONDS * 1_000,
+            "max_block_ms": _REQUEST_SECONDS * 1_000,
+            "reconnect_backoff_max_ms": 1_000,
+            **more,
+        }
+        super().__init__(**producer_arguments(settings, transactional_id=transactional_id, **arguments))
 
     def begin(self, topics: Sequence[str]) -> None:
         """End whatever one before this one had under way, and let it write no more; learn where the topics are."""
@@ -62,8 +82,12 @@ class TransactionalProducer(KafkaProducer):  # type: ignore[misc] # kafka-python
         for topic in topics:
             self.partitions_for(topic)  # bounded by max_block_ms
 
-    def publish(self, places: Sequence[TopicPartition], records: Sequence[EventRecord]) -> None:
+    def publish(
+        self, places: Sequence[TopicPartition], records: Sequence[Writable], offsets: Offsets | None = None
+    ) -> None:
         """Write records to their places in one transaction and commit it. Raises `RecordRefused` for one of them.
+
+        `offsets` of a group are moved in the same transaction, if the group is still as it was when they were read.
 
         No record is taken for written that the broker has not acknowledged: one that it has not got in time fails
         without failing kafka-python's transaction, so each is looked at before the commit is asked for.
@@ -80,6 +104,13 @@ class TransactionalProducer(KafkaProducer):  # type: ignore[misc] # kafka-python
             if not future.succeeded():
                 error = future.exception or self._transaction_manager.last_error or Unfinished("it is not written")
                 raise RecordRefused(index, error)
+        if offsets is not None:
+            try:
+                result = self._transaction_manager.send_offsets_to_transaction(*offsets)
+            except KafkaError as error:
+                raise (self._transaction_manager.last_error or error) from error
+            self._sender.wakeup()
+            self._wait(result, "the offsets")
         try:
             result = self._transaction_manager.begin_commit()
         except KafkaError as error:  # it tells of the failed state; the reason is another one
@@ -96,7 +127,7 @@ class TransactionalProducer(KafkaProducer):  # type: ignore[misc] # kafka-python
         self._sender.force_close()
         self._sender.join(_STEP_SECONDS)
 
-    def _append(self, places: Sequence[TopicPartition], records: Sequence[EventRecord]) -> Sequence[Any]:
+    def _append(self, places: Sequence[TopicPartition], records: Sequence[Writable]) -> Sequence[Any]:
         try:
             self.begin_transaction()
             for place in set(places):

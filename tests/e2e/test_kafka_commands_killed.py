@@ -1,0 +1,108 @@
+"""Commands by Kafka are lost by no kill, counted twice by none, and answered once, whoever wakes up late."""
+
+import random
+import signal
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commands.wire.examples import EXAMPLES
+from domain.customer import CustomerRegistered
+from domain.recorded import RecordedEvent
+from infra.kafka.names import Names
+from infra.kafka.settings import KafkaSettings
+from tests.desk import Desk
+from tests.e2e.kafka_commands_process import KafkaCommands
+from tests.infra.kafka.inbound.conftest import Correspondence, correspondence
+from tests.waiting import eventually
+
+KEYS = 40
+
+
+class Load:
+    """Customers, registered under ids that the desk makes: a command that counts twice makes two of them."""
+
+    def __init__(self, post: Correspondence) -> None:
+        self._post = post
+        self.sent = 0
+
+    def send(self, number: int) -> None:
+        for _ in range(number):
+            key = f"k-{self.sent % KEYS}"
+            data = EXAMPLES["register-customer"] | {"name": f"{key} {self.sent}"}
+            data.pop("customer_id", None)
+            self._post.post({"command": "register-customer", "data": data}, key, correlation_id=f"{key}/{self.sent}")
+            self.sent += 1
+        self._post.flush()
+
+
+def registered(desk: Desk) -> list[RecordedEvent]:
+    log: Any = desk.application.event_log
+    found = log.select_notifications(start=1, limit=1_000_000, topics=[])
+    mapper: Any = desk.application.mapper
+    return [event for event in map(mapper.to_domain_event, found) if isinstance(event.event, CustomerRegistered)]
+
+
+@pytest.mark.parametrize("kills", [4, pytest.param(40, marks=pytest.mark.soak)])
+def test_every_command_counts_once_and_is_answered_once_in_the_order_of_its_key(
+    database: str, schema: str, kafka: KafkaSettings, kafka_bootstrap: str, tmp_path: Path, kills: int
+) -> None:
+    chance = random.Random(schema)
+    names = Names(schema)
+    desk = Desk(database, schema)
+    with ExitStack() as stack:
+        post = stack.enter_context(correspondence(kafka, names))
+        load = Load(post)
+        processes = [
+            stack.enter_context(KafkaCommands(database, schema, kafka_bootstrap, tmp_path, str(number)))
+            for number in range(2)
+        ]
+        load.send(400)
+        for number in range(kills):
+            enough = len(post.read(names.replies)) + 1
+            load.send(chance.randrange(200, 600))
+            post.replies(enough, 60)
+            victim = processes[number % 2]
+            if number == 1:
+                # Stopped, so that the group goes on without it; it wakes up when another has done its work.
+                victim.signal(signal.SIGSTOP)
+                eventually(lambda: len(post.read(names.replies)) == load.sent, 60)
+                victim.signal(signal.SIGCONT)
+            else:
+                victim.kill()
+                victim.start()
+        load.send(300)
+        answers = post.replies(load.sent, 90)
+        assert [process.stop() for process in processes] == [0, 0]
+        answers = post.read(names.replies)
+    assert Counter(answer.headers["correlation-id"] for answer in answers).most_common(1)[0][1] == 1
+    assert len(answers) == load.sent
+    assert {answer.headers["status"] for answer in answers} == {"201"}
+    events = registered(desk)
+    assert sorted(event.metadata.correlation_id for event in events) == sorted(
+        answer.headers["correlation-id"] for answer in answers
+    )
+    numbers: dict[str, int] = {}
+    for event in events:
+        key, _, count = event.metadata.correlation_id.partition("/")
+        assert numbers.get(key, -1) < int(count), "the order of a key"
+        numbers[key] = int(count)
+    desk.application.close()
+
+
+def test_a_broker_that_is_away_is_waited_for_and_a_stop_is_heeded_meanwhile(
+    database: str, schema: str, tmp_path: Path
+) -> None:
+    with KafkaCommands(database, schema, "127.0.0.1:1", tmp_path) as process:
+        eventually(lambda: "the broker cannot be reached" in process.said(), 60)
+        assert process.stop() == 0
+    assert "Traceback" not in process.said()
+
+
+def test_without_a_broker_named_the_start_says_what_is_missing(database: str, schema: str, tmp_path: Path) -> None:
+    with KafkaCommands(database, schema, "", tmp_path) as process:
+        assert process.process.wait(30) == 2
+    assert "CASELOG_KAFKA_BOOTSTRAP: this process talks to Kafka" in process.said()
