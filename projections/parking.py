@@ -55,6 +55,10 @@ class Parking:
         """Return the keys of a part that are set aside; `park` adds to the same set."""
         return self._keys[part]
 
+    def keys(self) -> list[tuple[str, ParkedKey]]:
+        """Return all keys that are set aside, with the part that each is of."""
+        return [(part, key) for part, keys in self._keys.items() for key in keys]
+
     def park(self, part: str, key: ParkedKey, at: Placed, error: BaseException) -> None:
         """Set a key aside, because of an event that its handler cannot take."""
         self._keys[part].add(key)

@@ -11,7 +11,7 @@ from secrets import token_hex
 
 import psycopg2
 import pytest
-from psycopg2.extensions import make_dsn
+from psycopg2.extensions import make_dsn, parse_dsn
 
 from infra.postgres.data_folder import CLOSING
 from infra.postgres.migrations import migrate
@@ -106,6 +106,18 @@ def database(postgres_dsn: str, schema: str) -> str:
     """libpq URL of a server in which `schema` has been migrated."""
     migrate(postgres_dsn, schema)
     return postgres_dsn
+
+
+@pytest.fixture
+def other_database(postgres_dsn: str) -> Iterator[str]:
+    """libpq URL of a second database of the server, in which there is nothing."""
+    name = f"other_{token_hex(4)}"
+    with closing(psycopg2.connect(postgres_dsn)) as server:
+        server.autocommit = True
+        with server.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {name}")
+            yield make_dsn(**{**parse_dsn(postgres_dsn), "dbname": name})
+            cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -68,20 +68,49 @@ def compare(
     compared while both go on. `progress` counts tables.
     """
     with _snapshot(dsn, schema, runner) as (connection, position):
-        found = Comparison(position=position)
-        pairs = list(_pairs(connection, runner.view, live, runner.build, found))
-        for number, (table, old, new, key, columns) in enumerate(pairs):
-            progress(number, len(pairs))
-            found.counts[table] = {}
-            parked = _parked(connection, (live, runner.build), table)
-            found.rows[table] = _count(connection, new)
-            for each in _differences(connection, table, old, new, key, columns, parked):
-                if stopping is not None and stopping.is_set():
-                    return found
-                found.counts[table][each.kind] = found.counts[table].get(each.kind, 0) + 1
-                found.parked += each.parked
-                differs(each)
-        progress(len(pairs), len(pairs))
+        return compare_tables(
+            connection,
+            runner.view,
+            live,
+            runner.build,
+            position,
+            parked=lambda table: parked_in(connection, (live, runner.build), table),
+            differs=differs,
+            progress=progress,
+            stopping=stopping,
+        )
+
+
+def compare_tables(
+    connection: Connection,
+    view: View,
+    live: Build,
+    build: Build,
+    position: int,
+    *,
+    parked: Callable[[str], set[str]],
+    differs: Callable[[Difference], None],
+    progress: Callable[[int, int], None],
+    stopping: threading.Event | None,
+) -> Comparison:
+    """Compare the tables of two builds in the transaction of a connection, which sees both as of one position.
+
+    `parked` gives the keys of a table that are set aside in one of them, as JSON.
+    """
+    found = Comparison(position=position)
+    pairs = list(_pairs(connection, view, live, build, found))
+    for number, (table, old, new, key, columns) in enumerate(pairs):
+        progress(number, len(pairs))
+        found.counts[table] = {}
+        keys = parked(table)
+        found.rows[table] = _count(connection, new)
+        for each in _differences(connection, table, old, new, key, columns, keys):
+            if stopping is not None and stopping.is_set():
+                return found
+            found.counts[table][each.kind] = found.counts[table].get(each.kind, 0) + 1
+            found.parked += each.parked
+            differs(each)
+    progress(len(pairs), len(pairs))
     return found
 
 
@@ -147,7 +176,7 @@ def _key(connection: Connection, table: str) -> list[tuple[str, str]]:
         return cursor.fetchall()
 
 
-def _parked(connection: Connection, builds: Sequence[Build], table: str) -> set[str]:
+def parked_in(connection: Connection, builds: Sequence[Build], table: str) -> set[str]:
     """Return the keys of a table that are set aside in one of the builds, as JSON."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -4,14 +4,13 @@ import csv
 import io
 from collections.abc import Iterator
 from contextlib import closing
-from secrets import token_hex
 from typing import Any
 
 import psycopg2
 import pytest
 from flask.testing import FlaskClient
 from msgspec.structs import replace
-from psycopg2.extensions import make_dsn, parse_dsn
+from psycopg2.extensions import parse_dsn
 
 from api.http.parameters import AS_OF
 from api.http.queries.catalogue import QUERIES
@@ -74,22 +73,9 @@ class Elsewhere:
 
 
 @pytest.fixture
-def database_for_views(postgres_dsn: str, api: Api) -> Iterator[str]:
-    """URL of a second database in which the desk's schema has been migrated and nothing else is."""
-    name = f"views_{token_hex(4)}"
-    with closing(psycopg2.connect(postgres_dsn)) as server:
-        server.autocommit = True
-        with server.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE {name}")
-            dsn = make_dsn(**{**parse_dsn(postgres_dsn), "dbname": name})
-            migrate(dsn, api.schema)
-            yield dsn
-            cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-
-
-@pytest.fixture
-def elsewhere(api: Api, postgres_dsn: str, database_for_views: str) -> Iterator[Elsewhere]:
-    other = Elsewhere(api, database_for_views, postgres_dsn)
+def elsewhere(api: Api, postgres_dsn: str, other_database: str) -> Iterator[Elsewhere]:
+    migrate(other_database, api.schema)
+    other = Elsewhere(api, other_database, postgres_dsn)
     yield other
     other.close()
 

@@ -1,0 +1,1 @@
+"""Is what Kafka has what the log has? Compared event by event, without keeping either."""
