@@ -11,6 +11,9 @@ from infra.postgres.migrations import migrate
 from infra.postgres.pool import ConnectionPool, DatabaseUnavailable
 from infra.projection.positions import ViewPositions
 
+DESK, ELSEWHERE = "desk", "views"
+"""What the databases are called that views live in."""
+
 log = structlog.get_logger()
 
 
@@ -26,9 +29,9 @@ def places(config: Config, url: str) -> list[tuple[str, str]]:
     """
     other = other_url(config, url)
     if other is None:
-        return [("desk", url)]
+        return [(DESK, url)]
     migrate(other, config.schema)
-    return [("desk", url), ("views", other)]
+    return [(DESK, url), (ELSEWHERE, other)]
 
 
 @contextmanager

@@ -1,13 +1,14 @@
 """`caselog parked`: what a view could not take, and what becomes of it."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 import click
 import msgspec
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from api import compose
+from api.compose_views import places
 from infra.config import Config
 from infra.logging import configure_logging
 from infra.postgres.pool import connect
@@ -45,8 +46,8 @@ def parked() -> None:
 def list_(view: str | None, traceback: bool, dropped: bool, as_json: bool) -> None:
     """Show what is parked: view, key, the event that failed, why, since when, and how many queue behind it."""
     _check_view(view)
-    with _desk() as (_, __, connection):
-        found = [each for each in parking.parked(connection, dropped=dropped) if view in (None, each.view)]
+    with _desk() as desk:
+        found = [each for _, each in desk.parked(dropped=dropped) if view in (None, each.view)]
     if as_json:
         for each in found:
             click.echo(msgspec.json.encode({**msgspec.structs.asdict(each), "key": each.name}))
@@ -110,22 +111,24 @@ def _each(view: str | None, key: str | None, action: Callable[[BuildRunner, Park
     """
     _check_view(view)
     left = 0
-    with _desk() as (url, schema, connection):
-        found = [each for each in parking.parked(connection) if view in (None, each.view) and key in (None, each.name)]
+    with _desk() as desk:
+        found = [
+            (place, each) for place, each in desk.parked() if view in (None, each.view) and key in (None, each.name)
+        ]
         if key is not None and not found:
             raise UnknownParkedKey(f"nothing is parked under {key!r}{f' in {view}' if view else ''}: see `parked list`")
-        for each in found:
+        for place, each in found:
             code = VIEWS_BY_NAME.get(each.view)
             if code is None:
                 continue  # of a view that this code no longer has
-            with connection.cursor() as cursor:
+            with place.connection.cursor() as cursor:
                 build = build_numbered(cursor, code, each.build)
             if build is None or build.version != code.version:
                 click.echo(f"{each.view} {each.name}: left alone, this code has another version of the view")
                 left += 1
                 continue
-            with closing(view_connection(url, schema, code)) as writing:
-                done = action(BuildRunner(writing, code, build), each)
+            with closing(view_connection(place.url, desk.schema, code)) as writing:
+                done = action(BuildRunner(writing, code, build, log=desk.log), each)
             click.echo(f"{each.view} {each.name}: {'taken up' if done else 'parked again'}")
             left += not done
         if not found:
@@ -138,12 +141,37 @@ def _check_view(view: str | None) -> None:
         raise click.UsageError(f"there is no view {view!r}; there are {', '.join(sorted(VIEWS_BY_NAME))}")
 
 
+class _Place(msgspec.Struct, frozen=True):
+    url: str
+    connection: Connection
+
+
+class _Desk(msgspec.Struct, frozen=True):
+    """The databases that the desk's views live in, the one with its log first."""
+
+    schema: str
+    places: list[_Place]
+
+    @property
+    def log(self) -> Connection:
+        return self.places[0].connection
+
+    def parked(self, *, dropped: bool = False) -> list[tuple[_Place, Parked]]:
+        return [
+            (place, each)
+            for place in self.places
+            for each in parking.parked(place.connection, dropped=dropped, log=self.log)
+        ]
+
+
 @contextmanager
-def _desk() -> Iterator[tuple[str, str, Connection]]:
-    """Give the database's URL, the desk's schema, and a connection to it."""
+def _desk() -> Iterator[_Desk]:
     config = Config.from_environment()
-    with compose.database(config, existing=True) as url:
+    with compose.database(config, existing=True) as url, ExitStack() as stack:
         compose.prepare(config, url)
-        with closing(connect(url, config.schema)) as connection:
+        found = []
+        for _, place in places(config, url):
+            connection = stack.enter_context(closing(connect(place, config.schema)))
             connection.autocommit = True
-            yield url, config.schema, connection
+            found.append(_Place(place, connection))
+        yield _Desk(config.schema, found)

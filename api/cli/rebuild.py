@@ -15,12 +15,13 @@ import structlog
 from tqdm import tqdm
 
 from api import compose
+from api.compose_views import DESK, places
 from infra.config import Config
 from infra.leadership import Leadership
 from infra.logging import configure_logging
 from infra.projection.comparing import Comparison, Difference
 from infra.projection.following import Ended, Follower
-from infra.projection.rebuild import Phase, Rebuilt, drop_unseen, switch_back
+from infra.projection.rebuild import Phase, Rebuilt, drop_unseen, switch_back, take_back
 from infra.projection.rebuild import rebuild as rebuild_view
 from projections.catalogue import VIEWS
 from projections.view import View
@@ -73,6 +74,9 @@ def rebuild(
 
     Where the projector that runs is of an older release, which leaves the new version alone, this command goes on
     following VIEW until a projector of this release does.
+
+    Where readers see VIEW in the database of CASELOG_VIEWS_URL, they see it in the desk's own again afterwards: stop
+    the workers that feed it first, or their next start takes it there again. --drop-old drops in both databases.
     """
     if not views and not every:
         raise click.UsageError("name a view, or --all")
@@ -87,15 +91,18 @@ def rebuild(
         written = stack.enter_context(_opened(report)) if report is not None else None
         url = stack.enter_context(compose.database(config, existing=True))
         compose.prepare(config, url)
+        elsewhere = [there for name, there in places(config, url) if name != DESK]
         stopping = stack.enter_context(stopped_between_batches())
         lead = Leadership(url, config.schema, "projector")
         for view in chosen:
             if drop_old:
-                _drop_old(url, config.schema, view)
+                _drop_old([url, *elsewhere], config.schema, view)
             elif switch_back:
                 _switch_back(url, config.schema, view, stopping)
             else:
                 rebuilt = _rebuild(url, config.schema, view, written, stopping, check=check, resume=not from_scratch)
+                for there in [] if check else elsewhere:
+                    _take_back(there, config.schema, view)
                 compared = rebuilt.comparison
                 different = different or rebuilt.is_unchecked or (compared is not None and compared.differences > 0)
                 raised = rebuilt.replaced is None or rebuilt.replaced.version < view.version
@@ -225,8 +232,14 @@ def _switch_back(url: str, schema: str, view: View, stopping: threading.Event) -
     click.echo(f"{view.name}: build {build.build} is live again, at position {build.position}.")
 
 
-def _drop_old(url: str, schema: str, view: View) -> None:
-    builds, size = drop_unseen(url, schema, view)
+def _take_back(there: str, schema: str, view: View) -> None:
+    if take_back(there, schema, view) is not None:
+        click.echo(f"{view.name}: readers no longer see the one that Kafka feeds in the database for views.")
+
+
+def _drop_old(urls: list[str], schema: str, view: View) -> None:
+    dropped = [drop_unseen(url, schema, view) for url in urls]
+    builds, size = (sum(each) for each in zip(*dropped, strict=True))
     what = (
         f"{builds} build{'s' if builds > 1 else ''} dropped, {size / 2**20:.1f} MiB freed"
         if builds

@@ -196,6 +196,22 @@ def switch(cursor: Cursor, view: View, build: Build) -> Build:
     return Build(*row)
 
 
+def hide(cursor: Cursor, view: View) -> Build | None:
+    """Let no build of a view be live in this database any more, and return the one that was; its tables stay.
+
+    Whoever feeds it finds that out at the next batch.
+    """
+    live = live_build(cursor, view)
+    if live is not None:
+        cursor.execute(
+            "UPDATE projections SET live = false, state = 'ready', updated_at = clock_timestamp()"
+            " WHERE view = %s AND live",
+            (view.name,),
+        )
+        partitions.begin_epoch(cursor, view.name)
+    return live
+
+
 def kept_build(cursor: Cursor, view: View) -> Build | None:
     """Return the build that readers saw before the last switch, where it has not been dropped."""
     return _one(
@@ -211,7 +227,7 @@ def unseen_builds(cursor: Cursor, view: View, *, spare: FedBy | None = None) -> 
     cursor.execute(
         "SELECT build FROM projections WHERE view = %(view)s AND NOT live"
         " AND (state = 'ready' OR fed_by IS DISTINCT FROM %(spare)s)"
-        " AND EXISTS (SELECT FROM projections WHERE view = %(view)s AND live) ORDER BY build",
+        " AND (state = 'ready' OR EXISTS (SELECT FROM projections WHERE view = %(view)s AND live)) ORDER BY build",
         {"view": view.name, "spare": spare},
     )
     return [int(build) for (build,) in cursor.fetchall()]

@@ -109,23 +109,31 @@ def drop(cursor: Cursor, build: Build, part: str, key: ParkedKey, dropped: Seque
     )
 
 
-def parked(connection: Connection, *, dropped: bool = False) -> list[Parked]:
-    """Return all parked keys of all views by the first event of each, or the events that were dropped."""
+def parked(connection: Connection, *, dropped: bool = False, log: Connection | None = None) -> list[Parked]:
+    """Return all parked keys of all views by the first event of each, or the events that were dropped.
+
+    `log` is a connection to the log's database, where that is another one.
+    """
     columns = ("view", "build", "part", "key", "position", "error", "traceback", "attempts", "parked_at", "dropped_at")
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {', '.join(f'p.{column}' for column in columns)}, e.type, e.stream_id, p.queued FROM ("
+            f"SELECT {', '.join(f'p.{column}' for column in columns)}, p.queued FROM ("
             "SELECT *, count(*) OVER mine - 1 AS queued, row_number() OVER mine_in_order AS number FROM parked_events"
             f" WHERE dropped_at IS {'NOT ' if dropped else ''}NULL"
             " WINDOW mine AS (PARTITION BY view, build, part, key), mine_in_order AS (mine ORDER BY position)"
-            f") AS p JOIN events e USING (position) {'' if dropped else 'WHERE p.number = 1'}"
+            f") AS p {'' if dropped else 'WHERE p.number = 1'}"
             " ORDER BY p.view, p.build, p.position, p.part, p.key"
         )
-        names = (*columns, "type", "stream_id", "queued")
-        return [
-            Parked(**{**dict(zip(names, row, strict=True)), "error": row[5] or "", "traceback": row[6] or ""})
-            for row in cursor
-        ]
+        rows = [dict(zip((*columns, "queued"), row, strict=True)) for row in cursor]
+    with (log or connection).cursor() as cursor:
+        positions = [row["position"] for row in rows]
+        cursor.execute("SELECT position, type, stream_id FROM events WHERE position = ANY (%s)", (positions,))
+        events = {position: {"type": tag, "stream_id": stream_id} for position, tag, stream_id in cursor}
+    return [
+        Parked(**{**row, **events[row["position"]], "error": row["error"] or "", "traceback": row["traceback"] or ""})
+        for row in rows
+        if row["position"] in events
+    ]
 
 
 def _of(build: Build, part: str, key: ParkedKey) -> dict[str, object]:

@@ -16,6 +16,7 @@ from infra.projection.builds import (
     begin_build,
     built,
     drop_build,
+    hide,
     kept_build,
     live_build,
     may_build,
@@ -201,6 +202,15 @@ def drop_unseen(dsn: str, schema: str, view: View) -> tuple[int, int]:
         for build in builds:
             drop_build(cursor, view, build)
     return len(builds), size
+
+
+def take_back(dsn: str, schema: str, view: View) -> Build | None:
+    """Let readers see a view in the desk's own database again, not in `dsn`, and return the build that they saw there.
+
+    It stays until it is dropped.
+    """
+    with closing(view_connection(dsn, schema, view)) as connection, connection, connection.cursor() as cursor:
+        return hide(cursor, view)
 
 
 def open_build(connection: Connection, view: View) -> Build | None:

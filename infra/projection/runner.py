@@ -14,8 +14,16 @@ from projections.view import View
 class BuildRunner(BuildWriter[Batch]):
     """One build of a view that follows the log. Not for use by several threads."""
 
-    def __init__(self, connection: Connection, view: View, build: Build, *, cached_rows: int = CACHED_ROWS) -> None:
-        super().__init__(connection, view, build, cached_rows=cached_rows)
+    def __init__(
+        self,
+        connection: Connection,
+        view: View,
+        build: Build,
+        *,
+        log: Connection | None = None,
+        cached_rows: int = CACHED_ROWS,
+    ) -> None:
+        super().__init__(connection, view, build, log=log, cached_rows=cached_rows)
         self.position = build.position
 
     @property

@@ -48,6 +48,10 @@ class CannotReconcile(Exception):
     """There is nothing to compare, or no way to; the text says why."""
 
 
+class NotFedByKafka(CannotReconcile):
+    """The view has no live build in that database which Kafka feeds."""
+
+
 class _Interrupted(Exception):
     pass
 
@@ -102,9 +106,7 @@ def _stands(connection: Connection, view: View) -> tuple[Build, list[Place]]:
     if alone:
         connection.rollback()
     if build is None or build.fed_by != "kafka":
-        raise CannotReconcile(
-            f"view {view.name} is not fed by Kafka: `caselog rebuild --check {view.name}` compares it"
-        )
+        raise NotFedByKafka(f"view {view.name} is not fed by Kafka: `caselog rebuild --check {view.name}` compares it")
     if build.version != view.version:
         raise CannotReconcile(
             f"view {view.name} is live in version {build.version}, and this code has version {view.version}"

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from infra.postgres.migrations import migrate
 from infra.postgres.pool import connect
 from infra.projection.rebuild import rebuild
 from projections import queue
 from tests.api.cli.conftest import ROOT, Cli
 from tests.desk import Desk
+from tests.infra.kafka.reconcile.feeding import feed
 
 CASES = 4
 
@@ -129,3 +131,27 @@ def test_wrong_usage_is_explained(cli: Cli) -> None:
     assert "name a view, or --all" in cli("rebuild").stderr
     assert "'nothing' is not one of" in cli("rebuild", "nothing").stderr
     assert "exclude one another" in cli("rebuild", "queue", "--check", "--drop-old").stderr
+
+
+def test_a_view_comes_back_from_the_database_for_views(
+    cli: Cli, database: str, schema: str, other_database: str
+) -> None:
+    migrate(other_database, schema)
+    desk = Desk(database, schema)
+    with closing(desk.application):
+        desk.ticket(desk.customer())
+    feed(other_database, database, schema, queue.VIEW, [100, 100])
+    there = {"CASELOG_VIEWS_URL": other_database}
+    told = "queue: readers no longer see the one that Kafka feeds in the database for views.\n"
+    checked = cli("rebuild", "queue", "--check", **there)
+    assert (checked.returncode, told in checked.stdout) == (0, False)
+    back = cli("rebuild", "queue", **there)
+    assert (back.returncode, told in back.stdout) == (0, True), back.stderr
+    with closing(connect(other_database, schema)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT live, state FROM projections")
+        assert cursor.fetchall() == [(False, "ready")]
+    dropped = cli("rebuild", "queue", "--drop-old", **there)
+    assert "build" in dropped.stdout
+    with closing(connect(other_database, schema)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('queue'), count(*) FROM projections")
+        assert cursor.fetchall() == [(None, 0)]
