@@ -19,6 +19,7 @@ from api.cli.export_view import export_view_command
 from api.cli.history import history
 from api.cli.importing import import_
 from api.cli.kafka_commands import kafka_commands
+from api.cli.kafka_project import kafka_project
 from api.cli.keys import keys
 from api.cli.parked import parked
 from api.cli.project import project
@@ -50,6 +51,7 @@ for command in (
     deliver,
     relay,
     kafka_commands,
+    kafka_project,
     history,
     diff,
     export,

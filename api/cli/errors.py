@@ -12,6 +12,7 @@ from domain.refusal import Refusal
 from infra.backup.errors import BackupFailed
 from infra.config import ConfigError
 from infra.csv_import.errors import ImportFailed
+from infra.kafka.workers.source import NotFed
 from infra.postgres.embedded import EmbeddedServerError
 from infra.postgres.migrations import MigrationError
 from infra.postgres.pool import DatabaseUnavailable, PoolTimeout
@@ -37,6 +38,7 @@ _CODES: dict[type[Exception], int] = {
     BuiltElsewhere: USAGE,
     NewerVersion: USAGE,
     NothingKept: USAGE,
+    NotFed: USAGE,
     ExtraMissing: USAGE,
     NotWritten: USAGE,
     NoReportingViews: UNAVAILABLE,

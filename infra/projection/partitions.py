@@ -12,13 +12,14 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
 from infra.postgres.prepared import execute_prepared
 
-_COLUMNS = "partition, topic_id, next_offset, position, epoch"
+_COLUMNS = "partition, topic_id, next_offset, position, epoch, skipped"
 
 
 class Place(msgspec.Struct, frozen=True):
     """Where a build stands in a partition.
 
     `next_offset` is of the first record that it has not taken; up to `position` it has all events of the partition.
+    `skipped` counts the records that were none of the desk's.
     """
 
     partition: int
@@ -26,6 +27,7 @@ class Place(msgspec.Struct, frozen=True):
     next_offset: int = 0
     position: int = 0
     epoch: int = 0
+    skipped: int = 0
 
 
 def begin(cursor: Cursor, view: str, build: int, topic_id: str, number: int) -> None:
@@ -77,8 +79,9 @@ def move(cursor: Cursor, view: str, build: int, moves: Mapping[Place, Place]) ->
         "  ON (p.partition, p.next_offset, p.epoch) = (m.partition, m.next_offset, m.epoch)"
         "  WHERE p.view = $1 AND p.build = $2 ORDER BY p.partition FOR UPDATE OF p"
         ") UPDATE view_partitions p"
-        " SET next_offset = t.next_offset, position = t.position, updated_at = clock_timestamp()"
-        " FROM held, json_to_recordset($4::json) AS t (partition integer, next_offset bigint, position bigint)"
+        " SET next_offset = t.next_offset, position = t.position, skipped = t.skipped, updated_at = clock_timestamp()"
+        " FROM held, json_to_recordset($4::json)"
+        "  AS t (partition integer, next_offset bigint, position bigint, skipped bigint)"
         " WHERE (p.view, p.build, p.partition) = (held.view, held.build, held.partition)"
         " AND t.partition = p.partition",
         (view, build, msgspec.json.encode(list(moves)).decode(), msgspec.json.encode(list(moves.values())).decode()),

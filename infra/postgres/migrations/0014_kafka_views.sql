@@ -12,6 +12,7 @@ CREATE TABLE view_partitions (
     next_offset bigint      NOT NULL DEFAULT 0,
     position    bigint      NOT NULL DEFAULT 0,
     epoch       bigint      NOT NULL DEFAULT 0,
+    skipped     bigint      NOT NULL DEFAULT 0,
     updated_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (view, build, partition),
     FOREIGN KEY (view, build) REFERENCES projections (view, build) ON DELETE CASCADE
@@ -20,4 +21,5 @@ CREATE TABLE view_partitions (
 COMMENT ON COLUMN view_partitions.next_offset IS 'The offset of the first record whose effect is not in the rows.';
 COMMENT ON COLUMN view_partitions.position IS 'The partition has no event up to here whose effect is not in the rows.';
 COMMENT ON COLUMN view_partitions.epoch IS 'Raised by whoever changes the build beside its workers, which then look it up again.';
+COMMENT ON COLUMN view_partitions.skipped IS 'Records passed over that no relay of this desk has written.';
 COMMENT ON COLUMN projections.position IS 'The last event whose effect is in the rows; where Kafka feeds them, the lowest over the partitions.';

@@ -1,0 +1,168 @@
+"""How does a worker bring its partitions of one build forward? Poll by poll, while nothing goes wrong."""
+
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from time import monotonic, time_ns
+
+import structlog
+from kafka import KafkaConsumer
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+
+from infra.kafka.unpacking import Unpacked, Unreadable
+from infra.kafka.workers.assignment import Assignment
+from infra.kafka.workers.batches import Taking
+from infra.kafka.workers.building import Switching
+from infra.kafka.workers.runner import PartitionRunner
+from infra.projection.builds import PositionMoved, build_numbered, built
+from infra.projection.feed import MOST_EVENTS
+from infra.projection.group import MOST_EVENTS as MOST_TRACED
+from infra.projection.partitions import Place
+from infra.projection.positions import Announcer
+from infra.projection.rebuild import BETWEEN_SWITCHES_SECONDS
+from infra.tracing import seen_by
+
+NEARLY_EVENTS = 5_000
+"""A build that is no further behind what readers see is given its indexes, and switched once it has reached that."""
+
+_POLL_MS = 500
+_POLL_WHILE_HELD_MS = 20
+_PROBE_SECONDS = 5.0
+
+log = structlog.get_logger()
+
+
+class LeftToOthers(Exception):
+    """Readers see another build again: the log feeds the view, or a newer release does."""
+
+
+class Feeding:
+    """The loop of a view's worker. Of what it raises, its caller makes another one."""
+
+    def __init__(
+        self,
+        runner: PartitionRunner,
+        connection: Connection,
+        consumer: KafkaConsumer,
+        assignment: Assignment,
+        switching: Switching,
+        announcer: Announcer,
+        over: threading.Event,
+    ) -> None:
+        self._runner = runner
+        self._connection = connection
+        self._consumer = consumer
+        self._assignment = assignment
+        self._switching = switching
+        self._announcer = announcer
+        self._over = over
+        self._taking = Taking(runner.view.handles, self._skipped)
+        self._indexed = runner.build.live
+        self._switch_at = 0.0
+        self._probe_at = monotonic() + _PROBE_SECONDS
+        self._position = 0
+        self._log = log.bind(view=runner.view.name, build=runner.build.build)
+
+    def run(self, succeeded: Callable[[], None]) -> None:
+        """Go on until the end; `succeeded` hears of each batch.
+
+        Raises `LeftToOthers`, `PositionMoved` where another build is to be looked for, and the errors of psycopg2 and
+        kafka-python.
+        """
+        while not self._over.is_set():
+            try:
+                if self._take(_POLL_MS):
+                    succeeded()
+                    self._probe_at = monotonic() + _PROBE_SECONDS
+                elif monotonic() > self._probe_at:
+                    self._probe()
+                self._settle()
+                if not self._runner.build.live:
+                    self._finish()
+            except PositionMoved as moved:
+                self._log.info("the build was changed beside this worker; it is looked up again", reason=str(moved))
+                self._look_up()
+
+    def _take(self, timeout_ms: int) -> bool:
+        """Take what has come. Raises `PositionMoved`."""
+        came = self._consumer.poll(timeout_ms, max_records=MOST_EVENTS)
+        assigned = self._assignment.changed()
+        if assigned is not None:
+            self._stand(assigned)
+        by_partition: Mapping[int, Sequence[Unpacked]] = {
+            partition.partition: records for partition, records in came.items() if partition.partition in self._places
+        }
+        if not by_partition:
+            return False
+        started_ns = time_ns()
+        batch = self._taking.batch(by_partition, self._places)
+        self._runner.apply(batch)
+        if self._runner.build.live and len(batch.records) <= MOST_TRACED:
+            seen_by((self._runner.view.name,), batch.records, started_ns)
+        return True
+
+    @property
+    def _places(self) -> Mapping[int, Place]:
+        return self._runner.places
+
+    def _stand(self, assigned: Collection[int]) -> None:
+        """Begin where the build stands in these partitions."""
+        self._runner.stand(assigned)
+        self._assignment.read_from((place.partition, place.next_offset) for place in self._places.values())
+        self._log.info("partitions assigned", partitions=sorted(assigned))
+
+    def _settle(self) -> int:
+        """Note how far the build has come, and tell those who wait for that."""
+        position = self._runner.settle()
+        if position > self._position and self._runner.build.live:
+            self._announcer.announce({self._runner.view.name: position})
+        self._position = position
+        return position
+
+    def _probe(self) -> None:
+        """Ask the broker something: what has nothing new and what is away look the same. Raises KafkaTimeoutError."""
+        self._probe_at = monotonic() + _PROBE_SECONDS
+        self._consumer.end_offsets(sorted(self._assignment.partitions), timeout_ms=1000 * _PROBE_SECONDS)
+
+    def _finish(self) -> None:
+        """Bring a build that has nearly caught up before its readers. Raises `PositionMoved` once it has been."""
+        if monotonic() < self._switch_at:
+            return
+        self._switch_at = monotonic() + BETWEEN_SWITCHES_SECONDS
+        with self._connection, self._connection.cursor() as cursor:
+            behind = self._switching.behind(cursor, self._runner.view, self._position)
+        if behind > NEARLY_EVENTS:
+            return
+        if not self._indexed:
+            self._indexed = self._switching.create_indexes(self._runner)
+        elif self._switching.attempt(self._runner, self._go_on):
+            self._log.info("view switched", position=self._position)
+            raise PositionMoved("readers see it now")
+
+    def _go_on(self) -> int:
+        self._take(_POLL_WHILE_HELD_MS)
+        return self._settle()
+
+    def _look_up(self) -> None:
+        """Find the build as it is now, and begin again where it stands.
+
+        Raises `LeftToOthers`, and `PositionMoved` where a build that nobody has seen is gone.
+        """
+        view, number = self._runner.view, self._runner.build.build
+        with self._connection, self._connection.cursor() as cursor:
+            build = build_numbered(cursor, view, number)
+            if build is None or build.state == "ready":
+                if self._runner.build.live:
+                    raise LeftToOthers(f"build {number} is no longer what readers see")
+                raise PositionMoved(f"build {number} is gone")
+            if build.live and not self._runner.build.live:
+                built(cursor, view, with_others=True)
+        self._runner.build = build
+        self._stand({partition.partition for partition in self._assignment.partitions})
+
+    def _skipped(self, record: Unreadable) -> None:
+        self._log.warning(
+            "record is not this desk's, and is passed over",
+            partition=record.partition,
+            offset=record.offset,
+            reason=record.reason,
+        )

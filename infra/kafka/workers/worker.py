@@ -1,0 +1,206 @@
+"""The process that keeps views from the events topic: a thread, a consumer and a connection for each of its views.
+
+docs/adr/0104-kafka-fed-views.md says why it has this shape.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+
+import msgspec
+import psycopg2
+import structlog
+from kafka import KafkaConsumer
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.errors import KafkaError
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+
+from infra.feed import head_position
+from infra.kafka.failures import Reasons, cause_of, reasons_kept, sentence_of
+from infra.kafka.names import Names
+from infra.kafka.settings import KafkaSettings
+from infra.kafka.topics import TopicMismatch
+from infra.kafka.unpacking import events_consumer
+from infra.kafka.workers.assignment import Assignment
+from infra.kafka.workers.building import Switching, open_build
+from infra.kafka.workers.feeding import Feeding, LeftToOthers
+from infra.kafka.workers.runner import PartitionRunner
+from infra.kafka.workers.source import NotFed, NothingPublished, open_source
+from infra.postgres.pool import DatabaseUnavailable, connect
+from infra.projection.builds import Build, PositionMoved, live_build
+from infra.projection.pauses import LONGEST_SECONDS, Pauses
+from infra.projection.positions import Announcer
+from infra.projection.projector import garbage_seldom_collected
+from infra.projection.rebuild import BuiltElsewhere, NewerVersion
+from infra.projection.writer import view_connection
+from projections.view import View
+
+SESSION_TIMEOUT_MS = 10_000
+"""After so long without a heartbeat a worker's partitions are given to others."""
+
+_LONGEST_BATCH_MS = 120_000
+_LOOK_AGAIN_SECONDS = 2.0
+
+log = structlog.get_logger()
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the work is: the log's database, the views', which may be another, and the broker."""
+
+    desk: str
+    views: str
+    schema: str
+    settings: KafkaSettings
+
+    @property
+    def names(self) -> Names:
+        """What topics and groups are called."""
+        return Names(self.schema)
+
+
+class Workers:
+    """Brings views forward from the events topic until it is stopped; any number of them share the partitions."""
+
+    def __init__(self, place: Place, views: Sequence[View], *, session_timeout_ms: int = SESSION_TIMEOUT_MS) -> None:
+        self._place = place
+        self._views = tuple(views)
+        self._session_timeout_ms = session_timeout_ms
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self.run, name="workers", daemon=True)
+
+    def start(self) -> None:
+        """Run in a thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop after the batches under way, and wait for the thread that `start` made."""
+        self._over.set()
+        self._thread.join()
+
+    def request_stop(self) -> None:
+        """Let `run` return soon (a signal handler may call this)."""
+        self._over.set()
+
+    def run(self) -> None:
+        """Run until stopped."""
+        announcer = Announcer(self._place.views, self._place.schema)
+        announcer.start()
+        workers = [
+            ViewWorker(self._place, view, announcer, self._over, self._session_timeout_ms) for view in self._views
+        ]
+        threads = [threading.Thread(target=each.run, name=f"view {each.view.name}", daemon=True) for each in workers]
+        with garbage_seldom_collected(), reasons_kept() as reasons:
+            for worker in workers:
+                worker.reasons = reasons
+            for thread in threads:
+                thread.start()
+            while not self._over.wait(_LOOK_AGAIN_SECONDS):
+                pass
+            for thread in threads:
+                thread.join()
+        announcer.stop()
+
+
+class ViewWorker:
+    """A worker's part of one view, in a thread of its own, through lost connections, rebalances and switches."""
+
+    def __init__(
+        self, place: Place, view: View, announcer: Announcer, over: threading.Event, session_timeout_ms: int
+    ) -> None:
+        self.view = view
+        self._place = place
+        self._announcer = announcer
+        self._over = over
+        self._session_timeout_ms = session_timeout_ms
+        self._log = log.bind(view=view.name)
+        self._pauses = Pauses()
+        self._tried_parked = False
+        self._was_live = False
+        self._told = ""
+        self.reasons = Reasons()
+
+    def run(self) -> None:
+        """Keep the view until the end, or until somebody brings it back to the log."""
+        while not self._over.is_set():
+            try:
+                self._work()
+            except LeftToOthers as left:
+                self._log.warning("view left to others", reason=str(left))
+                return
+            except PositionMoved as moved:
+                self._log.info("the build was changed; it is looked up again", reason=str(moved))
+            except (BuiltElsewhere, NewerVersion, NothingPublished) as other:
+                self._tell_once("view waits", str(other))
+                self._over.wait(_LOOK_AGAIN_SECONDS)
+            except (NotFed, TopicMismatch) as refused:
+                self._tell_once("view cannot be fed by Kafka", str(refused))
+                self._over.wait(LONGEST_SECONDS)
+            except (KafkaError, OSError, psycopg2.Error, DatabaseUnavailable) as error:
+                pause = self._pauses.next()
+                cause = cause_of(error, self.reasons)
+                self.reasons.last = None
+                self._log.warning("view interrupted", error=sentence_of(cause), again_in_seconds=pause)
+                self._over.wait(pause)
+            except Exception:  # noqa: BLE001 - a fault of ours in one view must be seen, and not end it
+                self._log.exception("view failed", again_in_seconds=LONGEST_SECONDS)
+                self._over.wait(LONGEST_SECONDS)
+
+    def _tell_once(self, event: str, reason: str) -> None:
+        if reason != self._told:
+            self._log.warning(event, reason=reason)
+        self._told = reason
+
+    def _work(self) -> None:
+        place = self._place
+        with (
+            closing(connect(place.desk, place.schema, application_name=f"caselog {place.schema} worker")) as desk,
+            closing(self._connect()) as connection,
+        ):
+            desk.autocommit = True
+            source = open_source(place.settings, place.names, desk)
+            self._leave_if_replaced(connection)
+            build = open_build(connection, self.view, source)
+            self._told = ""
+            runner = PartitionRunner(connection, self.view, build, log=desk)
+            if not self._tried_parked:
+                runner.retry_parked()
+                self._tried_parked = True
+            with self._consumer(runner.build) as consumer:
+                assignment = Assignment(consumer)
+                consumer.subscribe([source.topic], listener=assignment)
+                self._log.info(
+                    "view is fed by Kafka", build=build.build, live=build.live, group=consumer.config["group_id"]
+                )
+                switching = Switching(self._connect, head_position(desk))
+                feeding = Feeding(runner, connection, consumer, assignment, switching, self._announcer, self._over)
+                try:
+                    feeding.run(self._pauses.succeeded)
+                finally:
+                    self._was_live = runner.build.live
+
+    def _connect(self) -> Connection:
+        return view_connection(self._place.views, self._place.schema, self.view)
+
+    def _leave_if_replaced(self, connection: Connection) -> None:
+        with connection, connection.cursor() as cursor:
+            live = live_build(cursor, self.view)
+        if live is not None and live.fed_by == "kafka" and live.version == self.view.version:
+            self._was_live = True
+        elif self._was_live:
+            raise LeftToOthers(f"build {live.build if live else 0} has replaced the one that Kafka fed")
+
+    @contextmanager
+    def _consumer(self, build: Build) -> Iterator[KafkaConsumer]:
+        consumer = events_consumer(
+            self._place.settings,
+            group=self._place.names.view_group(self.view.name, build.build),
+            auto_offset_reset="none",
+            partition_assignment_strategy=[CooperativeStickyAssignor],
+            session_timeout_ms=self._session_timeout_ms,
+            heartbeat_interval_ms=self._session_timeout_ms // 4,
+            max_poll_interval_ms=_LONGEST_BATCH_MS,
+        )
+        try:
+            yield consumer
+        finally:
+            consumer.close(timeout_ms=5_000)

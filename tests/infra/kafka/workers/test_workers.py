@@ -1,0 +1,238 @@
+"""Views that Kafka feeds: the same rows as from the log, whatever happens to those who write them."""
+
+import os
+import random
+import signal
+from contextlib import ExitStack, closing
+from time import sleep
+from typing import Any
+
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+from structlog.testing import capture_logs
+
+from infra.kafka.clients import producer
+from infra.kafka.records import LogRow, event_record, mark_record, partition_of
+from infra.kafka.workers.runner import PartitionRunner
+from infra.postgres.pool import connect
+from infra.projection import parking
+from infra.projection.builds import build_numbered
+from infra.projection.positions import ViewPositions
+from infra.projection.projector import Projector
+from infra.projection.rebuild import rebuild
+from infra.projection.writer import view_connection
+from projections import ledger, queue, sla, subscription, ticket
+from tests.infra.kafka.workers.conftest import SETTING_UP, FedDesk
+from tests.infra.projection.test_parking import Faulty
+from tests.waiting import eventually
+
+VIEWS = (queue.VIEW, ticket.VIEW, sla.VIEW, ledger.VIEW, subscription.VIEW)
+
+
+def tables_of(connection: Connection, sql: str) -> list[tuple[Any, ...]]:
+    with connection, connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchall()
+
+
+def test_a_view_that_kafka_feeds_has_the_rows_that_the_log_makes(fed: FedDesk) -> None:
+    fed.append()
+    fed.publish()
+    with fed.working(*VIEWS):
+        for view in VIEWS:
+            fed.await_fed(view)
+    for view in VIEWS:
+        fed.check_like_the_logs(view)
+
+
+def test_a_rebalance_from_one_to_three_to_two_workers_under_load_loses_and_doubles_nothing(
+    fed: FedDesk, stack: ExitStack
+) -> None:
+    fed.append(SETTING_UP)
+    stack.enter_context(fed.relaying())
+    stack.enter_context(fed.working(queue.VIEW, ledger.VIEW))
+    fed.await_fed(queue.VIEW, SETTING_UP)
+    with fed.growing(events=5):
+        second = stack.enter_context(ExitStack())
+        second.enter_context(fed.working(queue.VIEW, ledger.VIEW))
+        stack.enter_context(fed.working(queue.VIEW, ledger.VIEW))
+        fed.await_members(queue.VIEW, 3)
+        fed.await_members(ledger.VIEW, 3)
+        second.close()
+        fed.await_members(queue.VIEW, 2)
+        assert fed.left, "the load ended before the rebalances did"
+    for view in (queue.VIEW, ledger.VIEW):
+        fed.await_fed(view)
+        fed.check_like_the_logs(view)
+
+
+def test_workers_killed_at_random_moments_under_load_lose_and_double_nothing(fed: FedDesk, stack: ExitStack) -> None:
+    chance = random.Random()
+    fed.append(SETTING_UP)
+    stack.enter_context(fed.relaying())
+    with fed.growing(events=5):
+        for _ in range(3):
+            with fed.process(queue.VIEW, ledger.VIEW) as process:
+                eventually(lambda: fed.live(queue.VIEW))
+                sleep(chance.uniform(0.2, 3))  # the moment is what is tried
+                process.kill()
+    stack.enter_context(fed.working(queue.VIEW, ledger.VIEW))
+    for view in (queue.VIEW, ledger.VIEW):
+        fed.await_fed(view)
+        fed.check_like_the_logs(view)
+
+
+def test_a_worker_that_wakes_after_others_have_its_partitions_changes_nothing(fed: FedDesk, stack: ExitStack) -> None:
+    fed.append(SETTING_UP)
+    stack.enter_context(fed.relaying())
+    zombie = stack.enter_context(fed.process(ledger.VIEW))
+    fed.await_fed(ledger.VIEW)
+    with fed.growing(events=5):
+        os.kill(zombie.pid, signal.SIGSTOP)
+        stack.enter_context(fed.working(ledger.VIEW))
+        fed.await_members(ledger.VIEW, 1)
+        fed.await_fed(ledger.VIEW)
+        os.kill(zombie.pid, signal.SIGCONT)
+        fed.await_members(ledger.VIEW, 2)
+        assert fed.left
+    fed.await_fed(ledger.VIEW)
+    fed.check_like_the_logs(ledger.VIEW)
+
+
+def test_a_quiet_partition_holds_nobody_up_who_waits_for_a_position(
+    fed: FedDesk, stack: ExitStack, positions: ViewPositions
+) -> None:
+    fed.append(SETTING_UP)
+    stack.enter_context(fed.relaying())
+    stack.enter_context(fed.working(queue.VIEW))
+    fed.await_fed(queue.VIEW)
+    head = fed.append(1)
+    assert positions.wait_for(["queue"], head, 20)
+    assert {place.position for place in fed.places(queue.VIEW)} == {head}
+
+
+def test_the_projector_leaves_the_view_to_kafka_and_a_rebuild_brings_it_back(
+    fed: FedDesk, stack: ExitStack, positions: ViewPositions
+) -> None:
+    fed.append(SETTING_UP)
+    projector = Projector(fed.dsn, fed.schema, [queue.VIEW, ticket.VIEW], poll_seconds=0.1)
+    projector.start()
+    stack.callback(projector.stop)
+    assert positions.wait_for(["queue", "ticket"], SETTING_UP, 30)
+    stack.enter_context(fed.relaying())
+    with fed.growing(events=3), capture_logs() as lines:
+        stack.enter_context(fed.working(queue.VIEW))
+        fed.await_fed(queue.VIEW, SETTING_UP)
+        eventually(lambda: [line for line in lines if line["event"] == "view left to Kafka"])
+        assert positions.wait_for(["queue", "ticket"], fed.head(), 30)
+        assert rebuild(fed.dsn, fed.schema, queue.VIEW, from_kafka=True).build is not None
+        eventually(lambda: [line for line in lines if line["event"] == "view left to others"])
+        assert positions.wait_for(["queue", "ticket"], fed.head(), 30)
+    live = fed.live(queue.VIEW)
+    assert live is not None
+    assert live.fed_by == "log"
+
+
+def test_several_workers_that_start_at_once_make_one_build(fed: FedDesk, stack: ExitStack) -> None:
+    fed.append(SETTING_UP)
+    fed.publish()
+    for _ in range(3):
+        stack.enter_context(fed.working(queue.VIEW))
+    fed.await_fed(queue.VIEW)
+    with closing(connect(fed.dsn, fed.schema)) as connection:
+        assert len(tables_of(connection, "SELECT FROM projections WHERE view = 'queue'")) == 1
+
+
+def test_a_parked_key_waits_for_its_handler_and_is_taken_up_beside_the_workers(fed: FedDesk, stack: ExitStack) -> None:
+    failing = next(position for position, _, _, tag, *_ in fed.left if tag == "StaffReplied.v1")
+    faulty, whole = Faulty([failing]), Faulty([])
+    fed.append(failing + 200)
+    stack.enter_context(fed.relaying())
+    stack.enter_context(fed.working(faulty.view))
+    build = fed.await_fed(faulty.view)
+    with closing(view_connection(fed.dsn, fed.schema, faulty.view)) as connection:
+        [parked] = parking.parked(connection)
+        connection.rollback()
+        assert (parked.view, parked.build, parked.position) == ("counts", build.build, failing)
+        faulty.failing.clear()
+        with connection, connection.cursor() as cursor:
+            found = build_numbered(cursor, faulty.view, build.build)
+        assert found is not None
+        assert PartitionRunner(connection, whole.view, found).retry(parked.part, parking.parse_key(parked.key))
+        fed.append(300)
+        fed.await_fed(faulty.view)
+        assert parking.parked(connection) == []
+    fed.check_like_the_logs(whole.view)
+
+
+def test_events_that_are_published_again_are_taken_once(fed: FedDesk, stack: ExitStack) -> None:
+    fed.append(SETTING_UP)
+    fed.publish()
+    stack.enter_context(fed.working(ledger.VIEW))
+    fed.await_fed(ledger.VIEW)
+    with producer(fed.settings) as plain:
+        for row in tables_of_log(fed):
+            record = event_record(LogRow(*row))
+            plain.send(
+                fed.names.events,
+                key=record.key,
+                value=record.value,
+                headers=record.headers,
+                partition=partition_of(record.key, fed.settings.partitions),
+            )
+    fed.append(100)
+    fed.publish()
+    fed.await_fed(ledger.VIEW)
+    fed.check_like_the_logs(ledger.VIEW)
+
+
+def tables_of_log(fed: FedDesk) -> list[tuple[Any, ...]]:
+    with closing(connect(fed.dsn, fed.schema)) as connection:
+        return tables_of(
+            connection,
+            "SELECT position, stream_id, version, type, data::text, metadata::text, recorded_at FROM events"
+            " ORDER BY position",
+        )
+
+
+def test_a_record_that_is_not_the_desks_is_passed_over_counted_and_told(fed: FedDesk, stack: ExitStack) -> None:
+    fed.append(SETTING_UP)
+    fed.publish()
+    with capture_logs() as lines:
+        stack.enter_context(fed.working(queue.VIEW))
+        fed.await_fed(queue.VIEW)
+        with producer(fed.settings) as plain:
+            plain.send(fed.names.events, value=b"hello", partition=1)
+        fed.append(100)
+        fed.publish()
+        fed.await_fed(queue.VIEW)
+    assert [line["reason"] for line in lines if line["event"].startswith("record is not this desk's")] == [
+        "its header ce_source is None, not '/caselog'"
+    ]
+    assert sum(place.skipped for place in fed.places(queue.VIEW)) == 1
+    fed.check_like_the_logs(queue.VIEW)
+
+
+def test_an_event_of_a_newer_release_sets_its_stream_aside(fed: FedDesk, stack: ExitStack) -> None:
+    rows = list(fed.left)
+    position, stream_id, version, _, *rest = rows[250]
+    fed.left[250] = (position, stream_id, version, "FromTheFuture.v9", *rest)
+    fed.append(SETTING_UP)
+    fed.publish()
+    stack.enter_context(fed.working(queue.VIEW))
+    fed.await_fed(queue.VIEW)
+    with closing(connect(fed.dsn, fed.schema)) as connection:
+        [parked] = parking.parked(connection)
+    assert (parked.part, parked.name, parked.position) == ("", f"stream:{stream_id}", position)
+    fed.check_like_the_logs(queue.VIEW)
+
+
+def test_marks_alone_move_a_view(fed: FedDesk, stack: ExitStack) -> None:
+    fed.append(SETTING_UP)
+    fed.publish()
+    stack.enter_context(fed.working(queue.VIEW))
+    fed.await_fed(queue.VIEW)
+    with producer(fed.settings) as plain:
+        mark = mark_record(10_000)
+        for partition in range(fed.settings.partitions):
+            plain.send(fed.names.events, value=mark.value, key=mark.key, headers=mark.headers, partition=partition)
+    fed.await_fed(queue.VIEW, 10_000)
