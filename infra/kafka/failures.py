@@ -11,10 +11,16 @@ from contextlib import contextmanager
 import psycopg2
 from kafka import errors
 
+from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import TopicMismatch
 from infra.postgres.pool import DatabaseUnavailable
 
 _LOGGER = "kafka"
+
+
+class LoginRefused(Exception):
+    """The broker has closed the connection while we logged in."""
+
 
 _KINDS: tuple[tuple[str, tuple[type[Exception], ...]], ...] = (
     ("topic_mismatch", (TopicMismatch,)),
@@ -22,6 +28,7 @@ _KINDS: tuple[tuple[str, tuple[type[Exception], ...]], ...] = (
     (
         "refused",
         (
+            LoginRefused,
             errors.SaslAuthenticationFailedError,
             errors.UnsupportedSaslMechanismError,
             errors.IllegalSaslStateError,
@@ -36,7 +43,7 @@ _KINDS: tuple[tuple[str, tuple[type[Exception], ...]], ...] = (
 
 
 class Reasons(logging.Handler):
-    """Keeps the last exception that kafka-python has logged."""
+    """Keeps the last exception that kafka-python has logged, but that its time was up."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -45,7 +52,9 @@ class Reasons(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the exception among a line's values, if there is one."""
         values = record.args if isinstance(record.args, tuple) else ()
-        found = [value for value in values if isinstance(value, Exception)]
+        found = [
+            each for each in values if isinstance(each, Exception) and not isinstance(each, errors.KafkaTimeoutError)
+        ]
         if found:
             self.last = found[-1]
 
@@ -64,12 +73,21 @@ def reasons_kept() -> Iterator[Reasons]:
         logger.propagate = before
 
 
-def cause_of(error: Exception, reasons: Reasons | None = None) -> Exception:
-    """Return what an error comes from: kafka-python hides it in another's values, or says it only in its log."""
+def cause_of(error: Exception, reasons: Reasons | None = None, settings: KafkaSettings | None = None) -> Exception:
+    """Return what an error comes from: kafka-python hides it in another's values, or says it only in its log.
+
+    The broker's answer to wrong credentials comes with the end of the connection, and kafka-python 3.0 drops what came
+    with an end. So one that ends while we log in is taken for a refusal.
+    """
     for value in error.args if isinstance(error, errors.KafkaError) else ():
         if isinstance(value, Exception):
             return cause_of(value)
     if isinstance(error, errors.KafkaTimeoutError) and reasons is not None and reasons.last is not None:
+        if settings is not None and settings.security.startswith("SASL") and "socket disconnected" in str(reasons.last):
+            return LoginRefused(
+                f"it closed the connection while {settings.username} logged in by {settings.sasl_mechanism},"
+                " as it does where name or password are wrong"
+            )
         return reasons.last
     return error
 

@@ -31,6 +31,8 @@ from infra.postgres.pool import connect
 PATIENCE_SECONDS = 20.0
 """How long one wait for the broker lasts; then it is taken for gone, and all begins from what it has committed."""
 
+_FIRST_ANSWER_MS = 5_000
+
 
 class EventTooLarge(RelayHalted):
     """The broker takes no record of an event's size. Nothing is passed over: the relay stands still before it."""
@@ -104,7 +106,7 @@ class Pump:
         Raises `TopicMismatch`, `RelayHalted`, kafka-python's and psycopg2's errors, and `DatabaseUnavailable`.
         """
         names, settings = self._names, self._settings
-        with closing(admin_client(settings)) as admin:
+        with closing(admin_client(settings, timeout_ms=_FIRST_ANSWER_MS)) as admin:
             ensure(admin, (events_topic(names, settings), relay_topic(names)), settings)
             events_topic_id = topic_id(admin, names.events)
         self._producer = TransactionalProducer(settings, names.relay_transactional_id, self._waits)

@@ -7,7 +7,7 @@ import structlog
 
 from infra.kafka.failures import Reasons, cause_of, kind_of, reasons_kept, sentence_of
 from infra.kafka.names import Names
-from infra.kafka.relay.checkpoint import RelayHalted
+from infra.kafka.relay.checkpoint import Checkpoint, RelayHalted
 from infra.kafka.relay.pump import PATIENCE_SECONDS, EventTooLarge, Pump
 from infra.kafka.relay.standing import Standing
 from infra.kafka.settings import KafkaSettings
@@ -62,7 +62,9 @@ class Relay:
         self._ever = False
         """Whether this process has published, or could have: what it found then was in order."""
         self._progress = False
+        self._known: Checkpoint | None = None
         self._told: str | None = None
+        self._said_well = False
         self._limit: int | None = None
         self._standing = Standing(dsn, schema)
         self._reasons = Reasons()
@@ -110,6 +112,7 @@ class Relay:
             name=ROLE,
         )
         listener.start()
+        self._said_well = False
         pause = FIRST_PAUSE_SECONDS
         try:
             while not self._stopping.is_set() and self._leadership.held():
@@ -136,8 +139,7 @@ class Relay:
         ) as pump:
             pump.open()
             now = pump.checkpoint
-            log.info("publishing to Kafka", topic=Names(self._schema).events, after=now.position)
-            self._ever = True
+            self._ever, self._known = True, now
             if self._limit is not None:
                 pump.shrink_to(self._limit)
             else:
@@ -151,6 +153,7 @@ class Relay:
                     RELAY_SECONDS.observe(took)
                     RELAYED_EVENTS.inc(batch.events)
                     self._progress, self._limit = True, None
+                self._known = pump.checkpoint
                 if self._limit is None:
                     self._well(batch.position, now.begun_after)
                 if batch.position == batch.after:
@@ -159,7 +162,9 @@ class Relay:
                     self._stopping.wait(min(took, GATHER_SECONDS))
 
     def _well(self, position: int, begun_after: int, *, at_once: bool = False) -> None:
-        self._told = None
+        if not self._said_well:
+            log.info("publishing to Kafka", topic=Names(self._schema).events, position=position)
+        self._told, self._said_well = None, True
         self._standing.publishing(position, begun_after, at_once=at_once)
 
     def _leads(self) -> bool:
@@ -174,7 +179,7 @@ class Relay:
 
     def _failed(self, error: Exception) -> None:
         """Tell of an error, once; raise it where nobody but a person can help and nothing has been published yet."""
-        cause = cause_of(error, self._reasons)
+        cause = cause_of(error, self._reasons, self._settings)
         if self._stopping.is_set():
             return
         kind = cause.kind if isinstance(cause, RelayHalted) else kind_of(cause)
@@ -188,7 +193,13 @@ class Relay:
             log.error("the relay met a fault; it tries again", exc_info=error)
         elif sentence != self._told:
             log.warning("nothing is published" if halted else "the relay tries again", kind=kind, error=sentence)
-        self._told = sentence
-        self._standing.failed("halted" if halted else "retrying", sentence)
+        self._told, self._said_well = sentence, False
+        known = self._known
+        self._standing.failed(
+            "halted" if halted else "retrying",
+            sentence,
+            known.position if known else None,
+            known.begun_after if known else None,
+        )
         if halted and not self._ever and not isinstance(cause, EventTooLarge):
             raise cause

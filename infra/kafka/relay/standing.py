@@ -88,9 +88,9 @@ class Standing:
         if at_once or now - self._told_at >= (EVERY_SECONDS if changed else _ANYHOW_SECONDS):
             self._write("publishing", position, begun_after, None)
 
-    def failed(self, state: State, error: str) -> None:
-        """Tell what went wrong."""
-        self._write(state, None, None, error)
+    def failed(self, state: State, error: str, position: int | None = None, begun_after: int | None = None) -> None:
+        """Tell what went wrong, and how far the relay had come, where it has found that out."""
+        self._write(state, position, begun_after, error)
 
     def close(self) -> None:
         """Let go of the connection."""

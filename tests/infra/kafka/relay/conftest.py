@@ -15,8 +15,9 @@ from infra.feed import head_position
 from infra.kafka.clients import consumer
 from infra.kafka.names import Names
 from infra.kafka.records import PositionMark, ReceivedEvent, received
+from infra.kafka.relay.pump import Pump
 from infra.kafka.relay.relay import Relay
-from infra.kafka.relay.standing import RelayStanding, standing
+from infra.kafka.relay.standing import RelayStanding, State, standing
 from infra.kafka.settings import KafkaSettings
 from infra.postgres.pool import connect
 from tests.desk import Desk
@@ -33,7 +34,15 @@ class Relayed:
         self.names = Names(schema)
         self.desk = Desk(dsn, schema)
 
-    def grow(self, events: int, *, customers: int = 20, tag: str = "WorkLogged.v1", data: str | None = None) -> int:
+    def grow(
+        self,
+        events: int,
+        *,
+        customers: int = 20,
+        tag: str = "WorkLogged.v1",
+        data: str | None = None,
+        ids: str = "event",
+    ) -> int:
         """Append events of several customers at once, and return the log's head."""
         with (
             closing(connect(self.dsn, self.schema)) as connection,
@@ -54,7 +63,7 @@ class Relayed:
                         data or f'{{"occurred_at":"2026-11-02T17:00:00Z","minutes": {position}}}',
                         msgspec.json.encode(
                             {
-                                "event_id": f"event-{position}",
+                                "event_id": f"{ids}-{position}",
                                 "correlation_id": "a test",
                                 "actor": "test",
                                 "command_id": f"command-{position}",
@@ -94,6 +103,26 @@ class Relayed:
         """Wait until the relay says that it has published the log up to its head, or a position."""
         wanted = self.head() if position is None else position
         eventually(lambda: (now := self.standing()) is not None and now.position >= wanted, seconds)
+
+    def await_state(self, state: State) -> RelayStanding:
+        """Wait until the relay says that it is in a state, and return what it says."""
+
+        def now() -> RelayStanding | None:
+            said = self.standing()
+            return said if said is not None and said.state == state else None
+
+        return eventually(now)
+
+    def await_views(self) -> None:
+        """Wait until all views have seen the whole log."""
+
+        def all_have() -> bool:
+            with closing(connect(self.dsn, self.schema)) as connection, connection.cursor() as cursor:
+                cursor.execute("SELECT min(position), count(*) FROM projections WHERE live")
+                [(position, views)] = cursor.fetchall()
+            return bool(views > 0 and position == self.head())
+
+        eventually(all_have)
 
     def records(self) -> dict[int, list[ReceivedEvent | PositionMark]]:
         """Return all that is committed, by partition, in the order of their offsets."""
@@ -136,10 +165,18 @@ class Relayed:
             positions = [each.position for each in partition]
             assert positions == sorted(positions)
 
+    def relay(self, begin_after: int | None = None) -> Relay:
+        """Return a relay, not yet running."""
+        return Relay(self.dsn, self.schema, self.settings, begin_after=begin_after)
+
+    def pump(self) -> Pump:
+        """Return what a relay publishes by, of its own right."""
+        return Pump(self.dsn, self.schema, self.settings)
+
     @contextmanager
     def relaying(self, *, begin_after: int | None = None) -> Iterator[Relay]:
         """Run a relay in a thread meanwhile."""
-        relay = Relay(self.dsn, self.schema, self.settings, begin_after=begin_after)
+        relay = self.relay(begin_after=begin_after)
         thread = Thread(target=relay.run)
         thread.start()
         try:

@@ -1,0 +1,116 @@
+"""A relay that is killed in mid transaction, or sleeps through its end, leaves each event in the topic once."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from itertools import count
+from pathlib import Path
+
+import pytest
+from kafka import KafkaConsumer, TopicPartition
+
+from infra.kafka.clients import consumer
+from infra.postgres.pool import connect
+from tests.infra.kafka.processes import CaselogProcess, environment, running
+from tests.infra.kafka.relay.conftest import Relayed
+from tests.waiting import eventually
+
+KILLS = 4
+
+
+class Transactions:
+    """Sees whether a transaction is open on the topic: there are records behind what readers may see."""
+
+    def __init__(self, relayed: Relayed) -> None:
+        self._places = [TopicPartition(relayed.names.events, number) for number in range(relayed.settings.partitions)]
+        self._all: KafkaConsumer = consumer(relayed.settings, isolation_level="read_uncommitted")
+        self._committed: KafkaConsumer = consumer(relayed.settings)
+
+    def is_open(self) -> bool:
+        seen = self._committed.end_offsets(self._places)
+        there = self._all.end_offsets(self._places)
+        return any(there[place] > seen[place] for place in self._places)
+
+    def close(self) -> None:
+        self._all.close()
+        self._committed.close()
+
+
+@contextmanager
+def relay(relayed: Relayed, folder: Path, name: str) -> Iterator[CaselogProcess]:
+    where = environment(relayed.dsn, relayed.schema, relayed.settings)
+    with running("relay", output=folder / f"{name}.log", environment=where) as process:
+        yield process
+
+
+def kill_in_mid_transaction(relayed: Relayed, folder: Path, kills: int) -> None:
+    numbers = count(1)
+    with ExitStack() as stack:
+        process = stack.enter_context(relay(relayed, folder, f"relay-{next(numbers)}"))
+        relayed.await_published()
+        transactions = stack.enter_context(closing(Transactions(relayed)))
+        for _ in range(kills):
+            standby = stack.enter_context(relay(relayed, folder, f"relay-{next(numbers)}"))
+            standby.await_line("standing by")
+            relayed.grow(6_000)
+            eventually(transactions.is_open)
+            process.kill()
+            process = standby
+            relayed.await_published()
+    relayed.check_all_once_in_order()
+
+
+def test_killed_in_mid_transaction_again_and_again(relayed: Relayed, tmp_path: Path) -> None:
+    kill_in_mid_transaction(relayed, tmp_path, KILLS)
+
+
+@pytest.mark.soak
+def test_killed_in_mid_transaction_a_hundred_times(relayed: Relayed, tmp_path: Path) -> None:
+    kill_in_mid_transaction(relayed, tmp_path, 100)
+
+
+def test_one_that_sleeps_through_its_end_changes_nothing_when_it_wakes(relayed: Relayed, tmp_path: Path) -> None:
+    with (
+        relay(relayed, tmp_path, "first") as first,
+        relay(relayed, tmp_path, "second") as second,
+    ):
+        first.await_line("publishing to Kafka")
+        relayed.await_published()
+        second.await_line("standing by")
+        with closing(Transactions(relayed)) as transactions:
+            relayed.grow(6_000)
+            eventually(transactions.is_open)
+            first.freeze()
+            assert transactions.is_open(), "it fell asleep a moment too late"
+        take_the_lead_from(relayed)
+        second.await_line("publishing to Kafka")
+        relayed.await_published()
+        relayed.grow(100)
+        relayed.await_published()
+        first.wake()
+        first.await_line("standing by")
+        relayed.grow(100)
+        relayed.await_published()
+        assert second.popen.poll() is None
+    relayed.check_all_once_in_order()
+
+
+def test_two_that_both_think_they_lead_lose_time_alone(relayed: Relayed) -> None:
+    with relayed.relaying():
+        for _ in range(2):
+            relayed.grow(50)
+            with relayed.pump() as rival:
+                rival.open()
+                rival.advance()
+            relayed.await_published()
+    relayed.check_all_once_in_order()
+
+
+def take_the_lead_from(relayed: Relayed) -> None:
+    """End the session that holds the lock, as a database does whose client has gone silent."""
+    with closing(connect(relayed.dsn, relayed.schema)) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(a.pid, 5000) FROM pg_stat_activity a JOIN pg_locks l USING (pid)"
+            " WHERE l.locktype = 'advisory' AND l.granted AND a.application_name = %s",
+            (f"caselog {relayed.schema} relay lock",),
+        )
+        assert cursor.fetchall() == [(True,)]
