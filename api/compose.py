@@ -204,14 +204,15 @@ def api_services(config: Config, url: str) -> Iterator[Services]:
         app = stack.enter_context(application(config, url, statement_timeout_ms=config.statement_timeout_ms))
         pool = stack.enter_context(connection_pool(config, url, statement_seconds=config.statement_timeout_ms / 1000))
         positions = stack.enter_context(view_positions(config, url))
+        elsewhere, lends_elsewhere = stack.enter_context(views_database(config, url))
         desk_clock = clock(config, pool)
         yield Services(
             commands=commands(app, desk_clock),
             connections=pool,
             views=positions,
             clock=desk_clock,
-            views_database=stack.enter_context(views_database(config, url)),
-            metrics=Metrics(pool),
+            views_database=elsewhere,
+            metrics=Metrics(pool, lends_elsewhere),
             keys=KeyRing(pool),
             rate_limits=RateLimits(pool),
             tokens=_tokens(config),

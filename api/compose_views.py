@@ -35,11 +35,11 @@ def places(config: Config, url: str) -> list[tuple[str, str]]:
 
 
 @contextmanager
-def views_database(config: Config, url: str) -> Iterator[ViewsDatabase | None]:
+def views_database(config: Config, url: str) -> Iterator[tuple[ViewsDatabase, ConnectionPool] | tuple[None, None]]:
     """Give what reads the database for views, if there is one. It may come later, and go: the desk goes on without."""
     other = other_url(config, url)
     if other is None:
-        yield None
+        yield None, None
         return
     try:
         migrate(other, config.schema)
@@ -55,7 +55,7 @@ def views_database(config: Config, url: str) -> Iterator[ViewsDatabase | None]:
     positions = ViewPositions(other, config.schema)
     positions.start()
     try:
-        yield ViewsDatabase(pool, positions)
+        yield ViewsDatabase(pool, positions), pool
     finally:
         positions.stop()
         pool.close()

@@ -17,8 +17,9 @@ _UNREACHABLE = (DatabaseUnavailable, PoolTimeout, PoolClosed, psycopg2.Error)
 class DeskCollector(Collector):
     """Asks the database at each scrape, so that what is told is true whichever processes run, and where."""
 
-    def __init__(self, pool: ConnectionPool) -> None:
+    def __init__(self, pool: ConnectionPool, elsewhere: ConnectionPool | None = None) -> None:
         self._pool = pool
+        self._elsewhere = elsewhere
 
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges; where the database cannot be had, only that."""
@@ -53,6 +54,33 @@ class DeskCollector(Collector):
                 built.add_metric([view["view"]], view["building"]["position"])
         yield built
         yield from _of_webhooks(webhooks)
+        if self._elsewhere is not None:
+            yield from self._of_views_elsewhere(self._elsewhere)
+
+    def _of_views_elsewhere(self, elsewhere: ConnectionPool) -> Iterator[Metric]:
+        """Yield the gauges of the database for views; where it cannot be had, only that."""
+        reachable = GaugeMetricFamily(
+            "caselog_views_database_reachable", "Whether the database of CASELOG_VIEWS_URL answers: 1 or 0."
+        )
+        try:
+            with elsewhere.connection() as connection, self._pool.connection() as desk:
+                views = progress.of_views_elsewhere(connection, desk)
+        except _UNREACHABLE:
+            reachable.add_metric([], 0)
+            yield reachable
+            return
+        reachable.add_metric([], 1)
+        yield reachable
+        for field, name, documentation in (
+            ("position", "position", "Position up to which a view in that database shows everything."),
+            ("lag_events", "lag_events", "Events of the log that a view in that database has not all seen."),
+            ("lag_seconds", "lag_seconds", "How long the oldest of them has been in the log."),
+            ("parked_keys", "parked_keys", "Keys of such a view set aside since a handler failed."),
+        ):
+            family = GaugeMetricFamily(f"caselog_views_database_{name}", documentation, labels=["view"])
+            for view in views:
+                family.add_metric([view["view"]], view[field])
+            yield family
 
 
 def _of_webhooks(webhooks: Totals) -> Iterator[Metric]:

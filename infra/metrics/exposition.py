@@ -25,10 +25,13 @@ _OWNER = "owner"
 
 
 class Metrics:
-    """What `/metrics` answers. Without a shared folder it tells of this process, and of the desk."""
+    """What `/metrics` answers. Without a shared folder it tells of this process, and of the desk.
 
-    def __init__(self, pool: ConnectionPool) -> None:
-        self._desk = DeskCollector(pool)
+    `elsewhere` lends connections to the database for views, where there is one.
+    """
+
+    def __init__(self, pool: ConnectionPool, elsewhere: ConnectionPool | None = None) -> None:
+        self._desk = DeskCollector(pool, elsewhere)
 
     def text(self) -> bytes:
         """Return all figures in Prometheus' text format."""

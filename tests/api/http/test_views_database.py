@@ -15,6 +15,7 @@ from psycopg2.extensions import parse_dsn
 from api.http.parameters import AS_OF
 from api.http.queries.catalogue import QUERIES
 from api.http.services import ViewsDatabase
+from infra.metrics.exposition import Metrics
 from infra.postgres.migrations import migrate
 from infra.postgres.pool import ConnectionPool, connect
 from infra.projection.builds import begin_build, switch
@@ -172,6 +173,19 @@ def test_the_views_of_both_databases_are_listed_with_their_place(elsewhere: Else
     assert (there["view"], there["position"]) == ("queue", 20)
     assert there["lag_events"] > 0
     assert there["lag_seconds"] > 0
+
+
+def test_figures_tell_of_the_views_there(api: Api, elsewhere: Elsewhere, postgres_dsn: str) -> None:
+    elsewhere.feed(queue.VIEW, up_to=20)
+    with closing(ConnectionPool(postgres_dsn, api.schema, 2)) as desk:
+        text = Metrics(desk, elsewhere.pool).text().decode()
+        assert "caselog_views_database_reachable 1.0" in text
+        assert 'caselog_views_database_position{view="queue"} 20.0' in text
+        assert 'caselog_views_database_parked_keys{view="queue"} 0.0' in text
+        elsewhere.pool.close()
+        text = Metrics(desk, elsewhere.pool).text().decode()
+    assert "caselog_views_database_reachable 0.0" in text
+    assert "caselog_log_position " in text
 
 
 def test_when_it_is_away_its_views_are_answered_503_and_all_else_goes_on(
