@@ -1,0 +1,103 @@
+"""Views that workers keep in another database than the desk's: what is there is what the log makes, also under load."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+
+import msgspec
+import pytest
+
+from infra.kafka.reconcile.views import reconcile_view
+from infra.postgres.migrations import migrate
+from infra.postgres.pool import connect
+from infra.projection.comparing import Difference
+from infra.projection.positions import ViewPositions
+from infra.projection.projector import Projector
+from infra.projection.rebuild import take_back
+from projections import ledger, queue, ticket
+from projections.view import View
+from tests.infra.kafka.workers.conftest import WAIT_SECONDS, FedDesk
+from tests.waiting import eventually
+
+VIEWS = (ticket.VIEW, queue.VIEW, ledger.VIEW)
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as parts:
+        yield parts
+
+
+@pytest.fixture
+def there(fed: FedDesk, other_database: str, stack: ExitStack) -> ViewPositions:
+    """How far the views are that workers keep in the other database."""
+    migrate(other_database, fed.schema)
+    positions = ViewPositions(other_database, fed.schema)
+    positions.start()
+    stack.callback(positions.stop)
+    return positions
+
+
+def reconciled(fed: FedDesk, other: str, view: View) -> tuple[int, list[Difference]]:
+    told: list[Difference] = []
+    found = reconcile_view(other, fed.dsn, fed.schema, view, differs=told.append)
+    assert found is not None
+    assert sum(found.rows.values()) > 0
+    return found.position, told
+
+
+def test_views_in_another_database_are_what_the_log_makes_while_they_go_on(
+    fed: FedDesk, other_database: str, there: ViewPositions, stack: ExitStack
+) -> None:
+    head = fed.append(1_500)
+    projector = Projector(fed.dsn, fed.schema, VIEWS)
+    here = ViewPositions(fed.dsn, fed.schema)
+    for part in (projector, here):
+        part.start()
+        stack.callback(part.stop)
+    stack.enter_context(fed.relaying())
+    stack.enter_context(fed.working(*VIEWS, place=msgspec.structs.replace(fed.place, views=other_database)))
+    names = [view.name for view in VIEWS]
+    assert there.wait_for(names, head, WAIT_SECONDS)
+    eventually(lambda: there.shows({view.name: view.version for view in VIEWS}))
+
+    loaded = threading.Event()
+
+    def load() -> None:
+        while fed.left:
+            fed.append(100)
+        loaded.set()
+
+    loading = threading.Thread(target=load)
+    loading.start()
+    positions = []
+    for view in VIEWS:
+        position, told = reconciled(fed, other_database, view)
+        assert told == []
+        positions.append(position)
+    loading.join()
+    assert loaded.is_set()
+    with closing(connect(fed.dsn, fed.schema)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT position FROM log_head")
+        [(head,)] = cursor.fetchall()
+    assert there.wait_for(names, head, WAIT_SECONDS)
+    assert here.wait_for(names, head, WAIT_SECONDS), "the projector left the desk's own views alone"
+    for view in VIEWS:
+        assert reconciled(fed, other_database, view) == (head, [])
+
+
+def test_a_view_that_is_taken_back_is_left_alone_by_its_workers(
+    fed: FedDesk, other_database: str, there: ViewPositions, stack: ExitStack
+) -> None:
+    head = fed.append(1_400)
+    stack.enter_context(fed.relaying())
+    stack.enter_context(fed.working(queue.VIEW, place=msgspec.structs.replace(fed.place, views=other_database)))
+    assert there.wait_for(["queue"], head, WAIT_SECONDS)
+    assert take_back(other_database, fed.schema, queue.VIEW) is not None
+    eventually(lambda: not there.shows({"queue": queue.VIEW.version}))
+    fed.append(100)
+    with closing(connect(other_database, fed.schema)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT live, state, fed_by FROM projections")
+            assert cursor.fetchall() == [(False, "ready", "kafka")]
