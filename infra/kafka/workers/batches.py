@@ -18,7 +18,12 @@ class EventAt(RecordedFromKafka):
     """An event of the topic with its offset."""
 
     def __init__(self, event: Event, came: Arrived, offset: int) -> None:
-        super().__init__(event, came)
+        # as the constructors above it, in one step: this is done for each event
+        self.originator_id = came.stream_id
+        self.originator_version = came.version
+        self.event = event
+        self.position = came.position
+        self._came = came
         self.offset = offset
 
 
