@@ -7,6 +7,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from infra.feed import head_position
+from infra.kafka.relay.standing import RelayStanding, standing
 from infra.postgres.pool import ConnectionPool, DatabaseUnavailable, PoolClosed, PoolTimeout
 from infra.webhooks.standing import Totals, totals
 from projections import progress
@@ -29,6 +30,7 @@ class DeskCollector(Collector):
                 head = head_position(connection)
                 views = progress.of_views(connection)
                 webhooks = totals(connection)
+                relay = standing(connection)
         except _UNREACHABLE:
             reachable.add_metric([], 0)
             yield reachable
@@ -56,6 +58,7 @@ class DeskCollector(Collector):
         yield from _of_webhooks(webhooks)
         if self._elsewhere is not None:
             yield from self._of_views_elsewhere(self._elsewhere)
+        yield from _of_relay(relay)
 
     def _of_views_elsewhere(self, elsewhere: ConnectionPool) -> Iterator[Metric]:
         """Yield the gauges of the database for views; where it cannot be had, only that."""
@@ -95,3 +98,15 @@ def _of_webhooks(webhooks: Totals) -> Iterator[Metric]:
         ("lag_seconds", "How long the oldest of them has been in the log.", webhooks.lag_seconds),
     ):
         yield GaugeMetricFamily(f"caselog_webhook_{name}", documentation, value=value)
+
+
+def _of_relay(relay: RelayStanding | None) -> Iterator[Metric]:
+    if relay is None:
+        return  # a desk without Kafka has no figures of it
+    for name, documentation, value in (
+        ("position", "Position up to which the log is in Kafka.", relay.position),
+        ("lag_events", "Events of the log that are not in Kafka.", relay.lag_events),
+        ("lag_seconds", "How long the oldest of them has been in the log.", relay.lag_seconds),
+        ("failing", "Whether the relay's last try failed: 1 or 0.", relay.state != "publishing"),
+    ):
+        yield GaugeMetricFamily(f"caselog_relay_{name}", documentation, value=value)

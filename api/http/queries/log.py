@@ -8,11 +8,12 @@ from api.http.cloud_events import cloud_event
 from api.http.parameters import DEFAULT_ROWS, MOST_ROWS, AsOfParameters, NumberParameter
 from api.http.queries.query import Asked, Query
 from api.http.shapes.common import Page
-from api.http.shapes.log import CloudEvent, ProjectionShape, SettingVersion
+from api.http.shapes.log import CloudEvent, ProjectionsPage, SettingVersion
 from commands.wire.fields import Choice, Line
 from commands.wire.json_text import GREATEST_INTEGER
 from domain.tags import EVENT_TYPES
 from infra.feed import head_position, read_page
+from infra.kafka.relay.standing import standing
 from infra.postgres.pool import UNREACHABLE
 from projections import progress, setting
 
@@ -66,16 +67,19 @@ def _projections(asked: Asked) -> Any:
             log.warning("the database for views cannot be reached", error=str(error).strip())
         else:
             items += [{**item, "database": "views"} for item in elsewhere]
-    return {"items": items, "as_of_position": head_position(asked.connection)}
+    body: dict[str, Any] = {"items": items, "as_of_position": head_position(asked.connection)}
+    if (relay := standing(asked.connection)) is not None:
+        body["relay"] = relay
+    return body
 
 
 QUERIES = (
     Query(
         path="/v1/projections",
         name="projections",
-        summary="How far each view has come.",
+        summary="How far each view has come, and the relay to Kafka.",
         views=(),
-        shapes=(Page[ProjectionShape],),
+        shapes=(ProjectionsPage,),
         answer=_projections,
     ),
     Query(

@@ -1,11 +1,11 @@
 """The shapes of events, settings and views."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
-from api.http.shapes.common import Position, Shape
+from api.http.shapes.common import Page, Position, Shape
 
 
 class ProjectionShape(Shape, kw_only=True):
@@ -20,6 +20,35 @@ class ProjectionShape(Shape, kw_only=True):
     building: dict[str, int] | UnsetType = UNSET
     parked_keys: int
     database: Literal["desk", "views"] | UnsetType = UNSET
+
+
+class RelayShape(Shape, kw_only=True):
+    """How far the log is in Kafka."""
+
+    position: Position
+    begun_after: Annotated[
+        int, Meta(description="Events up to here were never meant to be: the topic begins after them.")
+    ]
+    lag_events: int
+    lag_seconds: float
+    state: Annotated[
+        Literal["publishing", "retrying", "halted"],
+        Meta(
+            description="`retrying`: the last try failed, and the next one comes by itself;"
+            " `halted`: somebody has to look at it."
+        ),
+    ]
+    seen_at: Annotated[datetime, Meta(description="When the relay last said so.")]
+    error: (
+        Annotated[str, Meta(description="The last error there was, also if all has been well since.")] | UnsetType
+    ) = UNSET
+    error_at: datetime | UnsetType = UNSET
+
+
+class ProjectionsPage(Page[ProjectionShape], kw_only=True):
+    """How far each view has come; `relay` is there where one has ever run."""
+
+    relay: RelayShape | UnsetType = UNSET
 
 
 class CloudEvent(Shape, kw_only=True):

@@ -19,7 +19,8 @@ from infra.kafka.relay.pump import Pump
 from infra.kafka.relay.relay import Relay
 from infra.kafka.relay.standing import RelayStanding, State, standing
 from infra.kafka.settings import KafkaSettings
-from infra.postgres.pool import connect
+from infra.metrics.desk import DeskCollector
+from infra.postgres.pool import ConnectionPool, connect
 from tests.desk import Desk
 from tests.waiting import eventually
 
@@ -103,6 +104,11 @@ class Relayed:
         """Wait until the relay says that it has published the log up to its head, or a position."""
         wanted = self.head() if position is None else position
         eventually(lambda: (now := self.standing()) is not None and now.position >= wanted, seconds)
+
+    def figures(self) -> dict[str, float]:
+        """Return what `/metrics` says of the desk, by name; of those with labels one."""
+        with closing(ConnectionPool(self.dsn, self.schema, 1, 5)) as pool:
+            return {sample.name: sample.value for metric in DeskCollector(pool).collect() for sample in metric.samples}
 
     def await_state(self, state: State) -> RelayStanding:
         """Wait until the relay says that it is in a state, and return what it says."""

@@ -1,7 +1,10 @@
 """Every event of the log is in the topic once, in order, and all partitions are known to have come as far."""
 
+from contextlib import closing
+
 from infra.kafka.records import PositionMark, ReceivedEvent
 from infra.kafka.relay.checkpoint import last_checkpoint
+from infra.kafka.relay.standing import Standing
 from tests.infra.kafka.relay.conftest import Relayed
 
 
@@ -56,3 +59,32 @@ def test_rows_that_another_mapper_stored_are_passed_over(relayed: Relayed) -> No
     assert foreign not in {each.position for each in relayed.events()}
     assert {partition[-1].position for partition in relayed.records().values()} == {foreign}
     relayed.check_all_once_in_order()
+
+
+def test_figures_and_projections_tell_how_far_it_is_and_what_it_met(relayed: Relayed) -> None:
+    assert relayed.standing() is None
+    assert "caselog_relay_position" not in relayed.figures()
+    with relayed.relaying():
+        relayed.await_published()
+    behind = relayed.grow(7)
+    now = relayed.standing()
+    assert now is not None
+    assert (now.position, now.begun_after, now.lag_events, now.state, now.error) == (
+        behind - 7,
+        0,
+        7,
+        "publishing",
+        None,
+    )
+    assert now.lag_seconds > 0
+    figures = relayed.figures()
+    assert figures["caselog_relay_position"] == behind - 7
+    assert figures["caselog_relay_lag_events"] == 7
+    assert figures["caselog_relay_lag_seconds"] > 0
+    assert figures["caselog_relay_failing"] == 0
+    with closing(Standing(relayed.dsn, relayed.schema)) as standing:
+        standing.failed("halted", "a reason", behind - 7, 0)
+    assert relayed.figures()["caselog_relay_failing"] == 1
+    now = relayed.standing()
+    assert now is not None
+    assert (now.position, now.state, now.error) == (behind - 7, "halted", "a reason")
