@@ -24,6 +24,7 @@ from api.cli.keys import keys
 from api.cli.parked import parked
 from api.cli.project import project
 from api.cli.rebuild import rebuild
+from api.cli.reconcile import reconcile
 from api.cli.relay import relay
 from api.cli.report import report
 from api.cli.reporting_url import reporting_url_command
@@ -52,6 +53,7 @@ for command in (
     relay,
     kafka_commands,
     kafka_project,
+    reconcile,
     history,
     diff,
     export,

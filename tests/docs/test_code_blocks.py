@@ -24,7 +24,10 @@ GUIDES = (
 )
 """Pages whose blocks run here, at a desk at which those of the README have been run: their readers come from there."""
 
-RUN_ELSEWHERE: dict[str, str] = {"docs/kafka-commands.md": "tests/docs/test_kafka_commands_page.py"}
+RUN_ELSEWHERE: dict[str, str] = {
+    "docs/kafka-commands.md": "tests/docs/test_kafka_commands_page.py",
+    "docs/kafka.md": "tests/docs/test_kafka_page.py",
+}
 """Pages whose blocks other tests run, and which test that is."""
 
 _BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)

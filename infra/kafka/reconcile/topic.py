@@ -1,0 +1,147 @@
+"""Does the topic have what the log has? All that the relay says it has published, once, in order and to the byte."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from threading import Event as Flag
+
+import msgspec
+from kafka import KafkaConsumer, TopicPartition
+
+from infra.feed import head_position
+from infra.kafka.clients import admin_client, consumer
+from infra.kafka.names import Names
+from infra.kafka.reconcile.comparing import Bounds, Comparison
+from infra.kafka.reconcile.findings import Finding, TooManyFindings
+from infra.kafka.reconcile.reading import Interrupted, LogPages, PartitionReader
+from infra.kafka.reconcile.views import CannotReconcile
+from infra.kafka.relay.checkpoint import AnotherDesk, RelayHalted, check, last_checkpoint, topic_id
+from infra.kafka.settings import KafkaSettings
+from infra.postgres.pool import connect
+
+Progress = Callable[[int, int, int], None]
+"""Is told how far the comparison is: position, first and last position of it."""
+
+POLLED_RECORDS = 2_000
+PARTITION_FETCH_BYTES = 1024 * 1024
+
+
+class Report(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What came of it. Positions after `after` up to `compared_to` were compared, `events` of them.
+
+    `published`: how far the relay says it is; the log goes on to `head`. `ended_early`: why not all of it was compared
+    that was asked for. `notes`: what is true of the topic as a whole.
+    """
+
+    topic: str
+    after: int
+    up_to: int
+    compared_to: int
+    published: int
+    head: int
+    events: int
+    findings: Sequence[Finding]
+    ended_early: str | None = None
+    notes: Sequence[str] = ()
+
+
+def reconcile_topic(
+    dsn: str,
+    schema: str,
+    settings: KafkaSettings,
+    *,
+    first: int | None = None,
+    last: int | None = None,
+    stopping: Flag | None = None,
+    progress: Progress = lambda *_: None,
+) -> Report:
+    """Compare topic and log between two positions, both included; by default all that is published.
+
+    Memory does not grow with either. Raises `CannotReconcile`, `AnotherDesk`, kafka-python's errors and the database's.
+    """
+    flag = stopping or Flag()
+
+    def going_on() -> None:
+        if flag.is_set():
+            raise Interrupted
+
+    names = Names(schema)
+    with (
+        closing(connect(dsn, schema, application_name=f"caselog {schema} reconcile")) as connection,
+        closing(admin_client(settings)) as admin,
+    ):
+        connection.autocommit = True
+        there = set(admin.list_topics())
+        for topic in (names.events, names.relay):
+            if topic not in there:
+                raise CannotReconcile(f"there is no topic {topic}: no relay of this desk has ever published to it")
+        checkpoint = last_checkpoint(settings, names)
+        if checkpoint is None:
+            raise CannotReconcile(f"topic {names.relay} does not say how far the log is published")
+        notes = []
+        try:
+            check(checkpoint, connection, names, topic_id(admin, names.events))
+        except AnotherDesk:
+            raise
+        except RelayHalted as halted:
+            notes.append(str(halted))
+        published = checkpoint.position
+        bounds = Bounds(
+            max(checkpoint.begun_after, (first or 1) - 1),
+            min(published, last or published),
+            published,
+        )
+        if bounds.after > bounds.up_to:
+            bounds = Bounds(bounds.up_to, bounds.up_to, published)
+        with ExitStack() as stack:
+            partitions = {
+                number: PartitionReader(
+                    stack.enter_context(closing(_reader(settings))),
+                    TopicPartition(names.events, number),
+                    after=bounds.after,
+                    published=published,
+                    going_on=going_on,
+                ).records()
+                for number in range(len(admin.describe_topics([names.events])[0]["partitions"]))
+            }
+            log = LogPages(connection, len(partitions))
+            ended_early: str | None = None
+            comparison = Comparison(partitions, bounds, log.event)
+            try:
+                comparison.run(
+                    log.events(bounds.after, bounds.up_to, going_on),
+                    lambda position: progress(position, bounds.after, bounds.up_to),
+                )
+            except Interrupted:
+                ended_early = "it was interrupted"
+            except TooManyFindings as too_many:
+                ended_early = str(too_many)
+        head = head_position(connection)
+    findings = comparison.findings.told()
+    if comparison.newer is not None and comparison.newer[1] > head:
+        beyond = max(comparison.newer[0], head + 1)
+        findings.append(
+            Finding(
+                kind="unknown",
+                first=beyond,
+                last=comparison.newer[1],
+                count=comparison.newer[1] - beyond + 1,
+                partitions=tuple(partitions),
+                note=f"the log ends at {head}",
+            )
+        )
+    return Report(
+        topic=names.events,
+        after=bounds.after,
+        up_to=bounds.up_to,
+        compared_to=comparison.compared_to,
+        published=published,
+        head=head,
+        events=comparison.events,
+        findings=tuple(findings),
+        ended_early=ended_early,
+        notes=tuple(notes),
+    )
+
+
+def _reader(settings: KafkaSettings) -> KafkaConsumer:
+    return consumer(settings, max_poll_records=POLLED_RECORDS, max_partition_fetch_bytes=PARTITION_FETCH_BYTES)
