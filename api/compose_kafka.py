@@ -1,5 +1,6 @@
 """Which parts are the processes that talk to Kafka made of?"""
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -7,20 +8,31 @@ from api import compose
 from api.http.access.table import roles_of_command
 from api.http.webhook_secrets import COMMANDS as MAKING_SECRETS
 from infra.config import Config, ConfigError
+from infra.kafka.broker.server import Broker
 from infra.kafka.inbound.answering import Answering
 from infra.kafka.inbound.inbox import Inbox
 from infra.kafka.names import Names
 from infra.kafka.settings import KafkaSettings
 
+OWN_BROKER = "kafka"
+"""The folder in the data folder that the broker of `caselog up --kafka` has."""
+BOOTSTRAP = "CASELOG_KAFKA_BOOTSTRAP"
 ROLE = "service"
 """What those may do who may write to the topic of commands."""
 
 
 def settings_of(config: Config) -> KafkaSettings:
-    """Return how to reach the brokers. Raises `ConfigError` where the environment names none."""
-    if config.kafka is None:
-        raise ConfigError({"CASELOG_KAFKA_BOOTSTRAP": "this process talks to Kafka: name its brokers"})
-    return config.kafka
+    """Return how to reach the brokers: those that the environment names, else the one that `caselog up --kafka` runs.
+
+    Raises `ConfigError` where there is neither.
+    """
+    if config.kafka is not None:
+        return config.kafka
+    own = Broker.find(config.data_folder / OWN_BROKER)
+    found = Config.from_environment({**os.environ, BOOTSTRAP: own}).kafka if own else None
+    if found is None:
+        raise ConfigError({BOOTSTRAP: "this process talks to Kafka: name its brokers"})
+    return found
 
 
 @contextmanager

@@ -25,6 +25,7 @@ _QUICK_DEATHS = 8
 _FIRST_PAUSE_SECONDS = 0.1
 """Before the second start after a quick death; twice as long before each further one, and so 6 s in all: what it needs
 may be starting again too, a database above all."""
+_LONGEST_PAUSE_SECONDS = 30.0
 
 log = structlog.get_logger()
 
@@ -34,18 +35,23 @@ class KeepsDying(Exception):
 
 
 class Supervisor:
-    """Runs `caselog` subcommands as processes of their own until `run` is told to stop."""
+    """Runs `caselog` subcommands as processes of their own until `run` is told to stop.
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    One that ends again and again right after its start ends all of them, unless it is among the `dispensable`: the
+    others go on without it, and it is tried again every half minute.
+    """
+
+    def __init__(self, environment: Mapping[str, str], *, dispensable: Sequence[str] = ()) -> None:
         self._reading_end, self._writing_end = os.pipe()
         self._environment = {**environment, PIPE: str(self._reading_end)}
         self._children: dict[str, tuple[subprocess.Popen[bytes], float]] = {}
         self._quick_deaths: dict[str, int] = {}
         self._start_at: dict[str, float] = {}
+        self._dispensable = frozenset(dispensable)
         self._stopping = False
 
     def start(self, subcommands: Sequence[str]) -> None:
-        """Start a process for each subcommand."""
+        """Start a process for each subcommand, which may have arguments after it."""
         for subcommand in subcommands:
             self._start(subcommand)
 
@@ -90,7 +96,7 @@ class Supervisor:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until the process can ignore it by itself
         try:
             child = subprocess.Popen(
-                [sys.executable, "-m", "api.cli", subcommand],
+                [sys.executable, "-m", "api.cli", *subcommand.split()],
                 env=dict(self._environment),
                 pass_fds=(self._reading_end,),
                 stdin=subprocess.DEVNULL,
@@ -103,9 +109,9 @@ class Supervisor:
         """Decide when to start a process again: at once, or after a pause if it did not live long."""
         quick = self._quick_deaths.get(subcommand, 0) + 1 if lived_seconds < _QUICK_SECONDS else 0
         self._quick_deaths[subcommand] = quick
-        if quick >= _QUICK_DEATHS:
+        if quick >= _QUICK_DEATHS and subcommand not in self._dispensable:
             raise KeepsDying(f"`caselog {subcommand}` ended {quick} times right after its start (exit code {code})")
-        pause = _FIRST_PAUSE_SECONDS * 2 ** (quick - 2) if quick > 1 else 0.0
+        pause = min(_FIRST_PAUSE_SECONDS * 2 ** (quick - 2), _LONGEST_PAUSE_SECONDS) if quick > 1 else 0.0
         log.warning("process ended and is started again", process=subcommand, exit_code=code, in_seconds=pause)
         self._start_at[subcommand] = time.monotonic() + pause
 

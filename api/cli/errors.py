@@ -12,6 +12,7 @@ from domain.refusal import Refusal
 from infra.backup.errors import BackupFailed
 from infra.config import ConfigError
 from infra.csv_import.errors import ImportFailed
+from infra.kafka.broker.errors import BrokerError
 from infra.kafka.workers.source import NotFed
 from infra.postgres.embedded import EmbeddedServerError
 from infra.postgres.migrations import MigrationError
@@ -44,6 +45,7 @@ _CODES: dict[type[Exception], int] = {
     NoReportingViews: UNAVAILABLE,
     ViewsApart: UNAVAILABLE,
     EmbeddedServerError: UNAVAILABLE,
+    BrokerError: UNAVAILABLE,
     MigrationError: UNAVAILABLE,
     DatabaseUnavailable: UNAVAILABLE,
     PoolTimeout: UNAVAILABLE,

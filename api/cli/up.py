@@ -6,6 +6,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import click
@@ -16,6 +18,7 @@ from api.http.server import check_port_is_free
 from api.keys import DEVELOPMENT_KEY, development_key
 from domain.desk import Desk
 from infra.config import Config
+from infra.kafka.names import Names
 from infra.logging import configure_logging
 from infra.metrics.exposition import counted_together
 from infra.postgres.embedded import EmbeddedServer
@@ -23,18 +26,23 @@ from infra.supervisor import Supervisor
 
 PROCESSES = ("project", "timekeeper", "deliver", "api")
 """Started in this order, stopped in the reverse one."""
+KAFKA_PROCESSES = ("relay", "kafka-commands")
+"""Started before them, with `--kafka`, and stopped after them."""
 
+KAFKA_BOOTSTRAP = "CASELOG_KAFKA_BOOTSTRAP"
 READY_SECONDS = 60.0
 
 log = structlog.get_logger()
 
 
 @click.command()
-def up() -> None:
+@click.option("--kafka", is_flag=True, help="Publish every event to Kafka, and take commands from there.")
+def up(*, kafka: bool) -> None:
     """Run a whole desk on this machine: PostgreSQL, API, projector, timekeeper and deliveries to webhooks.
 
     Without CASELOG_DATABASE_URL the database is embedded, its data in CASELOG_DATA (./.caselog). Ctrl-C stops
-    everything; the next start finds its data again.
+    everything; the next start finds its data again. With `--kafka` a broker runs as well, its data there too, unless
+    CASELOG_KAFKA_BOOTSTRAP names one; that takes the extra caselog[kafka-dev].
     """
     configure_logging("up")
     config = Config.from_environment()
@@ -46,11 +54,13 @@ def up() -> None:
         url = config.database_url or (server.start() if server else "")
         desk = compose.prepare(config, url)
         key = development_key(config, url) if config.environment == "development" else None
-        with counted_together() as environment:
-            supervisor = Supervisor(compose.environment_of_children(url, environment))
+        with counted_together() as environment, _broker(config, wanted=kafka) as bootstrap:
+            if bootstrap is not None:
+                environment[KAFKA_BOOTSTRAP] = bootstrap
+            supervisor = Supervisor(compose.environment_of_children(url, environment), dispensable=KAFKA_PROCESSES)
             try:
-                supervisor.start(PROCESSES)
-                announcer = threading.Thread(target=_announce, args=(config, desk, key, stop), daemon=True)
+                supervisor.start((*(KAFKA_PROCESSES if kafka else ()), *PROCESSES))
+                announcer = threading.Thread(target=_announce, args=(config, desk, key, bootstrap, stop), daemon=True)
                 announcer.start()
                 supervisor.run(stop, look_after=lambda: _keep_alive(server))
             finally:
@@ -60,6 +70,23 @@ def up() -> None:
         if server is not None:
             server.stop()
     click.echo("Stopped; the data is kept.")
+
+
+@contextmanager
+def _broker(config: Config, *, wanted: bool) -> Iterator[str | None]:
+    """Give where the broker is that the processes are to use: the one that is named, else one of our own."""
+    if not wanted:
+        yield None
+    elif config.kafka is not None:
+        yield ",".join(config.kafka.bootstrap)
+    else:
+        # Kafka's client takes 70 ms to import, which no other start shall pay
+        from api.compose_kafka import OWN_BROKER  # noqa: PLC0415
+        from infra.kafka.broker.kept import kept_running  # noqa: PLC0415
+        from infra.kafka.broker.server import Broker  # noqa: PLC0415
+
+        with kept_running(Broker(config.data_folder / OWN_BROKER)) as bootstrap:
+            yield bootstrap
 
 
 def _stop_signals() -> threading.Event:
@@ -81,7 +108,7 @@ def _keep_alive(server: EmbeddedServer | None) -> None:
         server.start()
 
 
-def _announce(config: Config, desk: Desk, key: str | None, stop: threading.Event) -> None:
+def _announce(config: Config, desk: Desk, key: str | None, bootstrap: str | None, stop: threading.Event) -> None:
     """Tell the address as soon as the API answers, and what to try next."""
     address = f"http://{config.host}:{config.port}"
     deadline = time.monotonic() + READY_SECONDS
@@ -101,13 +128,14 @@ def _announce(config: Config, desk: Desk, key: str | None, stop: threading.Event
         if key
         else "Keys: `caselog keys create --name NAME --role ROLE`"
     )
+    kafka = f"  Kafka: {bootstrap}, every event on the topic {Names(config.schema).events}\n\n" if bootstrap else ""
     click.echo(
         f"""
 Caselog is ready: {address}   (zone {desk.zone}, currency {desk.currency}{", TEST CLOCK" if config.test_clock else ""})
 
   {way_in}
 
-  Try next, in another terminal:
+{kafka}  Try next, in another terminal:
     curl {address}/                       where everything is
     {address}/docs             every command and query, in a browser
     the README's first case: register a customer, open a case, log work, read the bill

@@ -25,10 +25,17 @@ from tests.deploy.files import DEPLOY, DOCUMENT, ROOT, check_command, commands_o
 COMPOSE = yaml_of("compose.yaml")
 SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "caselog:" in service["image"]}
-FIXED = {"CASELOG_ENV", "CASELOG_DATABASE_URL_FILE", "CASELOG_HOST", "CASELOG_PORT"}
+KAFKA_PASSWORD_FILE = "CASELOG_KAFKA_PASSWORD_FILE"
+FIXED = {"CASELOG_ENV", "CASELOG_DATABASE_URL_FILE", "CASELOG_HOST", "CASELOG_PORT", KAFKA_PASSWORD_FILE}
 """What the file says itself."""
 LEFT_OUT = {"CASELOG_DATA", "CASELOG_DATABASE_URL", "CASELOG_TEST_CLOCK", "CASELOG_KAFKA_PASSWORD"}
 """Of the embedded database, with a password, refused in production."""
+OUR_BROKER = {
+    "CASELOG_KAFKA_BOOTSTRAP": "kafka:9092",
+    "CASELOG_KAFKA_SECURITY": "SASL_PLAINTEXT",
+    "CASELOG_KAFKA_USERNAME": "caselog",
+}
+"""The defaults of the file: a broker of its own. The other settings have none but the code's."""
 INSTRUCTIONS = {
     "FROM", "ARG", "ENV", "WORKDIR", "RUN", "COPY", "USER", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD"
 }  # fmt: skip
@@ -49,7 +56,7 @@ def environment_of(service: str, shell: Mapping[str, str], dsn: str) -> dict[str
     }
     for secret in SECRETS:
         if given.pop(f"{secret}_FILE", None):
-            given[secret] = dsn
+            given[secret] = dsn if secret.endswith("_URL") else "a password"
     return given
 
 
@@ -86,7 +93,9 @@ def test_what_a_service_refers_to_is_declared_or_there() -> None:
 def test_every_process_of_a_desk_is_a_service_and_its_command_exists() -> None:
     running = [service for service in OURS.values() if "profiles" not in service]
     assert {service["command"][0] for service in running} == {"api", "project", "timekeeper", "deliver"}
-    for service in running:
+    of_kafka = [service for service in OURS.values() if service.get("profiles") == ["kafka"]]
+    assert {service["command"][0] for service in of_kafka} == {"relay", "kafka-commands"}
+    for service in running + of_kafka:
         check_command(service["command"])
 
 
@@ -96,7 +105,7 @@ def test_what_is_run_once_is_told_with_arguments_that_its_command_takes() -> Non
         plain = re.sub(r"\$\([^)]*\)", "DATE", text)
         for service, arguments in re.findall(r"docker compose run --rm ([a-z]+)((?: [^\s;]+)+)", plain):
             told.setdefault(service, []).append(arguments.split())
-    once = {name: service for name, service in OURS.items() if "profiles" in service}
+    once = {name: service for name, service in OURS.items() if "entrypoint" in service}
     assert set(told) == set(once) == {"backup", "restore"}
     for name, service in once.items():
         program, command = service["entrypoint"]
@@ -142,9 +151,11 @@ def test_a_service_is_configured_as_the_start_would_take_it(name: str) -> None:
 def test_every_setting_can_be_said_in_the_shell_and_has_no_other_default_here(name: str) -> None:
     environment = SERVICES[name]["environment"]
     told = {variable for variable in environment if variable.startswith("CASELOG_")} - FIXED
-    assert told == set(MEANINGS) - FIXED - LEFT_OUT
+    of_kafka = {variable for variable in MEANINGS if variable.startswith("CASELOG_KAFKA_")}
+    with_kafka = SERVICES[name].get("profiles") == ["kafka"]
+    assert told == set(MEANINGS) - FIXED - LEFT_OUT - ({KAFKA_PASSWORD_FILE} if with_kafka else of_kafka)
     for variable in {*told, "OTEL_EXPORTER_OTLP_HEADERS"}:
-        assert environment[variable] == f"${{{variable}:-}}"
+        assert environment[variable] == f"${{{variable}:-{OUR_BROKER.get(variable, '')}}}"
 
 
 def test_a_desk_is_found_again_by_who_leaves_its_zone_and_currency_out(

@@ -22,6 +22,24 @@ def test_a_process_that_cannot_live_is_given_up_with_its_exit_code(monkeypatch: 
     assert looked_after.is_set()
 
 
+def test_one_that_the_others_can_do_without_is_tried_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "_QUICK_DEATHS", 1)
+    monkeypatch.setattr(supervisor, "_LONGEST_PAUSE_SECONDS", 0.01)
+    running = Supervisor({**os.environ, "CASELOG_PORT": "no port"}, dispensable=["relay"])
+    running.start(["relay"])
+    stop, started = threading.Event(), set[int]()
+
+    def look() -> None:
+        started.add(running._children["relay"][0].pid)
+        if len(started) == 3:
+            stop.set()
+
+    try:
+        running.run(stop, look_after=look)
+    finally:
+        running.stop()
+
+
 def test_told_to_stop_it_leaves_nothing_running() -> None:
     stop = threading.Event()
     running = Supervisor({**os.environ, "CASELOG_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"})

@@ -5,12 +5,14 @@ Java gets relative paths only, with the folder as its working directory: a class
 """
 
 import base64
+import fcntl
 import random
 import socket
 import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -68,6 +70,9 @@ class Broker:
     ```
     The port is `port`, or a free one at the first start, which stays the folder's for ever. For one thread at a time.
     """
+
+    _accounts: Sequence[str] = ()
+    """What else the folder is made ready with; here, nobody is asked for a password."""
 
     def __init__(self, folder: Path, *, port: int | None = None, heap_mb: int = 384) -> None:
         self._folder = folder.absolute()
@@ -149,6 +154,21 @@ class Broker:
             raise
         return self.bootstrap
 
+    @staticmethod
+    def find(folder: Path) -> str | None:
+        """Where the broker that runs in `folder` is reached, for a process that did not start it; None if none runs."""
+        try:
+            port = int((folder / "ports").read_text(encoding="ascii").split()[0])
+            lock = (folder / "lock").open("rb")
+        except OSError:
+            return None
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:  # its guard has it
+                return f"127.0.0.1:{port}"
+        return None
+
     def stop(self) -> None:
         """End it in order: what was acknowledged is on disk. Repeatable."""
         if self._guard is None:
@@ -217,7 +237,7 @@ class Broker:
 
     def _format(self, log: int) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        arguments = ("format", f"--cluster-id={cluster}", "--config", _PROPERTIES)
+        arguments = ("format", f"--cluster-id={cluster}", "--config", _PROPERTIES, *self._accounts)
         command = self._command("kafka.tools.StorageTool", *arguments)
         done = subprocess.run(command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)
         if done.returncode != 0:

@@ -13,6 +13,7 @@ from kafka import TopicPartition
 from kafka.admin import NewTopic
 
 from infra.kafka.broker.errors import BrokerError
+from infra.kafka.broker.kept import kept_running
 from infra.kafka.broker.server import Broker
 from infra.kafka.clients import admin_client, consumer, producer
 from infra.kafka.settings import KafkaSettings
@@ -84,6 +85,20 @@ def test_what_was_committed_outlives_a_stop_and_a_kill_and_the_address_stays(bro
     assert broker.pid is None
     assert broker.start() == address
     assert published(broker.settings, "kept", 3) == [b"1", b"2", b"3"]
+
+
+def test_one_that_is_kept_running_is_found_and_comes_back_after_a_kill(kafka_bootstrap: str, tmp_path: Path) -> None:
+    broker = Broker(tmp_path)
+    assert Broker.find(tmp_path) is None
+    with kept_running(broker) as address:
+        assert Broker.find(tmp_path) == address
+        first = broker.pid
+        assert first is not None
+        psutil.Process(first).kill()
+        eventually(lambda: broker.pid not in {None, first})
+        eventually(broker._answers)
+    assert broker.pid is None
+    assert Broker.find(tmp_path) is None
 
 
 def test_a_second_one_in_the_same_folder_is_refused(broker: Broker, folder: Path) -> None:

@@ -1,0 +1,82 @@
+"""`caselog up --kafka`: a desk and a broker in one folder; what is acknowledged over HTTP is on the topic."""
+
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+from kafka import TopicPartition
+
+from infra.kafka.broker.server import Broker
+from infra.kafka.clients import consumer
+from infra.kafka.records import ReceivedEvent, received
+from infra.kafka.settings import KafkaSettings
+from tests.e2e.desk_process import DeskProcess
+from tests.e2e.test_up import has_ended, open_case
+from tests.waiting import eventually
+
+TOPIC = "caselog.events"
+
+
+def address_of(desk: DeskProcess) -> str:
+    found = Broker.find(desk.data / "kafka")
+    assert found is not None
+    return found
+
+
+def java_of(desk: DeskProcess) -> psutil.Process | None:
+    """Its broker, while one lives."""
+    for each in psutil.Process(desk.process.pid).children(recursive=True):
+        with suppress(psutil.Error):
+            if each.name() == "java" and each.status() != psutil.STATUS_ZOMBIE:
+                return each
+    return None
+
+
+def published(address: str, count: int) -> list[ReceivedEvent]:
+    """The first events on the topic, in the order of the log."""
+    reader = consumer(KafkaSettings(bootstrap=(address,)))
+    reader.assign([TopicPartition(TOPIC, number) for number in range(6)])
+    found: list[ReceivedEvent] = []
+
+    def read() -> bool:
+        came = [received(record) for records in reader.poll(500).values() for record in records]
+        found.extend(each for each in came if isinstance(each, ReceivedEvent))
+        return len(found) >= count
+
+    eventually(read)
+    reader.close()
+    return sorted(found, key=lambda event: event.position)
+
+
+def test_every_event_is_on_the_topic_of_the_desks_own_broker_which_nobody_leaves_behind(
+    kafka_bootstrap: str, folder: Path
+) -> None:
+    with DeskProcess(folder, "--kafka") as desk:
+        address = address_of(desk)
+        open_case(desk)
+        events = desk.get("/v1/events?limit=500").json["items"]
+        assert [event.tag for event in published(address, len(events))] == [event["type"] for event in events]
+
+        killed = java_of(desk)
+        assert killed is not None
+        killed.kill()
+        kept = desk.command("register-customer", customer_id="birch", name="Birch", contacts=[], products=["website"])
+        assert kept.status == 201, "the desk goes on without its broker"
+        position = kept.json["position"]
+
+        eventually(lambda: java_of(desk))
+        family = [*psutil.Process(desk.process.pid).children(recursive=True), desk.postmaster()]
+        assert desk.stop(signal.SIGINT) == 0
+        eventually(lambda: all(has_ended(process) for process in family), seconds=2)
+        assert Broker.find(desk.data / "kafka") is None
+
+        desk.start()
+        assert address_of(desk) == address
+        found = published(address, position)
+        assert [event.position for event in found] == list(range(1, position + 1))
+        assert found[-1].stream_id == "customer-birch"
+        java = java_of(desk)
+        assert java is not None
+        desk.kill()
+        eventually(lambda: has_ended(java))
