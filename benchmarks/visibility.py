@@ -90,7 +90,7 @@ def _run(
     positions.start()
     with application:
         run = _Run(Dispatcher(application, SystemClock(), HANDLERS), positions, views)
-        requests = _requests(customers, cases, Random(seed))
+        requests = planned_requests(customers, cases, Random(seed))
         run.at_planned_instants(requests, 200.0, 2.0, Random(seed + 1))  # warms up
         run.answered.clear()
         run.visible.clear()
@@ -163,7 +163,8 @@ class _Position(msgspec.Struct):
     position: int
 
 
-def _requests(customers: Sequence[str], cases: Sequence[str], random: Random) -> Iterator[Request]:
+def planned_requests(customers: Sequence[str], cases: Sequence[str], random: Random) -> Iterator[Request]:
+    """Yield open-ticket 1, add-reply 2, log-work 1, in turns, on customers and cases by chance."""
     worked = (datetime.now(UTC) - timedelta(minutes=45)).isoformat()
     number = 0
     while True:
