@@ -7,7 +7,6 @@ from contextlib import ExitStack, closing, contextmanager
 from multiprocessing.connection import Connection
 from time import perf_counter, sleep
 
-from infra.kafka.workers.worker import Place, Workers
 from kafka import TopicPartition
 
 from infra.kafka.clients import admin_client, producer
@@ -18,6 +17,7 @@ from infra.kafka.relay.reading import MOST_EVENTS, LogReader
 from infra.kafka.relay.relay import Relay
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import Topic, ensure
+from infra.kafka.workers.worker import Place, Workers
 from infra.logging import configure_logging
 from infra.postgres.pool import connect
 from projections.catalogue import VIEWS

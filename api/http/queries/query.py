@@ -59,7 +59,9 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def pages(self) -> tuple[type[msgspec.Struct], ...]:
         """The items of the pages that it may be answered with."""
-        return tuple(get_args(shape)[0] for shape in self.shapes if get_origin(shape) is PageShape)
+        # a page with more fields than the others is a class of its own, made from `Page[item]`
+        bases = (base for shape in self.shapes for base in getattr(shape, "__orig_bases__", (shape,)))
+        return tuple(get_args(base)[0] for base in bases if get_origin(base) is PageShape)
 
     def item_of(self, parameters: Mapping[str, Any]) -> type[msgspec.Struct] | None:
         """Return the type of the items that it is answered with. Raises `InvalidData` where one must be chosen."""

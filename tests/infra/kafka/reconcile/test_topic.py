@@ -71,8 +71,8 @@ def publish(relayed: Relayed, arrange: Arrange = lambda _: None) -> None:
         sender.flush()
 
 
-def reconciled(relayed: Relayed, **options: int) -> Report:
-    return reconcile_topic(relayed.dsn, relayed.schema, relayed.settings, **options)
+def reconciled(relayed: Relayed, *, first: int | None = None, last: int | None = None) -> Report:
+    return reconcile_topic(relayed.dsn, relayed.schema, relayed.settings, first=first, last=last)
 
 
 def told(report: Report) -> list[tuple[str, int, int, int]]:
