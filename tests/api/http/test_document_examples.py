@@ -88,8 +88,11 @@ def test_the_lines_of_a_whole_list_are_its_items(name: str) -> None:
     assert columns in told
     assert rows
     assert {len(row) for row in rows} == {len(columns)}
-    names = {f"Page_{item.__name__}_" for item in query.pages}
-    items = [DOCUMENT["components"]["schemas"][page]["properties"]["items"]["items"] for page in names]
+    schemas = DOCUMENT["components"]["schemas"]
+    own = {shape.__name__ for shape in query.shapes if isinstance(shape, type)}  # pages with more fields than others
+    names = (own | {f"Page_{item.__name__}_" for item in query.pages}) & schemas.keys()
+    items = [schemas[page]["properties"]["items"]["items"] for page in names]
+    assert items
     for line in lines:
         assert wrong_in(line, {"anyOf": items}) == []
 
