@@ -232,7 +232,8 @@ def finish(connection: Connection, runner: BuildRunner, *, from_kafka: bool = Fa
     moment only; false says that it is to be tried again. Tables that are still read are dropped after a later switch.
     Raises `FedByKafka` if readers see a build that Kafka feeds, unless it is to be replaced.
     """
-    _live_of(connection, runner.view, from_kafka=from_kafka)
+    if not from_kafka:
+        _refuse_kafka_fed(_seen(connection, runner.view))
     try:
         runner.go_live()
     except LockNotAvailable:
@@ -269,13 +270,22 @@ def _follow(
 
 
 def _live_of(connection: Connection, view: View, *, from_kafka: bool = False) -> Build | None:
-    with connection, connection.cursor() as cursor:
-        live = live_build(cursor, view)
+    live = _seen(connection, view)
     if live is not None and live.version > view.version:
         raise NewerVersion(f"view {view.name} is live in version {live.version}, this code has {view.version}")
-    if live is not None and live.fed_by == "kafka" and not from_kafka:
-        raise FedByKafka(f"Kafka feeds view {view.name}; `caselog rebuild {view.name}` brings it back to the log")
+    if not from_kafka:
+        _refuse_kafka_fed(live)
     return live
+
+
+def _seen(connection: Connection, view: View) -> Build | None:
+    with connection, connection.cursor() as cursor:
+        return live_build(cursor, view)
+
+
+def _refuse_kafka_fed(live: Build | None) -> None:
+    if live is not None and live.fed_by == "kafka":
+        raise FedByKafka(f"Kafka feeds view {live.view}; `caselog rebuild {live.view}` brings it back to the log")
 
 
 def _is_behind(reader: Connection, live: Build, runner: BuildRunner, stopping: threading.Event) -> bool:
