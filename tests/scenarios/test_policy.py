@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -65,12 +66,23 @@ def test_a_scenario_that_is_skipped_or_expected_to_fail_fails(tmp_path: Path) ->
         "def test_failing(): assert 0\n"
         "def test_good(): ...\n"
     )
+    report = tmp_path / "report.xml"
     run = subprocess.run(
-        [sys.executable, *"-m pytest -q -p no:cacheprovider -p no:xdist -c".split(), os.devnull, str(tmp_path)],
+        [
+            *(sys.executable, *"-m pytest -q -p no:cacheprovider -p no:xdist".split()),
+            *("-c", os.devnull, f"--junit-xml={report}", str(tmp_path)),
+        ],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(policy.ROOM.parents[1])},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert "2 failed, 1 passed, 1 error" in run.stdout, run.stdout + run.stderr
+    assert report.exists(), run.stdout + run.stderr
+    outcomes = {case.get("name"): [each.tag for each in case] for case in ElementTree.parse(report).iter("testcase")}
+    assert outcomes == {
+        "test_marked": ["error"],
+        "test_skipping": ["failure"],
+        "test_failing": ["failure"],
+        "test_good": [],
+    }, run.stdout + run.stderr
