@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from api import compose
-from api.http.access.table import roles_of_command
-from api.http.webhook_secrets import COMMANDS as MAKING_SECRETS
+from api.http.access.by_kafka import barred
 from infra.config import Config, ConfigError
 from infra.kafka.broker.server import Broker
 from infra.kafka.inbound.answering import Answering
@@ -17,8 +16,6 @@ from infra.kafka.settings import KafkaSettings
 OWN_BROKER = "kafka"
 """The folder in the data folder that the broker of `caselog up --kafka` has."""
 BOOTSTRAP = "CASELOG_KAFKA_BOOTSTRAP"
-ROLE = "service"
-"""What those may do who may write to the topic of commands."""
 
 
 def settings_of(config: Config) -> KafkaSettings:
@@ -45,13 +42,3 @@ def inbox(config: Config, url: str) -> Iterator[Inbox]:
         stack.enter_context(compose.traces(config, "kafka-commands"))
         answering = Answering(compose.commands(app, compose.clock(config, pool)), barred)
         yield Inbox(settings, Names(config.schema), answering, threads=config.threads)
-
-
-def barred(command: str) -> str | None:
-    """Tell why a command may not come by Kafka: it is no service's, or its answer shows a secret; none where it may."""
-    if command in MAKING_SECRETS:
-        return f"the answer to {command} shows a secret, and whoever reads the topic of answers would read it: use HTTP"
-    roles = roles_of_command(command)
-    if ROLE not in roles:
-        return f"what comes by Kafka has the role {ROLE}; this takes {', '.join(sorted(roles))}"
-    return None

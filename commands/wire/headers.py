@@ -11,9 +11,12 @@ GREATEST_VERSION = 2**31 - 1
 # A comma is left out: two headers look like one with a comma once they have passed a server or a proxy.
 IDEMPOTENCY_KEY_PATTERN = r"^[!-+\--~]{1,255}$"
 
+CORRELATION_ID_PATTERN = r"^[!-~]{1,128}$"
+TRACEPARENT_PATTERN = r"^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$"
+
 _idempotency_key = re.compile(IDEMPOTENCY_KEY_PATTERN)
-_correlation_id = re.compile(r"[!-~]{1,128}")
-_traceparent = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_correlation_id = re.compile(CORRELATION_ID_PATTERN)
+_traceparent = re.compile(TRACEPARENT_PATTERN)
 
 
 def is_idempotency_key(text: str) -> bool:

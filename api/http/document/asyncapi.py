@@ -12,7 +12,7 @@ from api.http.document.messages_of_commands import (
     command_channels,
     command_messages,
     command_operations,
-    schemas_of_answers,
+    schemas_of_commands,
 )
 from api.http.document.openapi import service_version
 from domain.tags import EVENT_TYPES, UPCASTERS
@@ -98,29 +98,43 @@ def asyncapi_document(names: Names, settings: KafkaSettings) -> Json:
         },
         "components": {
             "messages": {**{tag: _event(tag) for tag in tags}, MARK: _mark(), **command_messages()},
-            "schemas": {
-                **event_schemas(),
-                **schemas_of_answers(),
-                "EventHeaders": {
-                    "type": "object",
-                    "description": "What stands in the headers of an event, each value as UTF-8 text.",
-                    "properties": {**_OF_EVERY_RECORD, **_REQUIRED, **_OPTIONAL},
-                    "required": [*_OF_EVERY_RECORD, *_REQUIRED],
-                },
-                "MarkHeaders": {
-                    "type": "object",
-                    "properties": {**_OF_EVERY_RECORD, "ce_type": {"const": MARK}},
-                    "required": [*_OF_EVERY_RECORD],
-                },
-                MARK: {
-                    "type": "object",
-                    "description": "The partition has all its events of the log up to `position`.",
-                    "properties": {"position": {"type": "integer", "minimum": 0}},
-                    "required": ["position"],
-                },
-            },
+            "schemas": _draft_07({**_schemas_of_events(), **schemas_of_commands(names)}),
         },
     }
+
+
+def _schemas_of_events() -> Json:
+    return {
+        **event_schemas(),
+        "EventHeaders": {
+            "type": "object",
+            "description": "What stands in the headers of an event, each value as UTF-8 text.",
+            "properties": {**_OF_EVERY_RECORD, **_REQUIRED, **_OPTIONAL},
+            "required": [*_OF_EVERY_RECORD, *_REQUIRED],
+        },
+        "MarkHeaders": {
+            "type": "object",
+            "properties": {**_OF_EVERY_RECORD, "ce_type": {"const": MARK}},
+            "required": [*_OF_EVERY_RECORD],
+        },
+        MARK: {
+            "type": "object",
+            "description": "The partition has all its events of the log up to `position`.",
+            "properties": {"position": {"type": "integer", "minimum": 0}},
+            "required": ["position"],
+        },
+    }
+
+
+def _draft_07(schema: Any) -> Any:
+    """Return a schema whose references have nothing beside them: draft 07 would not look at it."""
+    if isinstance(schema, list):
+        return [_draft_07(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema and len(schema) > 1:
+        return {**{name: told for name, told in schema.items() if name != "$ref"}, "allOf": [{"$ref": schema["$ref"]}]}
+    return {name: _draft_07(told) for name, told in schema.items()}
 
 
 def _component(kind: str, name: str) -> Json:

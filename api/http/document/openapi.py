@@ -11,8 +11,6 @@ from typing import Any
 
 import msgspec
 from apispec import APISpec
-from apispec.ext.marshmallow import MarshmallowPlugin
-from marshmallow import fields
 
 from api.http.access import table
 from api.http.admission import NEVER_SHED
@@ -20,6 +18,7 @@ from api.http.document import answers
 from api.http.document.headers import describe_headers, header, headers_of, parameters_of
 from api.http.document.problems import ProblemResponses
 from api.http.document.webhooks import webhooks
+from api.http.document.wire_schemas import wire_specification
 from api.http.metrics import TEXT
 from api.http.problems import command_failures as failures
 from api.http.problems.catalogue import all_problem_types, problem_types_of_query
@@ -33,10 +32,9 @@ from api.http.streaming.body import POSITION
 from api.http.streaming.forms import CSV, NDJSON
 from api.http.test_clock import TestClockSetting
 from commands.problems import Problem
-from commands.wire.batch import Batch, BatchAnswer, BatchCommand, BatchCommands, ExpectedVersion
+from commands.wire.batch import Batch, BatchAnswer
 from commands.wire.catalogue import COMMAND_TYPES, CommandType
 from commands.wire.examples import EXAMPLES
-from commands.wire.fields import Anything, Day, Instant
 from commands.wire.headers import IDEMPOTENCY_KEY_PATTERN
 from commands.wire.schema import WireSchema
 
@@ -59,25 +57,9 @@ What is told of each operation is not all: any address may be answered with the 
 
 def openapi_document(*, test_clock: bool = True) -> Json:
     """Return the document of the whole service; `test_clock`: whether it is one that callers may move the clock of."""
-    plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
-    spec = APISpec(
-        title="Caselog",
-        version=service_version(),
-        openapi_version="3.1.0",
-        plugins=[plugin],
-        info={"description": _INTRODUCTION},
-        servers=[{"url": "/"}],
+    spec, converter = wire_specification(
+        "Caselog", service_version(), info={"description": _INTRODUCTION}, servers=[{"url": "/"}]
     )
-    converter = plugin.converter
-    assert converter is not None  # noqa: S101 - the plugin makes it when the document begins
-    converter.field_mapping = {
-        **converter.field_mapping,
-        Instant: ("string", "date-time"),
-        Day: ("string", "date"),
-        Anything: (None, None),
-    }
-    converter.attribute_functions.append(_of_a_batch)
-    spec.components.schema("BatchCommand", schema=BatchCommand)
     spec.components.security_scheme(
         _BEARER, {"type": "http", "scheme": "bearer", "description": "An API key, or a token of a trusted issuer."}
     )
@@ -321,21 +303,6 @@ def _body(schema: type[WireSchema], example: Json) -> Json:
 
 def _condition(description: str, pattern: str) -> Json:
     return {"description": description, "schema": {"type": "string", "pattern": pattern}}
-
-
-def _schema_name(schema: Any) -> str:
-    kind = schema if isinstance(schema, type) else type(schema)
-    return str(kind.__name__)
-
-
-def _of_a_batch(field: fields.Field[Any], **_: Any) -> Json:
-    """Say what the fields of a batch do not tell of themselves."""
-    if isinstance(field, BatchCommands):
-        # Each is checked when its turn comes: what is none of these is refused in its own answer.
-        return {"items": {"anyOf": [{"$ref": "#/components/schemas/BatchCommand"}, {}]}}
-    if isinstance(field, ExpectedVersion):
-        return {"type": ["integer", "string"], "pattern": r'^"?[0-9]{1,9}"?$'}
-    return {}
 
 
 def _braces(path: str) -> str:

@@ -24,8 +24,10 @@ CALLER = "kafka"
 DeadCode = Literal["no_value", "too_large", "invalid_header", "unsupported_media_type", "malformed_json", "no_command"]
 DEAD_CODES: tuple[str, ...] = get_args(DeadCode)
 
+ACTOR_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]{1,120}$"
+
 _JSON = re.compile(r"application/json *(; *charset=\"?utf-?8\"?)?", re.IGNORECASE)
-_ACTOR = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,120}")
+_ACTOR = re.compile(ACTOR_PATTERN)
 
 
 class ConsumedRecord(Protocol):

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,18 @@ import pytest
 from flask import Flask
 from jsonschema import Draft7Validator, FormatChecker
 
+from api.http.access.by_kafka import barred
 from api.http.cloud_events import cloud_event
 from api.http.document.asyncapi import asyncapi_document
+from api.http.document.event_schemas import event_schemas
+from api.http.document.messages_of_commands import command_messages, schemas_of_commands
 from api.http.document.pages import docs_blueprint
+from api.http.document.wire_schemas import command_schemas
+from commands.wire.catalogue import COMMAND_TYPES
+from commands.wire.examples import EXAMPLES
 from domain.recorded import Metadata, RecordedEvent
 from domain.tags import EVENT_TYPES, UPCASTERS, decode
+from infra.kafka.inbound.asked import HEADERS
 from infra.kafka.names import Names
 from infra.kafka.records import MARK_TYPE, EventRecord, LogRow, event_record, mark_record
 from infra.kafka.settings import KafkaSettings
@@ -58,28 +66,32 @@ def headers_of(record: EventRecord) -> dict[str, str]:
 
 def validator(schema: Json, *, closed: bool = False) -> Draft7Validator:
     """`closed`: nothing may be there that the schemas do not tell, which a reader may not ask for."""
-    whole = {**schema, "components": DOCUMENT["components"]}
-    text = json.dumps(whole)
+    return Draft7Validator({**schema, "components": components(closed=closed)}, format_checker=FormatChecker())
+
+
+@cache
+def components(*, closed: bool) -> Json:
+    text = json.dumps(DOCUMENT["components"])
     if closed:
         text = text.replace(
             '"type": "object", "properties": ', '"type": "object", "additionalProperties": false, "properties": '
         )
-    return Draft7Validator(json.loads(text), format_checker=FormatChecker())
+    found: Json = json.loads(text)
+    return found
 
 
 def wrong_in(value: Any, schema: Json, *, closed: bool = False) -> list[str]:
     return [error.message for error in validator(schema, closed=closed).iter_errors(value)]
 
 
-def references(node: Any) -> Iterator[str]:
+def nodes(node: Any) -> Iterator[Json]:
     if isinstance(node, dict):
-        if "$ref" in node:
-            yield node["$ref"]
+        yield node
         for each in node.values():
-            yield from references(each)
+            yield from nodes(each)
     elif isinstance(node, list):
         for each in node:
-            yield from references(each)
+            yield from nodes(each)
 
 
 def test_the_document_is_asyncapi_3() -> None:
@@ -90,7 +102,7 @@ def test_the_document_is_asyncapi_3() -> None:
 
 
 def test_what_the_document_refers_to_is_in_it() -> None:
-    for reference in references(DOCUMENT):
+    for reference in (node["$ref"] for node in nodes(DOCUMENT) if "$ref" in node):
         node: Any = DOCUMENT
         for step in reference.removeprefix("#/").split("/"):
             assert step in node, reference
@@ -184,6 +196,56 @@ def test_the_channels_are_the_desk_s_topics_as_the_relay_makes_them() -> None:
             assert str(value[0] if isinstance(value, list) else value) == topic.settings[name]
     assert channels["events"]["address"] == "north.caselog.events"
     assert channels["events"]["bindings"]["kafka"]["topicConfiguration"]["retention.ms"] == -1
+
+
+COMMANDS = [name for name in COMMAND_TYPES if barred(name) is None]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_told_as_it_is_taken(name: str) -> None:
+    message = DOCUMENT["components"]["messages"][name]
+    payload = message["payload"]
+    assert [example["payload"] for example in message["examples"]] == [{"command": name, "data": EXAMPLES[name]}]
+    for sent in ({}, {"idempotency_key": "k-1", "if_match": 3}):
+        assert wrong_in({"command": name, "data": EXAMPLES[name], **sent}, payload) == []
+    for wrong in (
+        {"command": name},
+        {"command": "make-coffee", "data": EXAMPLES[name]},
+        {"command": name, "data": None},
+        {"command": name, "data": {**EXAMPLES[name], "colour": "red"}},
+        {"command": name, "data": EXAMPLES[name], "colour": "red"},
+        {"command": name, "data": EXAMPLES[name], "idempotency_key": "a, b"},
+    ):
+        assert wrong_in(wrong, payload), wrong
+    assert message["summary"] == COMMAND_TYPES[name].summary
+
+
+def test_the_commands_that_are_told_are_those_that_are_taken() -> None:
+    told = DOCUMENT["channels"]["commands"]["messages"].keys() - {"batch"}
+    assert set(COMMANDS) == told
+    assert "publish-plan" not in told
+    assert "create-webhook" not in told
+    assert "open-ticket" in told
+
+
+def test_the_headers_of_commands_are_those_that_are_read() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    assert set(schemas["CommandHeaders"]["properties"]) == set(schemas["BatchHeaders"]["properties"]) == set(HEADERS)
+    assert not wrong_in({}, schemas["CommandHeaders"])
+    for name, value in (("correlation-id", "a b"), ("idempotency-key", "a,b"), ("actor", ""), ("traceparent", "00")):
+        assert wrong_in({name: value}, schemas["CommandHeaders"]), name
+    assert wrong_in({"idempotency-key": "a"}, schemas["BatchHeaders"]), "each of its commands has its own"
+
+
+def test_nothing_is_told_under_the_name_of_something_else() -> None:
+    of_events, of_commands = set(event_schemas()), schemas_of_commands(NAMES)
+    assert not of_events & set(of_commands)
+    assert not set(command_messages()) & {*EVENT_TYPES, MARK_TYPE.decode()}
+    assert not set(command_schemas()) & {"CommandAnswer", "BatchAnswer", "Problem", "FieldError", "AppendedEvent"}
+
+
+def test_a_reference_has_nothing_beside_it_since_draft_07_would_not_look_at_it() -> None:
+    assert all(len(node) == 1 for node in nodes(DOCUMENT) if "$ref" in node)
 
 
 def test_it_does_not_say_where_the_broker_is_nor_how_to_get_in() -> None:

@@ -16,6 +16,7 @@ from infra.kafka.names import Names
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import command_topics, ensure
 from tests.desk import Desk
+from tests.told import Told
 from tests.waiting import eventually
 
 
@@ -39,6 +40,7 @@ class Correspondence:
     def __init__(self, settings: KafkaSettings, names: Names) -> None:
         self.settings = settings
         self.names = names
+        self.told = Told(names, settings)
         self._producer = clients.producer(settings)
         self._consumers: dict[str, Any] = {}
         self._read: dict[str, list[Message]] = {}
@@ -86,21 +88,16 @@ class Correspondence:
         return self._read[topic]
 
     def read(self, topic: str) -> list[Message]:
-        """Return all that has been read of a topic, and what can be now."""
+        """Return all that has been read of a topic, and what can be now: each as the AsyncAPI document tells it."""
         if topic not in self._consumers:
             consumer = self._consumers[topic] = clients.consumer(self.settings)
             consumer.subscribe([topic])
         read = self._read.setdefault(topic, [])
         for records in self._consumers[topic].poll(100).values():
-            read += [
-                Message(
-                    record.key,
-                    record.value,
-                    {name: value.decode(errors="replace") for name, value in record.headers},
-                    record.partition,
-                )
-                for record in records
-            ]
+            for record in records:
+                headers = {name: value.decode(errors="replace") for name, value in record.headers}
+                read.append(Message(record.key, record.value, headers, record.partition))
+                assert len(self.told.fitting(topic, headers, record.value)) == 1, read[-1]
         return read
 
 

@@ -224,3 +224,30 @@ def test_the_group_shares_the_work_and_each_command_is_answered_once(
     assert len(set(addresses(answers))) == len(answers) == sent
     assert all(answer.headers["status"] == "201" for answer in answers)
     assert msgspec.json.decode(answers[0].value or b"")["version"] == 1
+
+
+def test_what_the_inbox_takes_and_writes_is_what_the_asyncapi_document_tells(
+    desk: Desk, post: Correspondence, kafka: KafkaSettings, names: Names
+) -> None:
+    """`Correspondence` holds every answer and dead letter of these tests against it; here, which is which."""
+    headers = {"correlation-id": "c", "idempotency-key": "k", "actor": "crm", "content-type": "application/json"}
+    sent = msgspec.json.encode(register("alpine", if_match=0))
+    batch = msgspec.json.encode({"commands": [register("b"), {"command": "add-note", "data": {}}]})
+    assert post.told.fitting(names.commands, headers, sent) == ["register-customer"]
+    assert post.told.fitting(names.commands, {}, batch) == ["batch"]
+    for value in (sent, sent, batch, b'{"command": "add-note", "data": {}}', b"{"):
+        post.post_raw(
+            value, b"alpine", [] if value is batch else [(name, text.encode()) for name, text in headers.items()]
+        )
+    post.flush()
+    with taking(kafka, names, desk.dispatcher):
+        answers, dead = post.replies(4), post.dead(1)
+    fitting = [post.told.fitting(names.replies, answer.headers, answer.value) for answer in answers]
+    assert fitting == [["answer"], ["answer"], ["batch-answer"], ["problem"]]
+    assert post.told.fitting(names.dead_commands, dead[0].headers, dead[0].value) == ["dead-command"]
+    assert not post.told.fitting(names.replies, dead[0].headers, b"{}")
+    for message, answer in zip(("answer", "answer", "batch-answer", "problem"), answers, strict=True):
+        for name in answer.headers.keys() - {"idempotency-replayed", "idempotency-key"}:
+            rest = {header: text for header, text in answer.headers.items() if header != name}
+            assert post.told.wrong(message, rest, answer.value), f"{name} is told"
+        assert answer.headers.keys() <= post.told.headers(message)
