@@ -69,7 +69,7 @@ def reconcile(first: int | None, last: int | None, as_json: bool, views: tuple[s
     except (CannotReconcile, RelayHalted) as problem:
         _could_not(str(problem))
     except KafkaError as error:
-        _could_not(sentence_of(cause_of(error, reasons, settings)))
+        _could_not(sentence_of(cause_of(error, reasons)))
     if as_json:
         click.echo(msgspec.json.encode(report))
     else:

@@ -72,7 +72,7 @@ def _reset(url: str, schema: str, settings: KafkaSettings, position: int, *, yes
                     click.confirm("Set it?", abort=True)
                 reset.write(position)
         except KafkaError as error:
-            raise click.ClickException(sentence_of(cause_of(error, reasons, settings))) from None
+            raise click.ClickException(sentence_of(cause_of(error, reasons))) from None
     click.echo(f"The relay goes on after position {position}.")
 
 

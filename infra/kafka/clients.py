@@ -8,6 +8,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 
+from infra.kafka.last_answers import keep_last_answers
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import LARGEST_RECORD_BYTES
 
@@ -17,7 +18,7 @@ BATCH_BYTES = 256 * 1024
 def admin_client(settings: KafkaSettings, *, timeout_ms: int = 10_000) -> KafkaAdminClient:
     """Return a client for topics and groups. Raises kafka-python's errors where no broker answers in time."""
     return KafkaAdminClient(
-        **settings.connection(),
+        **_connection(settings),
         client_id="caselog-admin",
         request_timeout_ms=timeout_ms,
         bootstrap_timeout_ms=timeout_ms,
@@ -27,7 +28,7 @@ def admin_client(settings: KafkaSettings, *, timeout_ms: int = 10_000) -> KafkaA
 def producer_arguments(settings: KafkaSettings, *, transactional_id: str | None = None, **more: Any) -> dict[str, Any]:
     """Return what a producer of kafka-python is given, so that its records arrive once and in order."""
     return {
-        **settings.connection(),
+        **_connection(settings),
         "client_id": transactional_id or "caselog-producer",
         "transactional_id": transactional_id,
         "enable_idempotence": True,
@@ -50,7 +51,7 @@ def consumer(settings: KafkaSettings, *, group: str | None = None, **more: Any) 
     """Return a consumer of what was committed, from the first record on; it commits no offset by itself."""
     return KafkaConsumer(
         **{
-            **settings.connection(),
+            **_connection(settings),
             "client_id": group or "caselog-reader",
             "group_id": group,
             "isolation_level": "read_committed",
@@ -62,3 +63,8 @@ def consumer(settings: KafkaSettings, *, group: str | None = None, **more: Any) 
             **more,
         }
     )
+
+
+def _connection(settings: KafkaSettings) -> dict[str, Any]:
+    keep_last_answers()
+    return settings.connection()

@@ -1,7 +1,8 @@
 """What went wrong between us and Kafka, in a word for figures and a sentence for people.
 
 kafka-python tells of a broker that cannot be reached, and of credentials that are refused, by the same time-out; the
-reason is only in what it logs on the way. `reasons_kept` keeps that, instead of a line for each of its tries.
+reason is only in what it logs on the way. `reasons_kept` keeps that, instead of a line for each of its tries. That a
+refusal gets there at all is the work of `infra.kafka.last_answers`.
 """
 
 import logging
@@ -11,15 +12,10 @@ from contextlib import contextmanager
 import psycopg2
 from kafka import errors
 
-from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import TopicMismatch
 from infra.postgres.pool import DatabaseUnavailable
 
 _LOGGER = "kafka"
-
-
-class LoginRefused(Exception):
-    """The broker has closed the connection while we logged in."""
 
 
 _KINDS: tuple[tuple[str, tuple[type[Exception], ...]], ...] = (
@@ -28,7 +24,6 @@ _KINDS: tuple[tuple[str, tuple[type[Exception], ...]], ...] = (
     (
         "refused",
         (
-            LoginRefused,
             errors.SaslAuthenticationFailedError,
             errors.UnsupportedSaslMechanismError,
             errors.IllegalSaslStateError,
@@ -37,13 +32,29 @@ _KINDS: tuple[tuple[str, tuple[type[Exception], ...]], ...] = (
     ),
     ("fenced", (errors.ProducerFencedError, errors.InvalidProducerEpochError)),
     ("record_too_large", (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError)),
-    ("broker_away", (errors.KafkaTimeoutError, errors.KafkaConnectionError, OSError)),
+    (
+        "broker_away",
+        (
+            errors.KafkaTimeoutError,
+            errors.RequestTimedOutError,
+            errors.KafkaConnectionError,
+            errors.NodeNotReadyError,
+            OSError,
+        ),
+    ),
     ("kafka", (errors.KafkaError,)),
 )
 
 
+_TIME_IS_UP = (errors.KafkaTimeoutError, errors.RequestTimedOutError)
+
+
 class Reasons(logging.Handler):
-    """Keeps the last exception that kafka-python has logged, but that its time was up."""
+    """Keeps why kafka-python did not get on, by what it has logged.
+
+    That is a refusal, if there was one: what is tried once more until the time is up ends in other words. Else it is
+    the last exception, but none that says only that the time was up.
+    """
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -51,10 +62,10 @@ class Reasons(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the exception among a line's values, if there is one."""
+        if self.last is not None and kind_of(self.last) == "refused":
+            return
         values = record.args if isinstance(record.args, tuple) else ()
-        found = [
-            each for each in values if isinstance(each, Exception) and not isinstance(each, errors.KafkaTimeoutError)
-        ]
+        found = [each for each in values if isinstance(each, Exception) and not isinstance(each, _TIME_IS_UP)]
         if found:
             self.last = found[-1]
 
@@ -73,22 +84,13 @@ def reasons_kept() -> Iterator[Reasons]:
         logger.propagate = before
 
 
-def cause_of(error: Exception, reasons: Reasons | None = None, settings: KafkaSettings | None = None) -> Exception:
-    """Return what an error comes from: kafka-python hides it in another's values, or says it only in its log.
-
-    The broker's answer to wrong credentials comes with the end of the connection, and kafka-python 3.0 drops what came
-    with an end. So one that ends while we log in is taken for a refusal.
-    """
+def cause_of(error: Exception, reasons: Reasons | None = None) -> Exception:
+    """Return what an error comes from: kafka-python hides it in another's values, or says it only in its log."""
     for value in error.args if isinstance(error, errors.KafkaError) else ():
         if isinstance(value, Exception):
             return cause_of(value)
-    if isinstance(error, errors.KafkaTimeoutError) and reasons is not None and reasons.last is not None:
-        if settings is not None and settings.security.startswith("SASL") and "socket disconnected" in str(reasons.last):
-            return LoginRefused(
-                f"it closed the connection while {settings.username} logged in by {settings.sasl_mechanism},"
-                " as it does where name or password are wrong"
-            )
-        return reasons.last
+    if reasons is not None and reasons.last is not None and isinstance(error, errors.KafkaError):
+        return reasons.last if kind_of(error) == "broker_away" else error
     return error
 
 
@@ -107,8 +109,13 @@ def sentence_of(error: Exception) -> str:
         case "broker_away":
             return f"the broker cannot be reached: {text}"
         case "refused":
-            return f"the broker refuses us: {text}"
+            return f"the broker refuses us: {_told_by_the_broker(error) or text}"
         case "fenced":
             return "another one with the same transactional id has begun, and this one may write no more"
         case _:
             return text
+
+
+def _told_by_the_broker(error: Exception) -> str:
+    """Return its words, without the names that kafka-python puts before them."""
+    return str(error.args[0]).removeprefix(f"{type(error).__name__}: ") if error.args else ""

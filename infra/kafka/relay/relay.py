@@ -179,7 +179,7 @@ class Relay:
 
     def _failed(self, error: Exception) -> None:
         """Tell of an error, once; raise it where nobody but a person can help and nothing has been published yet."""
-        cause = cause_of(error, self._reasons, self._settings)
+        cause = cause_of(error, self._reasons)
         if self._stopping.is_set():
             return
         kind = cause.kind if isinstance(cause, RelayHalted) else kind_of(cause)

@@ -10,7 +10,7 @@ from infra.feed import head_position
 from infra.kafka.clients import admin_client
 from infra.kafka.names import Names
 from infra.kafka.relay.checkpoint import Checkpoint, event_id_at, last_checkpoint, topic_id
-from infra.kafka.relay.producer import TransactionalProducer
+from infra.kafka.relay.producer import RecordRefused, TransactionalProducer
 from infra.kafka.relay.relay import ROLE
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import ensure, events_topic, relay_topic
@@ -77,7 +77,10 @@ class Reset:
             event_id=event_id_at(self._connection, position),
             events_topic_id=self._events_topic_id,
         )
-        self._producer.publish([TopicPartition(self._names.relay, 0)], [checkpoint.record()])
+        try:
+            self._producer.publish([TopicPartition(self._names.relay, 0)], [checkpoint.record()])
+        except RecordRefused as refused:
+            raise refused.error from refused
         return checkpoint
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import InvalidProducerEpochError, ProducerFencedError
 
 from infra.kafka.clients import consumer
+from infra.metrics.instruments import RELAY_ERRORS
 from infra.postgres.pool import connect
 from tests.infra.kafka.processes import CaselogProcess, environment, running
 from tests.infra.kafka.relay.conftest import Relayed
@@ -70,38 +72,44 @@ def test_killed_in_mid_transaction_a_hundred_times(relayed: Relayed, tmp_path: P
 
 def test_one_that_sleeps_through_its_end_changes_nothing_when_it_wakes(relayed: Relayed, tmp_path: Path) -> None:
     with (
-        relay(relayed, tmp_path, "first") as first,
-        relay(relayed, tmp_path, "second") as second,
+        relay(relayed, tmp_path, "one") as one,
+        relay(relayed, tmp_path, "other") as other,
     ):
-        first.await_line("publishing to Kafka")
+        leader = eventually(lambda: next((each for each in (one, other) if each.lines("publishing to Kafka")), None))
+        standby = other if leader is one else one
         relayed.await_published()
-        second.await_line("standing by")
+        standby.await_line("standing by")
         with closing(Transactions(relayed)) as transactions:
             relayed.grow(6_000)
             eventually(transactions.is_open)
-            first.freeze()
+            leader.freeze()
             assert transactions.is_open(), "it fell asleep a moment too late"
         take_the_lead_from(relayed)
-        second.await_line("publishing to Kafka")
+        standby.await_line("publishing to Kafka")
         relayed.await_published()
         relayed.grow(100)
         relayed.await_published()
-        first.wake()
-        first.await_line("standing by")
+        leader.wake()
+        leader.await_line("standing by")
         relayed.grow(100)
         relayed.await_published()
-        assert second.popen.poll() is None
+        assert standby.popen.poll() is None
     relayed.check_all_once_in_order()
 
 
 def test_two_that_both_think_they_lead_lose_time_alone(relayed: Relayed) -> None:
+    told = RELAY_ERRORS.labels("fenced")._value
     with relayed.relaying():
+        relayed.await_published()
         for _ in range(2):
-            relayed.grow(50)
+            fenced_before = told.get()
             with relayed.pump() as rival:
                 rival.open()
-                rival.advance()
-            relayed.await_published()
+                relayed.grow(50)  # the relay finds itself fenced, begins again, and fences the rival
+                relayed.await_published()
+                assert told.get() > fenced_before
+                with pytest.raises((ProducerFencedError, InvalidProducerEpochError)):
+                    rival.advance()
     relayed.check_all_once_in_order()
 
 
