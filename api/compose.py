@@ -28,7 +28,6 @@ from infra.caretaker import Caretaker
 from infra.clock import SystemClock, TestClock, clock_channel
 from infra.config import Config, ConfigError
 from infra.kafka.names import Names
-from infra.kafka.settings import NO_BROKER
 from infra.leadership import Leadership
 from infra.metrics.exposition import Metrics
 from infra.metrics.measured import MeasuredCommands
@@ -230,7 +229,7 @@ def api_services(config: Config, url: str) -> Iterator[Services]:
             most_waiting=max(1, config.threads // 2),
             streams=Limits(at_once=max(1, config.threads // 4)),
             access_log=config.access_log,
-            kafka=config.kafka or NO_BROKER,
+            kafka=config.kafka,
             kafka_names=Names(config.schema),
         )
 

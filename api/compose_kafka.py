@@ -23,13 +23,12 @@ def settings_of(config: Config) -> KafkaSettings:
 
     Raises `ConfigError` where there is neither.
     """
-    if config.kafka is not None:
+    if config.kafka.bootstrap:
         return config.kafka
     own = Broker.find(config.data_folder / OWN_BROKER)
-    found = Config.from_environment({**os.environ, BOOTSTRAP: own}).kafka if own else None
-    if found is None:
+    if own is None:
         raise ConfigError({BOOTSTRAP: "this process talks to Kafka: name its brokers"})
-    return found
+    return Config.from_environment({**os.environ, BOOTSTRAP: own}).kafka
 
 
 @contextmanager

@@ -64,7 +64,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     jwt_issuer: str | None
     jwt_audience: str | None
     jwt_jwks: str | None
-    kafka: KafkaSettings | None
+    kafka: KafkaSettings
     views_url: str | None
     views_url_file: str
     kafka_password_file: str
@@ -198,11 +198,10 @@ class _Read(Protocol):
     def __call__(self, variable: str, default: str, meaning_of: Callable[[str], T], /) -> T: ...
 
 
-def _kafka(environment: Mapping[str, str], read: _Read, problems: dict[str, str]) -> KafkaSettings | None:
-    """Return how the brokers are reached; `None` where none are named. What else is set for Kafka is checked anyhow."""
-    bootstrap = read("CASELOG_KAFKA_BOOTSTRAP", "", parse.brokers)
+def _kafka(environment: Mapping[str, str], read: _Read, problems: dict[str, str]) -> KafkaSettings:
+    """Return how the brokers are reached, if any are named, and what topics are like, which holds without as well."""
     settings = KafkaSettings(
-        bootstrap=bootstrap,
+        bootstrap=read("CASELOG_KAFKA_BOOTSTRAP", "", parse.brokers),
         security=cast(
             "SecurityProtocol", read("CASELOG_KAFKA_SECURITY", "PLAINTEXT", parse.one_of(*SECURITY_PROTOCOLS))
         ),
@@ -223,11 +222,10 @@ def _kafka(environment: Mapping[str, str], read: _Read, problems: dict[str, str]
             for name in ("CASELOG_KAFKA_USERNAME", "CASELOG_KAFKA_PASSWORD")
             if not environment.get(name)
         }
-    return settings if bootstrap else None
+    return settings
 
 
-def _described_kafka(kafka: KafkaSettings | None, password_file: str) -> dict[str, str]:
-    shown = kafka or KafkaSettings(bootstrap=())
+def _described_kafka(shown: KafkaSettings, password_file: str) -> dict[str, str]:
     return {
         "CASELOG_KAFKA_BOOTSTRAP": _text_of(shown.bootstrap),
         "CASELOG_KAFKA_SECURITY": shown.security,

@@ -72,25 +72,33 @@ class Supervisor:
             stop.wait(_LOOK_EVERY_SECONDS)
 
     def stop(self) -> None:
-        """Ask each process to end, the last one started first, wait for it, and kill it where it takes too long.
+        """Ask the last process started to end, then all others together; kill what takes too long.
 
-        The others go on until then: what has been accepted may still need them.
+        The others go on until the last one has ended: what it has accepted may still need them.
         """
         if self._stopping:
             return
         self._stopping = True
         deadline = time.monotonic() + STOP_SECONDS
-        for subcommand, (child, _) in reversed(self._children.items()):
-            if child.poll() is None:
-                child.terminate()
-            try:
-                child.wait(max(1.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                log.warning("process did not stop in time and is killed", process=subcommand, pid=child.pid)
-                child.kill()
-                child.wait()
+        subcommands = list(self._children)
+        for together in (subcommands[-1:], subcommands[:-1]):
+            for subcommand in together:
+                child, _ = self._children[subcommand]
+                if child.poll() is None:
+                    child.terminate()
+            for subcommand in together:
+                self._see_ended(subcommand, deadline)
         os.close(self._writing_end)
         os.close(self._reading_end)
+
+    def _see_ended(self, subcommand: str, deadline: float) -> None:
+        child, _ = self._children[subcommand]
+        try:
+            child.wait(max(1.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            log.warning("process did not stop in time and is killed", process=subcommand, pid=child.pid)
+            child.kill()
+            child.wait()
 
     def _start(self, subcommand: str) -> None:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until the process can ignore it by itself

@@ -7,7 +7,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 from projections.catalogue import VIEWS
 from projections.reading import Json, without_nulls
 
-_COLUMNS = ("view", "version", "position", "lag_events", "lag_seconds", "state", "building", "parked_keys")
+_COLUMNS = ("view", "version", "position", "lag_events", "lag_seconds", "state", "building", "parked_keys", "fed_by")
 
 
 def of_views(connection: Connection) -> list[Json]:
@@ -17,6 +17,7 @@ def of_views(connection: Connection) -> list[Json]:
     oldest event that it does not show has been in the log. `building` (version, position) tells of a build beside it,
     `parked_keys` counts what is set aside because a handler failed. The policies are among them, for they follow the
     log in the same way: their `parked_keys` are events whose consequences could not be carried out yet.
+    `fed_by`: whether the log's projector keeps it, or workers that read Kafka.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -25,7 +26,7 @@ def of_views(connection: Connection) -> list[Json]:
             " p.state, b.building,"
             " CASE WHEN p.view = 'policies' THEN (SELECT count(*) FROM parked_reactions)"
             " ELSE (SELECT count(DISTINCT (part, key)) FROM parked_events"
-            " WHERE view = p.view AND build = p.build AND dropped_at IS NULL) END"
+            " WHERE view = p.view AND build = p.build AND dropped_at IS NULL) END, p.fed_by"
             " FROM (SELECT DISTINCT ON (view) * FROM projections ORDER BY view, live DESC, build DESC) AS p"
             " CROSS JOIN log_head AS h"
             " LEFT JOIN events AS e ON e.position = p.position + 1"
@@ -45,7 +46,7 @@ def of_views_elsewhere(connection: Connection, desk: Connection) -> list[Json]:
         cursor.execute(
             "SELECT p.view, p.version, p.position, p.state, b.building,"
             " (SELECT count(DISTINCT (part, key)) FROM parked_events"
-            " WHERE view = p.view AND build = p.build AND dropped_at IS NULL)"
+            " WHERE view = p.view AND build = p.build AND dropped_at IS NULL), p.fed_by"
             " FROM (SELECT DISTINCT ON (view) * FROM projections ORDER BY view, live DESC, build DESC) AS p"
             " LEFT JOIN LATERAL (SELECT json_build_object('version', version, 'position', position) AS building"
             " FROM projections WHERE view = p.view AND build > p.build ORDER BY build DESC LIMIT 1) AS b ON true"
@@ -54,7 +55,7 @@ def of_views_elsewhere(connection: Connection, desk: Connection) -> list[Json]:
         rows = cursor.fetchall()
     found = []
     with desk.cursor() as cursor:
-        for view, version, position, state, building, parked in rows:
+        for view, version, position, state, building, parked, fed_by in rows:
             cursor.execute(
                 "SELECT greatest(h.position - %(position)s, 0),"
                 " coalesce(greatest(extract(epoch FROM clock_timestamp() - e.recorded_at), 0), 0)::float8"
@@ -62,7 +63,7 @@ def of_views_elsewhere(connection: Connection, desk: Connection) -> list[Json]:
                 {"position": position},
             )
             lag_events, lag_seconds = cursor.fetchone() or (0, 0.0)
-            values = (view, version, position, lag_events, lag_seconds, state, building, parked)
+            values = (view, version, position, lag_events, lag_seconds, state, building, parked, fed_by)
             found.append(without_nulls(dict(zip(_COLUMNS, values, strict=True))))
     return found
 

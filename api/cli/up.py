@@ -7,13 +7,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from types import FrameType
 
 import click
 import structlog
 
-from api import compose
+from api import compose, compose_views
 from api.http.server import check_port_is_free
 from api.keys import DEVELOPMENT_KEY, development_key
 from domain.desk import Desk
@@ -22,12 +22,15 @@ from infra.kafka.names import Names
 from infra.logging import configure_logging
 from infra.metrics.exposition import counted_together
 from infra.postgres.embedded import EmbeddedServer
+from infra.postgres.pool import DatabaseUnavailable, connect
+from infra.projection.builds import fed_by_kafka
 from infra.supervisor import Supervisor
+from projections.catalogue import VIEWS
 
 PROCESSES = ("project", "timekeeper", "deliver", "api")
-"""Started in this order, stopped in the reverse one."""
+"""Started in this order. The last is stopped first, and the others once it has ended."""
 KAFKA_PROCESSES = ("relay", "kafka-commands")
-"""Started before them, with `--kafka`, and stopped after them."""
+"""Started before them, with `--kafka`."""
 
 KAFKA_BOOTSTRAP = "CASELOG_KAFKA_BOOTSTRAP"
 READY_SECONDS = 60.0
@@ -37,13 +40,24 @@ log = structlog.get_logger()
 
 @click.command()
 @click.option("--kafka", is_flag=True, help="Publish every event to Kafka, and take commands from there.")
-def up(*, kafka: bool) -> None:
+@click.option(
+    "--kafka-view",
+    "kafka_views",
+    multiple=True,
+    metavar="VIEW",
+    type=click.Choice(sorted(view.name for view in VIEWS)),
+    help="With --kafka: keep this view from the events in Kafka instead of the log; may be given several times.",
+)
+def up(*, kafka: bool, kafka_views: tuple[str, ...]) -> None:
     """Run a whole desk on this machine: PostgreSQL, API, projector, timekeeper and deliveries to webhooks.
 
     Without CASELOG_DATABASE_URL the database is embedded, its data in CASELOG_DATA (./.caselog). Ctrl-C stops
     everything; the next start finds its data again. With `--kafka` a broker runs as well, its data there too, unless
     CASELOG_KAFKA_BOOTSTRAP names one; that takes the extra caselog[kafka-dev].
     """
+    if kafka_views and not kafka:
+        raise click.UsageError("--kafka-view needs --kafka: views are fed by what is published there")
+    with_kafka = _with_kafka(kafka_views) if kafka else ()
     configure_logging("up")
     config = Config.from_environment()
     check_port_is_free(config.host, config.port)
@@ -54,12 +68,13 @@ def up(*, kafka: bool) -> None:
         url = config.database_url or (server.start() if server else "")
         desk = compose.prepare(config, url)
         key = development_key(config, url) if config.environment == "development" else None
+        _warn_of_untended(config, url, kafka_views)
         with counted_together() as environment, _broker(config, wanted=kafka) as bootstrap:
             if bootstrap is not None:
                 environment[KAFKA_BOOTSTRAP] = bootstrap
-            supervisor = Supervisor(compose.environment_of_children(url, environment), dispensable=KAFKA_PROCESSES)
+            supervisor = Supervisor(compose.environment_of_children(url, environment), dispensable=with_kafka)
             try:
-                supervisor.start((*(KAFKA_PROCESSES if kafka else ()), *PROCESSES))
+                supervisor.start((*with_kafka, *PROCESSES))
                 announcer = threading.Thread(target=_announce, args=(config, desk, key, bootstrap, stop), daemon=True)
                 announcer.start()
                 supervisor.run(stop, look_after=lambda: _keep_alive(server))
@@ -77,7 +92,7 @@ def _broker(config: Config, *, wanted: bool) -> Iterator[str | None]:
     """Give where the broker is that the processes are to use: the one that is named, else one of our own."""
     if not wanted:
         yield None
-    elif config.kafka is not None:
+    elif config.kafka.bootstrap:
         yield ",".join(config.kafka.bootstrap)
     else:
         # Kafka's client takes 70 ms to import, which no other start shall pay
@@ -87,6 +102,31 @@ def _broker(config: Config, *, wanted: bool) -> Iterator[str | None]:
 
         with kept_running(Broker(config.data_folder / OWN_BROKER)) as bootstrap:
             yield bootstrap
+
+
+def _with_kafka(views: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the subcommands that work with Kafka. Raises `NotFed` for a view that it cannot feed."""
+    if not views:
+        return KAFKA_PROCESSES
+    from infra.kafka.workers.source import refuse_total_order  # noqa: PLC0415 - as below
+
+    refuse_total_order([view for view in VIEWS if view.name in views])
+    return (*KAFKA_PROCESSES, " ".join(("kafka-project", *dict.fromkeys(views))))
+
+
+def _warn_of_untended(config: Config, url: str, tended: tuple[str, ...]) -> None:
+    """Tell which views readers see as Kafka fed them, with nobody to feed them in this run."""
+    found: set[str] = set()
+    with suppress(DatabaseUnavailable):  # one for views may come later
+        for _, place in compose_views.places(config, url):
+            with closing(connect(place, config.schema)) as connection, connection.cursor() as cursor:
+                found.update(fed_by_kafka(cursor))
+    for view in sorted(found.difference(tended)):
+        click.echo(
+            f"View {view} is fed by Kafka, and nothing in this run does it: `caselog up --kafka --kafka-view {view}`"
+            f" keeps it up to date, `caselog rebuild {view}` brings it back to the log.",
+            err=True,
+        )
 
 
 def _stop_signals() -> threading.Event:

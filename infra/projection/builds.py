@@ -49,6 +49,12 @@ def live_build(cursor: Cursor, view: View) -> Build | None:
     return _one(cursor, "WHERE view = %s AND live", (view.name,))
 
 
+def fed_by_kafka(cursor: Cursor) -> list[str]:
+    """Return the names of the views whose rows, as readers see them here, come by Kafka."""
+    cursor.execute("SELECT view FROM projections WHERE live AND fed_by = 'kafka' ORDER BY view")
+    return [name for (name,) in cursor.fetchall()]
+
+
 def unfinished_build(cursor: Cursor, view: View, fed_by: FedBy = "log") -> Build | None:
     """Return the newest build of this version of a view that was begun and never went live."""
     return _one(

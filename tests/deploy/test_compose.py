@@ -6,6 +6,7 @@ The schema is of our own making: the part of the Compose specification that the 
 import json
 import os
 import re
+import shlex
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,16 +17,23 @@ import jsonschema
 import pytest
 
 from api import compose
+from api.http.document.asyncapi import asyncapi_document
 from api.http.server import KILL_AFTER_SECONDS
 from domain.desk import Desk
 from infra.config import SECRETS, Config, ConfigError
 from infra.config_meanings import MEANINGS
+from infra.kafka.names import Names
+from infra.kafka.workers.source import refuse_total_order
+from projections.catalogue import VIEWS
 from tests.deploy.files import DEPLOY, DOCUMENT, ROOT, check_command, commands_of, texts, yaml_of
 
 COMPOSE = yaml_of("compose.yaml")
 SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "caselog:" in service["image"]}
 KAFKA_PASSWORD_FILE = "CASELOG_KAFKA_PASSWORD_FILE"
+OF_TOPICS = {"CASELOG_KAFKA_PARTITIONS", "CASELOG_KAFKA_REPLICATION"}
+"""What a process without Kafka has to know of it: the API tells readers of the topics."""
+WITH_KAFKA = {name for name, service in OURS.items() if set(service.get("profiles", ())) & {"kafka", "views"}}
 FIXED = {"CASELOG_ENV", "CASELOG_DATABASE_URL_FILE", "CASELOG_HOST", "CASELOG_PORT", KAFKA_PASSWORD_FILE}
 """What the file says itself."""
 LEFT_OUT = {"CASELOG_DATA", "CASELOG_DATABASE_URL", "CASELOG_TEST_CLOCK", "CASELOG_KAFKA_PASSWORD"}
@@ -48,12 +56,20 @@ def instructions() -> list[tuple[str, str]]:
     return [(line.split(" ", 1)[0], line.split(" ", 1)[1]) for line in joined.splitlines() if line.strip()]
 
 
+def command_of(service: str, **shell: str) -> list[str]:
+    """The arguments that the engine gives to `caselog`."""
+    command = SERVICES[service]["command"]
+    return shlex.split(substituted(command, shell)) if isinstance(command, str) else list(command)
+
+
+def substituted(text: str, shell: Mapping[str, str]) -> str:
+    """A text of the file with what the shell or `.env` says."""
+    return re.sub(r"\$\{(\w+):-([^}]*)\}", lambda found: shell.get(found[1]) or found[2], text)
+
+
 def environment_of(service: str, shell: Mapping[str, str], dsn: str) -> dict[str, str]:
     """The environment that the engine gives to a process, with the database's URL in the place of the file."""
-    given = {
-        variable: re.sub(r"\$\{(\w+):-([^}]*)\}", lambda found: shell.get(found[1]) or found[2], value)
-        for variable, value in SERVICES[service]["environment"].items()
-    }
+    given = {variable: substituted(value, shell) for variable, value in SERVICES[service]["environment"].items()}
     for secret in SECRETS:
         if given.pop(f"{secret}_FILE", None):
             given[secret] = dsn if secret.endswith("_URL") else "a password"
@@ -91,12 +107,27 @@ def test_what_a_service_refers_to_is_declared_or_there() -> None:
 
 
 def test_every_process_of_a_desk_is_a_service_and_its_command_exists() -> None:
-    running = [service for service in OURS.values() if "profiles" not in service]
-    assert {service["command"][0] for service in running} == {"api", "project", "timekeeper", "deliver"}
-    of_kafka = [service for service in OURS.values() if service.get("profiles") == ["kafka"]]
-    assert {service["command"][0] for service in of_kafka} == {"relay", "kafka-commands"}
-    for service in running + of_kafka:
-        check_command(service["command"])
+    started: dict[tuple[str, ...], set[str]] = {}
+    for name, service in OURS.items():
+        if "entrypoint" not in service:
+            started.setdefault(tuple(service.get("profiles", ())), set()).add(command_of(name)[0])
+            check_command(command_of(name))
+    assert started == {
+        (): {"api", "project", "timekeeper", "deliver"},
+        ("kafka",): {"relay", "kafka-commands"},
+        ("views",): {"kafka-project"},
+    }
+
+
+def test_views_that_kafka_feeds_are_those_that_the_shell_names() -> None:
+    assert command_of("views") == ["kafka-project", "queue"]
+    assert command_of("views", VIEWS="queue ticket sla") == ["kafka-project", "queue", "ticket", "sla"]
+    with pytest.raises(click.UsageError, match="everything"):
+        check_command(command_of("views", VIEWS="everything"))
+    refuse_total_order([view for view in VIEWS if view.name in command_of("views")])
+    assert "ports" not in SERVICES["views"], "two of them could not have the same"
+    assert "container_name" not in SERVICES["views"], "nor the same name"
+    assert "VIEWS" not in MEANINGS, "no process takes it for a setting"
 
 
 def test_what_is_run_once_is_told_with_arguments_that_its_command_takes() -> None:
@@ -151,11 +182,28 @@ def test_a_service_is_configured_as_the_start_would_take_it(name: str) -> None:
 def test_every_setting_can_be_said_in_the_shell_and_has_no_other_default_here(name: str) -> None:
     environment = SERVICES[name]["environment"]
     told = {variable for variable in environment if variable.startswith("CASELOG_")} - FIXED
-    of_kafka = {variable for variable in MEANINGS if variable.startswith("CASELOG_KAFKA_")}
-    with_kafka = SERVICES[name].get("profiles") == ["kafka"]
-    assert told == set(MEANINGS) - FIXED - LEFT_OUT - ({KAFKA_PASSWORD_FILE} if with_kafka else of_kafka)
+    of_kafka = {variable for variable in MEANINGS if variable.startswith("CASELOG_KAFKA_")} - OF_TOPICS
+    assert told == set(MEANINGS) - FIXED - LEFT_OUT - (set() if name in WITH_KAFKA else of_kafka)
     for variable in {*told, "OTEL_EXPORTER_OTLP_HEADERS"}:
         assert environment[variable] == f"${{{variable}:-{OUR_BROKER.get(variable, '')}}}"
+
+
+def test_the_api_tells_of_topics_as_they_are_and_needs_no_broker_for_it() -> None:
+    """docs/adr/0107: it does not say where the broker is, and so need not know."""
+    environment = environment_of(
+        "api", {"CASELOG_KAFKA_PARTITIONS": "12", "CASELOG_SCHEMA": "north"}, "postgresql://db"
+    )
+    config = Config.from_environment(environment)
+    assert config.kafka.bootstrap == ()
+    assert "kafka_password" not in SERVICES["api"]["secrets"]
+    events = asyncapi_document(Names(config.schema), config.kafka)["channels"]["events"]
+    assert (events["address"], events["bindings"]["kafka"]["partitions"]) == ("north.caselog.events", 12)
+
+
+def test_views_may_have_a_database_of_their_own_which_all_who_read_or_keep_them_know() -> None:
+    for name in ("api", "project", "views"):
+        environment = environment_of(name, {"CASELOG_VIEWS_URL": "postgresql://views/caselog"}, "postgresql://db")
+        assert Config.from_environment(environment).views_url == "postgresql://views/caselog"
 
 
 def test_a_desk_is_found_again_by_who_leaves_its_zone_and_currency_out(

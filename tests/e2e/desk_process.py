@@ -50,7 +50,7 @@ class DeskProcess:
     """`caselog up`, and a client of it. Ends with its context, whatever state it is in."""
 
     def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
-        self._arguments = arguments
+        self.arguments = arguments
         self.data = folder / "data"
         self.output = folder / "output.txt"
         self.port = free_port()
@@ -83,7 +83,7 @@ class DeskProcess:
         """Start it."""
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "api.cli", "up", *self._arguments],
+                [sys.executable, "-m", "api.cli", "up", *self.arguments],
                 cwd=ROOT,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,

@@ -49,13 +49,21 @@ def published(address: str, count: int) -> list[ReceivedEvent]:
     return sorted(found, key=lambda event: event.position)
 
 
+def is_fed_by_kafka(desk: DeskProcess, view: str) -> bool:
+    (shown,) = [each for each in desk.get("/v1/projections").json["items"] if each["view"] == view]
+    return (shown["fed_by"], shown["state"]) == ("kafka", "live")
+
+
 def test_every_event_is_on_the_topic_of_the_desks_own_broker_which_nobody_leaves_behind(
     kafka_bootstrap: str, folder: Path
 ) -> None:
-    with DeskProcess(folder, "--kafka") as desk:
+    with DeskProcess(folder, "--kafka", "--kafka-view", "queue") as desk:
         address = address_of(desk)
-        open_case(desk)
+        case = open_case(desk)
+        eventually(lambda: is_fed_by_kafka(desk, "queue"))
         events = desk.get("/v1/events?limit=500").json["items"]
+        (shown,) = desk.get(f"/v1/queue?min_position={len(events)}&wait_ms=30000").json["items"]
+        assert shown["case_number"] == case
         assert [event.tag for event in published(address, len(events))] == [event["type"] for event in events]
 
         killed = java_of(desk)
@@ -71,7 +79,9 @@ def test_every_event_is_on_the_topic_of_the_desks_own_broker_which_nobody_leaves
         eventually(lambda: all(has_ended(process) for process in family), seconds=2)
         assert Broker.find(desk.data / "kafka") is None
 
+        desk.arguments = ("--kafka",)
         desk.start()
+        assert "`caselog rebuild queue` brings it back to the log" in desk.output.read_text(), "it stands still now"
         assert address_of(desk) == address
         found = published(address, position)
         assert [event.position for event in found] == list(range(1, position + 1))

@@ -19,6 +19,7 @@ class ProjectionShape(Shape, kw_only=True):
     state: Literal["live", "building", "ready", "stopped"]
     building: dict[str, int] | UnsetType = UNSET
     parked_keys: int
+    fed_by: Literal["log", "kafka"]
     database: Literal["desk", "views"] | UnsetType = UNSET
 
 

@@ -94,6 +94,8 @@ def test_diff_without_a_second_moment_goes_up_to_now(cli: Cli, case: str, databa
         (("diff", "C-000001", "--from-version", "1", "--from-position", "1"), "exclude each other"),
         (("diff", "C-999999", "--from-version", "1"), "C-999999"),
         (("rebuild", "everything"), "everything"),
+        (("up", "--kafka-view", "queue"), "needs --kafka"),
+        (("up", "--kafka", "--kafka-view", "everything"), "everything"),
         (("close-months", "--through", "2026-13"), "2026-13"),
         (("close-months", "--through", "last"), "last"),
         (("close-months", "--through", "9999-12"), "has not ended"),
