@@ -8,6 +8,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 
+from infra.kafka.fetched import PartitionRecords, read_by
 from infra.kafka.last_answers import keep_last_answers
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import LARGEST_RECORD_BYTES
@@ -48,8 +49,11 @@ def producer(settings: KafkaSettings, *, transactional_id: str | None = None, **
 
 
 def consumer(settings: KafkaSettings, *, group: str | None = None, **more: Any) -> KafkaConsumer:
-    """Return a consumer of what was committed, from the first record on; it commits no offset by itself."""
-    return KafkaConsumer(
+    """Return a consumer of what was committed, from the first record on; it commits no offset by itself.
+
+    Its records are `FetchedRecord`.
+    """
+    made = KafkaConsumer(
         **{
             **_connection(settings),
             "client_id": group or "caselog-reader",
@@ -63,6 +67,7 @@ def consumer(settings: KafkaSettings, *, group: str | None = None, **more: Any) 
             **more,
         }
     )
+    return read_by(made, PartitionRecords)
 
 
 def _connection(settings: KafkaSettings) -> dict[str, Any]:

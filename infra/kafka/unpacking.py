@@ -2,30 +2,25 @@
 
 kafka-python makes some forty Python objects of a record with our headers, which takes three times as long as to fold
 its event into rows. Here the bytes of a batch are read in one pass: the headers that relays of this release write are
-recognised by their bytes, in their order; whatever differs is read one by one and means the same. All else of the
-client is used as it is: fetching, the checksum, what was committed and what was not (docs/adr/0105-reading-records.md).
+recognised by their bytes, in their order; whatever differs is read one by one and means the same. Readers that look at
+the whole record, as `caselog reconcile` and the inbox do, have `fetched` (docs/adr/0105-reading-records.md).
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
-from kafka import KafkaConsumer, TopicPartition
-from kafka.consumer.fetcher import Fetcher
-from kafka.errors import CorruptRecordError
-from kafka.record.util import decode_varint
+from kafka import KafkaConsumer
 
 from domain.recorded import Metadata
 from infra.kafka.clients import consumer
+from infra.kafka.fetched import SEVEN_BITS, PartitionRecords, headers_in, read_by, varint
 from infra.kafka.records import SOURCE, NotOurs, PositionMark, headers_of, metadata_of, received
 from infra.kafka.settings import KafkaSettings
 
-BATCH_MAGIC = 2
 FETCH_BYTES = 12 * 1024 * 1024
 """One answer of the broker is one batch, so that the next is on its way while this one is written."""
 PARTITION_FETCH_BYTES = 3 * 1024 * 1024
-
-Headers: TypeAlias = list[tuple[str, bytes]]
 
 
 class UnpackedEvent(msgspec.Struct, frozen=True, gc=False):
@@ -44,12 +39,12 @@ class UnpackedEvent(msgspec.Struct, frozen=True, gc=False):
     @property
     def metadata(self) -> Metadata:
         """What stands in the headers."""
-        return metadata_of(headers_of(_headers(self.headers)))
+        return metadata_of(headers_of(headers_in(self.headers)))
 
     @property
     def recorded_at(self) -> str:
         """When it was recorded, as the header has it."""
-        return headers_of(_headers(self.headers))["ce_recordedat"]
+        return headers_of(headers_in(self.headers))["ce_recordedat"]
 
 
 class Unreadable(msgspec.Struct, frozen=True, gc=False):
@@ -73,13 +68,8 @@ class _Record(msgspec.Struct, gc=False):
 
 def events_consumer(settings: KafkaSettings, *, group: str | None = None, **more: Any) -> KafkaConsumer:
     """Return a consumer of the events topic whose `poll` gives `Unpacked` by partition, many at a time."""
-    made = consumer(
-        settings,
-        group=group,
-        **{"fetch_max_bytes": FETCH_BYTES, "max_partition_fetch_bytes": PARTITION_FETCH_BYTES, **more},
-    )
-    made._fetcher.PartitionRecords = _PartitionRecords  # noqa: SLF001 - the one place where records are made of bytes
-    return made
+    sizes = {"fetch_max_bytes": FETCH_BYTES, "max_partition_fetch_bytes": PARTITION_FETCH_BYTES}
+    return read_by(consumer(settings, group=group, **{**sizes, **more}), _UnpackedRecords)
 
 
 def unpack(  # noqa: PLR0912, PLR0915 - a call costs as much as ten lines of it, for each record
@@ -93,33 +83,33 @@ def unpack(  # noqa: PLR0912, PLR0915 - a call costs as much as ten lines of it,
     for _ in range(count):
         # Numbers of two bytes are most of them; a call for each would take a third of the time.
         first, second = buffer[at], buffer[at + 1]
-        if first > _SEVEN_BITS >= second:
-            length, at = ((first & _SEVEN_BITS) | (second << 7)) >> 1, at + 2
+        if first > SEVEN_BITS >= second:
+            length, at = ((first & SEVEN_BITS) | (second << 7)) >> 1, at + 2
         else:
-            length, at = _varint(buffer, at)
+            length, at = varint(buffer, at)
         end = at + length
         at += 1  # the attributes, of which there are none yet
-        while buffer[at] > _SEVEN_BITS:  # its time
+        while buffer[at] > SEVEN_BITS:  # its time
             at += 1
         at += 1
         first, second = buffer[at], buffer[at + 1]
-        if first <= _SEVEN_BITS:
+        if first <= SEVEN_BITS:
             delta, at = first >> 1, at + 1
-        elif second <= _SEVEN_BITS:
-            delta, at = ((first & _SEVEN_BITS) | (second << 7)) >> 1, at + 2
+        elif second <= SEVEN_BITS:
+            delta, at = ((first & SEVEN_BITS) | (second << 7)) >> 1, at + 2
         else:
-            delta, at = _varint(buffer, at)
+            delta, at = varint(buffer, at)
         key_length = buffer[at]
-        if key_length <= _SEVEN_BITS and not key_length & 1:
+        if key_length <= SEVEN_BITS and not key_length & 1:
             key_length, at = key_length >> 1, at + 1
         else:
-            key_length, at = _varint(buffer, at)
+            key_length, at = varint(buffer, at)
         value_at = at + key_length if key_length > 0 else at
         first, second = buffer[value_at], buffer[value_at + 1]
-        if first > _SEVEN_BITS >= second and not first & 1:
-            value_length, value_from = ((first & _SEVEN_BITS) | (second << 7)) >> 1, value_at + 2
+        if first > SEVEN_BITS >= second and not first & 1:
+            value_length, value_from = ((first & SEVEN_BITS) | (second << 7)) >> 1, value_at + 2
         else:
-            value_length, value_from = _varint(buffer, value_at)
+            value_length, value_from = varint(buffer, value_at)
         headers_at = value_from + value_length if value_length > 0 else value_from
         offset = base_offset + delta
         if key_length >= 0 <= value_length and startswith(_BEFORE_ID, headers_at + 1):
@@ -131,11 +121,11 @@ def unpack(  # noqa: PLR0912, PLR0915 - a call costs as much as ten lines of it,
                 if startswith(_BEFORE_SUBJECT, place):
                     tag = buffer[tag_at:place]
                     place += len(_BEFORE_SUBJECT)
-                    if buffer[place] <= _SEVEN_BITS:
+                    if buffer[place] <= SEVEN_BITS:
                         subject_at = place + 1
                         place = subject_at + (buffer[place] >> 1)
                     else:
-                        subject_length, subject_at = _varint(buffer, place)
+                        subject_length, subject_at = varint(buffer, place)
                         place = subject_at + subject_length
                     if startswith(_BEFORE_TIME, place):
                         subject = buffer[subject_at:place]
@@ -167,7 +157,7 @@ def unpack(  # noqa: PLR0912, PLR0915 - a call costs as much as ten lines of it,
                 offset,
                 buffer[at:value_at] if key_length >= 0 else None,
                 buffer[value_from:headers_at] if value_length >= 0 else None,
-                _headers(buffer[headers_at:end]),
+                headers_in(buffer[headers_at:end]),
             ),
             buffer[headers_at:end],
         )
@@ -186,33 +176,6 @@ def _one_by_one(record: _Record, headers: bytes) -> Unpacked:
     )
 
 
-_SEVEN_BITS = 0x7F
-
-
-def _varint(buffer: bytes, at: int) -> tuple[int, int]:
-    first = buffer[at]
-    if first <= _SEVEN_BITS:
-        return (first >> 1) ^ -(first & 1), at + 1
-    second = buffer[at + 1]
-    if second <= _SEVEN_BITS:
-        both = (first & _SEVEN_BITS) | (second << 7)
-        return (both >> 1) ^ -(both & 1), at + 2
-    value, after = decode_varint(buffer, at)
-    return int(value), int(after)
-
-
-def _headers(buffer: bytes) -> Headers:
-    count, at = _varint(buffer, 0)
-    headers: Headers = []
-    for _ in range(count):
-        length, at = _varint(buffer, at)
-        name, at = buffer[at : at + length].decode(errors="replace"), at + length
-        length, at = _varint(buffer, at)
-        headers.append((name, buffer[at : at + max(length, 0)]))
-        at += max(length, 0)
-    return headers
-
-
 def _header(name: bytes, value: bytes | None = None) -> bytes:
     """Return a header's bytes, or those before its value. Both are short: a length is one byte, twice the number."""
     text = bytes([2 * len(name)]) + name
@@ -227,43 +190,9 @@ _BEFORE_POSITION = _header(b"content-type", b"application/json") + _header(b"ce_
 _BEFORE_VERSION = _header(b"ce_streamversion")
 
 
-class _PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
-    """What kafka-python makes of a fetched part of a partition, with `unpack` in place of its own."""
+class _UnpackedRecords(PartitionRecords):
+    """Records of the events topic, unpacked."""
 
-    def _unpack_records(
-        self, tp: TopicPartition, records: Any, key_deserializer: Any, value_deserializer: Any
-    ) -> Iterator[Unpacked]:
-        del key_deserializer, value_deserializer
-        while (batch := records.next_batch()) is not None:
-            if not batch.validate_crc():
-                raise CorruptRecordError(f"the checksum of {tp} from offset {batch.base_offset} on is wrong")
-            if batch.magic != BATCH_MAGIC:
-                raise CorruptRecordError(f"{tp} has records of format {batch.magic}, which no relay writes")
-            self.leader_epoch = batch.leader_epoch
-            if not self._is_left_out(batch):
-                batch._maybe_uncompress()  # noqa: SLF001 - see events_consumer
-                content = bytes(batch._buffer)  # noqa: SLF001
-                try:
-                    for each in unpack(
-                        content,
-                        batch._pos,  # noqa: SLF001
-                        batch.records_count,
-                        batch.base_offset,
-                        tp.partition,
-                    ):
-                        self.next_fetch_offset = each.offset + 1
-                        yield each
-                except (ValueError, IndexError) as error:
-                    raise CorruptRecordError(f"{tp} is damaged at offset {self.next_fetch_offset}: {error}") from error
-            self.next_fetch_offset = batch.next_offset
-        self.drain()
-
-    def _is_left_out(self, batch: Any) -> bool:
-        """Whether a batch says how a transaction ended, or is of one that was aborted; as kafka-python tells it."""
-        if batch.has_producer_id():
-            self._consume_aborted_transactions_up_to(batch.last_offset)
-            if self._contains_abort_marker(batch):
-                self.aborted_producer_ids.discard(batch.producer_id)
-            elif self._is_batch_aborted(batch):
-                return True
-        return bool(batch.is_control_batch)
+    def read(self, batch: Any, content: bytes, at: int) -> Iterator[Unpacked]:
+        """Yield what a batch holds."""
+        return unpack(content, at, batch.records_count, batch.base_offset, self.topic_partition.partition)

@@ -12,6 +12,7 @@ import msgspec
 
 from commands.wire.headers import LONGEST_BATCH, LONGEST_BODY, is_correlation_id, is_idempotency_key, is_traceparent
 from commands.wire.json_text import MalformedJson, decode_json
+from infra.kafka.fetched import NO_TEXT
 
 CORRELATION_ID, IDEMPOTENCY_KEY, ACTOR = "correlation-id", "idempotency-key", "actor"
 TRACEPARENT, CONTENT_TYPE, IF_MATCH = "traceparent", "content-type", "if-match"
@@ -31,7 +32,7 @@ _ACTOR = re.compile(ACTOR_PATTERN)
 
 
 class ConsumedRecord(Protocol):
-    """What is read of a record of kafka-python's consumer."""
+    """What is read of a `FetchedRecord`."""
 
     topic: str
     partition: int
@@ -109,6 +110,8 @@ def _headers(record: ConsumedRecord) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in record.headers:
         known = name.lower()
+        if NO_TEXT in known:
+            raise NoCommand("invalid_header", f"the name of a header is no UTF-8 text: {name}")
         if known == IF_MATCH:
             raise NoCommand("invalid_header", "the version to match stands in the value, as if_match")
         if known not in HEADERS:

@@ -7,10 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 from kafka import KafkaProducer, TopicPartition
+from kafka.consumer.fetcher import Fetcher
+from kafka.errors import CorruptRecordError
 
 from domain.recorded import Metadata
 from infra.kafka import topics, unpacking
 from infra.kafka.clients import admin_client, consumer, producer
+from infra.kafka.fetched import read_by
 from infra.kafka.names import Names
 from infra.kafka.records import (
     EventRecord,
@@ -128,9 +131,42 @@ def test_all_that_was_committed_comes_as_kafka_python_has_it(
     send(writer, place, [mark_record(44), ORDINARY])
     count = len(RECORDS) + 2
     ours = read(events_consumer(kafka), place, count, most)
-    theirs = read(consumer(kafka), place, count, most)
+    theirs = read(kafkas_own(kafka), place, count, most)
     assert [fields(each) if isinstance(each, UnpackedEvent) else each for each in ours] == list(map(expected, theirs))
     assert {type(each) for each in ours} == {UnpackedEvent, PositionMark, Unreadable}
+    whole = read(consumer(kafka), place, count, most)
+    assert [tuple(getattr(each, name) for name in PARTS) for each in whole] == [
+        tuple(getattr(each, name) for name in PARTS) for each in theirs
+    ]
+
+
+PARTS = ("topic", "partition", "offset", "timestamp", "key", "value", "headers")
+
+
+def kafkas_own(settings: KafkaSettings) -> Any:
+    """A consumer that reads records as kafka-python does by itself."""
+    return read_by(consumer(settings), Fetcher.PartitionRecords)
+
+
+def test_a_header_whose_name_is_no_text_does_not_stop_who_reads_it(kafka: KafkaSettings, place: TopicPartition) -> None:
+    class NoText(str):
+        __slots__ = ()
+
+        def encode(self, *_: Any) -> bytes:
+            return b"\xffa"
+
+    with producer(kafka) as plain:
+        plain.send(place.topic, b"1", b"k", [(NoText("a"), b"b")], place.partition)
+        plain.send(place.topic, b"2", b"k", [], place.partition)
+    with pytest.raises(CorruptRecordError):
+        read(kafkas_own(kafka), place, 2)
+    assert [(each.value, each.headers) for each in read(consumer(kafka), place, 2)] == [
+        (b"1", [("\ufffda", b"b")]),
+        (b"2", []),
+    ]
+    assert [each.reason for each in read(events_consumer(kafka), place, 2)] == [
+        "its header ce_source is None, not '/caselog'"
+    ] * 2
 
 
 def test_a_compressed_batch_is_read_as_well(kafka: KafkaSettings, place: TopicPartition) -> None:

@@ -100,6 +100,16 @@ def test_a_repeat_of_a_key_is_answered_as_the_first_time(
     assert len(desk.events("customer-alpine")) == 1
 
 
+class Bytes(str):
+    """The name of a header as clients of other languages can write it: not in UTF-8."""
+
+    __slots__ = ()
+
+    def encode(self, *_: Any) -> bytes:
+        """Return what kafka-python then sends."""
+        return b"\xff\xfe" + super().encode()
+
+
 BAD: dict[str, tuple[str, bytes | None, list[tuple[str, bytes]]]] = {
     "no JSON": ("malformed_json", b"{", []),
     "no UTF-8": ("malformed_json", b'{"command": "\xff"}', []),
@@ -113,6 +123,7 @@ BAD: dict[str, tuple[str, bytes | None, list[tuple[str, bytes]]]] = {
     "a bad key": ("invalid_header", b"{}", [("idempotency-key", b"a b")]),
     "a bad correlation": ("invalid_header", b"{}", [("correlation-id", b"x" * 129)]),
     "a header that is no text": ("invalid_header", b"{}", [("correlation-id", b"\xff")]),
+    "a header whose name is no text": ("invalid_header", b"{}", [(Bytes("tenant"), b"a")]),
     "a bad actor": ("invalid_header", b"{}", [("actor", b"")]),
     "another type": ("unsupported_media_type", b"{}", [("content-type", b"text/plain")]),
     "a version in a header": ("invalid_header", b"{}", [("if-match", b'"1"')]),
@@ -136,6 +147,9 @@ def test_what_is_no_command_is_a_dead_letter_with_its_reason_and_keeps_nobody_el
     assert [letter.value for letter in dead] == [value for _, value, _ in BAD.values()]
     assert {letter.key for letter in dead} == {b"alpine"}
     assert [letter.headers["request-offset"] for letter in dead] == [str(number) for number in range(len(BAD))]
+    named = dead[list(BAD).index("a header whose name is no text")]
+    assert named.headers["\ufffd\ufffdtenant"] == "a"
+    assert named.headers["dead-reason"] == "the name of a header is no UTF-8 text: \ufffd\ufffdtenant"
 
 
 class Failing:
