@@ -9,24 +9,26 @@ import pytest
 
 from infra.kafka.inbound.asked import DEAD_CODES, HEADERS
 from infra.kafka.names import Names
+from infra.kafka.settings import KafkaSettings
 from tests.docs.test_code_blocks import blocks_of
 from tests.e2e.desk_process import ROOT
-from tests.e2e.kafka_commands_process import KafkaCommands
+from tests.infra.kafka.processes import environment, running
 
 PAGE = "docs/kafka-commands.md"
 
 
 def test_the_pages_sender_gets_its_answer_and_the_same_for_the_same_key(
-    postgres_dsn: str, schema: str, kafka_bootstrap: str, tmp_path: Path
+    postgres_dsn: str, schema: str, kafka: KafkaSettings, tmp_path: Path
 ) -> None:
     [code] = [block.code for block in blocks_of(PAGE) if block.language == "python"]
     program = tmp_path / "sender.py"
     program.write_text(code)
-    with KafkaCommands(postgres_dsn, schema, kafka_bootstrap, tmp_path) as process:
-        process.await_begun()
+    where = environment(postgres_dsn, schema, kafka)
+    with running("kafka-commands", output=tmp_path / "log", environment=where) as process:
+        process.await_line("joined the group")
         done = subprocess.run(
             [sys.executable, str(program)],
-            env={**os.environ, "CASELOG_KAFKA_BOOTSTRAP": kafka_bootstrap, "TOPICS": Names(schema).prefix},
+            env={**os.environ, "CASELOG_KAFKA_BOOTSTRAP": kafka.bootstrap[0], "TOPICS": Names(schema).prefix},
             capture_output=True,
             text=True,
             timeout=90,

@@ -1,7 +1,6 @@
 """Commands by Kafka are lost by no kill, counted twice by none, and answered once, whoever wakes up late."""
 
 import random
-import signal
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,8 +14,8 @@ from domain.recorded import RecordedEvent
 from infra.kafka.names import Names
 from infra.kafka.settings import KafkaSettings
 from tests.desk import Desk
-from tests.e2e.kafka_commands_process import KafkaCommands
 from tests.infra.kafka.inbound.conftest import Correspondence, correspondence
+from tests.infra.kafka.processes import environment, running
 from tests.waiting import eventually
 
 KEYS = 40
@@ -48,7 +47,7 @@ def registered(desk: Desk) -> list[RecordedEvent]:
 
 @pytest.mark.parametrize("kills", [4, pytest.param(40, marks=pytest.mark.soak)])
 def test_every_command_counts_once_and_is_answered_once_in_the_order_of_its_key(
-    database: str, schema: str, kafka: KafkaSettings, kafka_bootstrap: str, tmp_path: Path, kills: int
+    database: str, schema: str, kafka: KafkaSettings, tmp_path: Path, kills: int
 ) -> None:
     chance = random.Random(schema)
     names = Names(schema)
@@ -56,8 +55,9 @@ def test_every_command_counts_once_and_is_answered_once_in_the_order_of_its_key(
     with ExitStack() as stack:
         post = stack.enter_context(correspondence(kafka, names))
         load = Load(post)
+        where = environment(database, schema, kafka)
         processes = [
-            stack.enter_context(KafkaCommands(database, schema, kafka_bootstrap, tmp_path, str(number)))
+            stack.enter_context(running("kafka-commands", output=tmp_path / f"{number}.log", environment=where))
             for number in range(2)
         ]
         load.send(400)
@@ -68,9 +68,9 @@ def test_every_command_counts_once_and_is_answered_once_in_the_order_of_its_key(
             victim = processes[number % 2]
             if number == 1:
                 # Stopped, so that the group goes on without it; it wakes up when another has done its work.
-                victim.signal(signal.SIGSTOP)
+                victim.freeze()
                 eventually(lambda: len(post.read(names.replies)) == load.sent, 60)
-                victim.signal(signal.SIGCONT)
+                victim.wake()
             else:
                 victim.kill()
                 victim.start()
@@ -96,13 +96,15 @@ def test_every_command_counts_once_and_is_answered_once_in_the_order_of_its_key(
 def test_a_broker_that_is_away_is_waited_for_and_a_stop_is_heeded_meanwhile(
     database: str, schema: str, tmp_path: Path
 ) -> None:
-    with KafkaCommands(database, schema, "127.0.0.1:1", tmp_path) as process:
-        eventually(lambda: "the broker cannot be reached" in process.said(), 60)
+    where = environment(database, schema, KafkaSettings(bootstrap=("127.0.0.1:1",)))
+    with running("kafka-commands", output=tmp_path / "log", environment=where) as process:
+        eventually(lambda: "the broker cannot be reached" in process.output, 60)
         assert process.stop() == 0
-    assert "Traceback" not in process.said()
+    assert "Traceback" not in process.output
 
 
 def test_without_a_broker_named_the_start_says_what_is_missing(database: str, schema: str, tmp_path: Path) -> None:
-    with KafkaCommands(database, schema, "", tmp_path) as process:
-        assert process.process.wait(30) == 2
-    assert "CASELOG_KAFKA_BOOTSTRAP: this process talks to Kafka" in process.said()
+    where = environment(database, schema, KafkaSettings(bootstrap=("",)))
+    with running("kafka-commands", output=tmp_path / "log", environment=where) as process:
+        assert process.popen.wait(30) == 2
+    assert "CASELOG_KAFKA_BOOTSTRAP: this process talks to Kafka" in process.output

@@ -30,6 +30,9 @@ from projections.view import View
 LONGEST_HOLD_SECONDS = 2.0
 """How long at most the live build is held where it is, while the partitions of the new one reach it."""
 
+LONGEST_STANDSTILL_MS = 10_000
+"""Then the server undoes a switch whose worker has been stopped in the middle of it."""
+
 
 def open_build(connection: Connection, view: View, source: Source) -> Build:
     """Return the build that the workers of this version of a view keep: the live one, or one that is being made.
@@ -101,6 +104,8 @@ class Switching:
 
     def _switch(self, cursor: Cursor, runner: PartitionRunner, go_on: Callable[[], int]) -> bool:
         wait_for_locks(cursor)
+        # a worker that stands still here would hold up whoever feeds the live build
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = %s", (LONGEST_STANDSTILL_MS,))
         target = lock_live(cursor, runner.view) or self._head
         until = monotonic() + self._hold_seconds
         while go_on() < target:

@@ -154,7 +154,7 @@ class ViewWorker:
         place = self._place
         with (
             closing(connect(place.desk, place.schema, application_name=f"caselog {place.schema} worker")) as desk,
-            closing(self._connect()) as connection,
+            closing(self._connect_to_write()) as connection,
         ):
             desk.autocommit = True
             source = open_source(place.settings, place.names, desk)
@@ -180,6 +180,17 @@ class ViewWorker:
 
     def _connect(self) -> Connection:
         return view_connection(self._place.views, self._place.schema, self.view)
+
+    def _connect_to_write(self) -> Connection:
+        """Return a connection whose transactions the server undoes once this process stands still.
+
+        One that stopped in the middle of a batch would hold the places of its partitions, and whoever has been given
+        them would wait for as long as it sleeps.
+        """
+        connection = self._connect()
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SET idle_in_transaction_session_timeout = %s", (self._session_timeout_ms,))
+        return connection
 
     def _leave_if_replaced(self, connection: Connection) -> None:
         with connection, connection.cursor() as cursor:

@@ -22,11 +22,18 @@ class CaselogProcess:
 
     def __init__(self, arguments: tuple[str, ...], environment: dict[str, str], output: Path) -> None:
         self._output = output
-        with output.open("ab") as stream:
+        self._arguments = arguments
+        self._environment = environment
+        self.start()
+
+    def start(self) -> None:
+        """Start it, at first and after each end; what it says is added to what it has said."""
+        self._begun = len(self.output) if self._output.exists() else 0
+        with self._output.open("ab") as stream:
             self.popen = subprocess.Popen(
-                [sys.executable, "-m", "api.cli", *arguments],
+                [sys.executable, "-m", "api.cli", *self._arguments],
                 cwd=ROOT,
-                env=environment,
+                env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
@@ -37,13 +44,13 @@ class CaselogProcess:
         """All that it has said."""
         return self._output.read_text()
 
-    def lines(self, event: str) -> list[dict[str, Any]]:
-        """Return the lines of its log that begin with an event."""
+    def lines(self, *events: str) -> list[dict[str, Any]]:
+        """Return the lines of its log, since it was started last, that begin with one of these events."""
         found = []
-        for line in self.output.splitlines():
+        for line in self.output[self._begun :].splitlines():
             if line.startswith("{") and line.endswith("}"):
                 said = msgspec.json.decode(line)
-                if said.get("event", "").startswith(event):
+                if said.get("event", "").startswith(events):
                     found.append(said)
         return found
 
@@ -57,7 +64,7 @@ class CaselogProcess:
         return eventually(said, seconds)
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """End it as a crash would, whatever state it is in."""
         self.popen.kill()
         self.popen.wait()
 
@@ -95,5 +102,4 @@ def running(*arguments: str, output: Path, environment: dict[str, str]) -> Itera
     try:
         yield process
     finally:
-        process.popen.kill()
-        process.popen.wait()
+        process.kill()

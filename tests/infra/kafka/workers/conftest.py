@@ -1,11 +1,8 @@
 """A desk whose log grows by events of a real one, is published, and feeds views by Kafka."""
 
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from secrets import token_hex
 from threading import Event, Thread
 from typing import Any
@@ -114,24 +111,6 @@ class FedDesk:
             yield workers
         finally:
             workers.stop()
-
-    @contextmanager
-    def process(self, *views: View) -> Iterator[subprocess.Popen[bytes]]:
-        """Let a worker in a process of its own keep views meanwhile; it is killed at the end unless it has ended."""
-        settings = self.settings
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                str(Path(__file__).with_name("worker_process.py")),
-                *(self.dsn, self.schema, settings.bootstrap[0], str(settings.partitions)),
-                *(view.name for view in views),
-            ]
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
 
     def members(self, view: View) -> dict[str, set[int]]:
         """The workers of a view's newest build, as the broker knows them, with their partitions."""

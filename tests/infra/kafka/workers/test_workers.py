@@ -1,10 +1,6 @@
 """Views that Kafka feeds: the same rows as from the log, whatever happens to those who write them."""
 
-import os
-import random
-import signal
 from contextlib import ExitStack, closing
-from time import sleep
 from typing import Any
 
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
@@ -42,60 +38,6 @@ def test_a_view_that_kafka_feeds_has_the_rows_that_the_log_makes(fed: FedDesk) -
             fed.await_fed(view)
     for view in VIEWS:
         fed.check_like_the_logs(view)
-
-
-def test_a_rebalance_from_one_to_three_to_two_workers_under_load_loses_and_doubles_nothing(
-    fed: FedDesk, stack: ExitStack
-) -> None:
-    fed.append(SETTING_UP)
-    stack.enter_context(fed.relaying())
-    stack.enter_context(fed.working(queue.VIEW, ledger.VIEW))
-    fed.await_fed(queue.VIEW, SETTING_UP)
-    with fed.growing(events=5):
-        second = stack.enter_context(ExitStack())
-        second.enter_context(fed.working(queue.VIEW, ledger.VIEW))
-        stack.enter_context(fed.working(queue.VIEW, ledger.VIEW))
-        fed.await_members(queue.VIEW, 3)
-        fed.await_members(ledger.VIEW, 3)
-        second.close()
-        fed.await_members(queue.VIEW, 2)
-        assert fed.left, "the load ended before the rebalances did"
-    for view in (queue.VIEW, ledger.VIEW):
-        fed.await_fed(view)
-        fed.check_like_the_logs(view)
-
-
-def test_workers_killed_at_random_moments_under_load_lose_and_double_nothing(fed: FedDesk, stack: ExitStack) -> None:
-    chance = random.Random()
-    fed.append(SETTING_UP)
-    stack.enter_context(fed.relaying())
-    with fed.growing(events=5):
-        for _ in range(3):
-            with fed.process(queue.VIEW, ledger.VIEW) as process:
-                eventually(lambda: fed.live(queue.VIEW))
-                sleep(chance.uniform(0.2, 3))  # the moment is what is tried
-                process.kill()
-    stack.enter_context(fed.working(queue.VIEW, ledger.VIEW))
-    for view in (queue.VIEW, ledger.VIEW):
-        fed.await_fed(view)
-        fed.check_like_the_logs(view)
-
-
-def test_a_worker_that_wakes_after_others_have_its_partitions_changes_nothing(fed: FedDesk, stack: ExitStack) -> None:
-    fed.append(SETTING_UP)
-    stack.enter_context(fed.relaying())
-    zombie = stack.enter_context(fed.process(ledger.VIEW))
-    fed.await_fed(ledger.VIEW)
-    with fed.growing(events=5):
-        os.kill(zombie.pid, signal.SIGSTOP)
-        stack.enter_context(fed.working(ledger.VIEW))
-        fed.await_members(ledger.VIEW, 1)
-        fed.await_fed(ledger.VIEW)
-        os.kill(zombie.pid, signal.SIGCONT)
-        fed.await_members(ledger.VIEW, 2)
-        assert fed.left
-    fed.await_fed(ledger.VIEW)
-    fed.check_like_the_logs(ledger.VIEW)
 
 
 def test_a_quiet_partition_holds_nobody_up_who_waits_for_a_position(
