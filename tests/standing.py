@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
-from api import compose
+from api import compose, compose_commands, compose_http
 from commands.dispatch import Request
 from commands.policies.policy import POLICIES
 from infra.config import Config
@@ -34,13 +34,13 @@ class Standing:
         projector.start()
         stack.callback(projector.stop)
         self.application = stack.enter_context(compose.application(self._config, dsn))
-        self._services = stack.enter_context(compose.api_services(self._config, dsn))
+        self._services = stack.enter_context(compose_http.api_services(self._config, dsn))
         self._caretaker = ExitStack()
         stack.callback(self.rest)
 
     def work(self) -> None:
         """Let what happens by itself happen."""
-        caretaker = self._caretaker.enter_context(compose.timekeeper(self._config, self._dsn))
+        caretaker = self._caretaker.enter_context(compose_commands.timekeeper(self._config, self._dsn))
         thread = threading.Thread(target=caretaker.run)
         thread.start()
         self._caretaker.callback(thread.join)

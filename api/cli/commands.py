@@ -1,40 +1,60 @@
-"""The commands of `caselog`, and what a failure of one of them looks like."""
+"""The commands of `caselog`, and what a failure of one of them looks like.
+
+A command's module is imported when it is asked for: all of them together take a second, most of which no command needs.
+"""
 
 import signal
 import sys
+from importlib import import_module
 
 import click
 
-from api.cli.api import api
-from api.cli.backup import backup
-from api.cli.calendar import calendar
-from api.cli.close_months import close_months_command
-from api.cli.config import config
-from api.cli.deliver import deliver
-from api.cli.diff import diff
-from api.cli.errors import exit_code_of, sentence_of
-from api.cli.explain import explain
-from api.cli.export import export
-from api.cli.export_view import export_view_command
-from api.cli.history import history
-from api.cli.importing import import_
-from api.cli.kafka_commands import kafka_commands
-from api.cli.kafka_project import kafka_project
-from api.cli.keys import keys
-from api.cli.parked import parked
-from api.cli.project import project
-from api.cli.rebuild import rebuild
-from api.cli.reconcile import reconcile
-from api.cli.relay import relay
-from api.cli.report import report
-from api.cli.reporting_url import reporting_url_command
-from api.cli.restore import restore
-from api.cli.timekeeper import timekeeper
-from api.cli.up import up
-from api.cli.webhooks import webhooks
+_COMMANDS = {
+    "up": "up:up",
+    "api": "api:api",
+    "project": "project:project",
+    "timekeeper": "timekeeper:timekeeper",
+    "deliver": "deliver:deliver",
+    "relay": "relay:relay",
+    "kafka-commands": "kafka_commands:kafka_commands",
+    "kafka-project": "kafka_project:kafka_project",
+    "reconcile": "reconcile:reconcile",
+    "history": "history:history",
+    "diff": "diff:diff",
+    "export": "export:export",
+    "explain": "explain:explain",
+    "import": "importing:import_",
+    "close-months": "close_months:close_months_command",
+    "rebuild": "rebuild:rebuild",
+    "backup": "backup:backup",
+    "restore": "restore:restore",
+    "parked": "parked:parked",
+    "keys": "keys:keys",
+    "webhooks": "webhooks:webhooks",
+    "reporting-url": "reporting_url:reporting_url_command",
+    "export-view": "export_view:export_view_command",
+    "report": "report:report",
+    "calendar": "calendar:calendar",
+    "config": "config:config",
+}
+"""Where each is, in the order in which they are told."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """Finds its commands in `_COMMANDS`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"api.cli.{module}"), name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="caselog", message="caselog %(version)s")
 def caselog() -> None:
     """The event-sourced back end of a support desk.
@@ -42,44 +62,14 @@ def caselog() -> None:
     `caselog up` runs all of it on this machine. The environment variables CASELOG_… configure it; `caselog config`
     shows each with its meaning.
     """
-
-
-for command in (
-    up,
-    api,
-    project,
-    timekeeper,
-    deliver,
-    relay,
-    kafka_commands,
-    kafka_project,
-    reconcile,
-    history,
-    diff,
-    export,
-    explain,
-    import_,
-    close_months_command,
-    rebuild,
-    backup,
-    restore,
-    parked,
-    keys,
-    webhooks,
-    reporting_url_command,
-    export_view_command,
-    report,
-    calendar,
-    config,
-):
-    caselog.add_command(command)
+    # The command has been imported, so from now on an interrupt may be an exception.
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def run() -> None:
     """Carry out what the arguments say, and end the process."""
     try:
-        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
         ended_with = caselog.main(
             prog_name="caselog", standalone_mode=False
         )  # click returns the code of an Exit and raises none
@@ -90,6 +80,8 @@ def run() -> None:
         error.show()
         sys.exit(error.exit_code)
     except Exception as error:
+        from api.cli.errors import exit_code_of, sentence_of  # noqa: PLC0415 - knows what all commands may raise
+
         code = exit_code_of(error)
         if code is None:
             raise

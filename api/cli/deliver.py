@@ -2,7 +2,7 @@
 
 import click
 
-from api import compose
+from api import compose, compose_commands
 from api.cli.stopping import run_until_stopped
 from infra.config import Config
 from infra.logging import configure_logging
@@ -18,5 +18,5 @@ def deliver() -> None:
     config = Config.from_environment()
     with compose.database(config) as url:
         compose.prepare(config, url)
-        with compose.courier(config, url) as courier:
+        with compose_commands.courier(config, url) as courier:
             run_until_stopped(courier, "sending to webhooks")

@@ -2,8 +2,9 @@
 
 import click
 
-from api import compose, compose_kafka
+from api import compose, compose_inbox
 from api.cli.stopping import run_until_stopped
+from api.compose_kafka import settings_of
 from infra.config import Config
 from infra.kafka.topics import TopicMismatch
 from infra.logging import configure_logging
@@ -18,10 +19,10 @@ def kafka_commands() -> None:
     """
     configure_logging("kafka-commands")
     config = Config.from_environment()
-    compose_kafka.settings_of(config)
+    settings_of(config)
     with compose.database(config) as url:
         compose.prepare(config, url)
-        with compose_kafka.inbox(config, url) as inbox:
+        with compose_inbox.inbox(config, url) as inbox:
             try:
                 run_until_stopped(inbox, "taking commands from Kafka")
             except TopicMismatch as problem:

@@ -2,7 +2,7 @@
 
 import click
 
-from api import compose
+from api import compose, compose_commands
 from api.cli.stopping import run_until_stopped
 from infra.config import Config
 from infra.logging import configure_logging
@@ -21,5 +21,5 @@ def timekeeper() -> None:
     config = Config.from_environment()
     with compose.database(config) as url:
         compose.prepare(config, url)
-        with compose.timekeeper(config, url) as keeper:
+        with compose_commands.timekeeper(config, url) as keeper:
             run_until_stopped(keeper, "recording what falls due")

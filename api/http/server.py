@@ -62,7 +62,7 @@ def build_worker_app() -> Flask:
     # Ctrl-C reaches the whole process group; a worker that gets both it and granian's own SIGTERM never ends.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     _end_with_parent()
-    from api.compose import worker_services  # noqa: PLC0415 - only a worker needs the whole composition
+    from api.compose_http import worker_services  # noqa: PLC0415 - only a worker needs the whole composition
     from api.http.app import create_app  # noqa: PLC0415
 
     configure_logging("api")

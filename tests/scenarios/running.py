@@ -9,7 +9,7 @@ from wsgiref.types import WSGIEnvironment
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wsgi import get_input_stream
 
-from api import compose
+from api import compose, compose_commands, compose_http
 from api.http.app import create_app
 from api.keys import create_key
 from infra.clock import TestClock
@@ -36,7 +36,7 @@ class RunningDesk:
         projector = Projector(self._url, self._config.schema, VIEWS)
         projector.start()
         self._parts.callback(projector.stop)
-        services = self._parts.enter_context(compose.api_services(self._config, self._url))
+        services = self._parts.enter_context(compose_http.api_services(self._config, self._url))
         server = make_server("127.0.0.1", 0, create_app(services), threaded=True, request_handler=_Quiet)
         self._parts.callback(server.server_close)
         self._parts.enter_context(_running(lambda: server.serve_forever(poll_interval=0.02), server.shutdown, "http"))
@@ -46,7 +46,7 @@ class RunningDesk:
 
     def start_timekeeper(self) -> None:
         """Let what falls due by itself be recorded again."""
-        keeper = self._timekeepers.enter_context(compose.timekeeper(self._config, self._url))
+        keeper = self._timekeepers.enter_context(compose_commands.timekeeper(self._config, self._url))
         self._timekeepers.enter_context(_running(keeper.run, keeper.request_stop, "timekeeper"))
 
     def stop_timekeeper(self) -> None:

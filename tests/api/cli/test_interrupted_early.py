@@ -10,10 +10,20 @@ from infra.supervised import PIPE
 from tests.api.cli.conftest import ROOT, Cli
 
 
-@pytest.mark.parametrize("module", ["click", "msgspec", "psycopg2", "eventsourcing.persistence", "flask", "tqdm"])
-def test_an_interrupt_while_modules_are_imported_is_one_word(cli: Cli, module: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [
+        ("config", "click"),
+        ("config", "psycopg2"),
+        ("import", "eventsourcing.persistence"),
+        ("import", "tqdm"),
+        ("up", "flask"),
+    ],
+)
+def test_an_interrupt_while_modules_are_imported_is_one_word(cli: Cli, command: str, module: str) -> None:
     with subprocess.Popen(
-        [sys.executable, "-X", "importtime", "-m", "api.cli", "config"],  # tells of each module that is there
+        # tells of each module that is there
+        [sys.executable, "-X", "importtime", "-m", "api.cli", command, "--help"],
         cwd=ROOT,
         env=cli.environment,
         stdout=subprocess.PIPE,

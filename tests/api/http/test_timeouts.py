@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from api import compose
+from api import compose, compose_http
 from api.http.app import create_app
 from api.keys import create_key
 from commands.wire.examples import EXAMPLES
@@ -32,7 +32,7 @@ class Desk:
         projector = Projector(dsn, schema, VIEWS)
         projector.start()
         parts.callback(projector.stop)
-        services = parts.enter_context(compose.api_services(config, dsn))
+        services = parts.enter_context(compose_http.api_services(config, dsn))
         self.app = create_app(services)
         self.client = self.app.test_client()
         self._bearer = f"Bearer {create_key(config, dsn, name='test', role='manager')}"
