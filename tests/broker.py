@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from infra.kafka.settings import KafkaSettings
+from tests.guarded_broker import guarded_settings
 
 ROOT = Path(__file__).parents[1]
 _UNAVAILABLE = "unavailable: "
@@ -84,10 +85,11 @@ def shared_broker(config: pytest.Config) -> SharedBroker:
 
 
 @pytest.fixture(scope="session")
-def kafka_bootstrap(request: pytest.FixtureRequest) -> str:
-    """`127.0.0.1:PORT` of a broker of this test run, or of the one that CASELOG_TEST_KAFKA_BOOTSTRAP named.
+def kafka_addresses(request: pytest.FixtureRequest) -> list[str]:
+    """Where the broker of this test run is reached, and where it asks for a password.
 
-    Tests that need it are skipped where its jars cannot be had, unless CASELOG_REQUIRE_KAFKA=1.
+    Or where the one is that CASELOG_TEST_KAFKA_BOOTSTRAP named. Tests that need it are skipped where its jars cannot be
+    had, unless CASELOG_REQUIRE_KAFKA=1.
     """
     asked = getattr(request.config, "workerinput", {}).get("kafka")
     if isinstance(asked, str):
@@ -98,7 +100,21 @@ def kafka_bootstrap(request: pytest.FixtureRequest) -> str:
     if answer.startswith(_UNAVAILABLE):
         pytest.skip(answer.removeprefix(_UNAVAILABLE))
     assert " " not in answer, answer  # or it is a reason
-    return answer
+    return answer.split("|")
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(kafka_addresses: list[str]) -> str:
+    """`127.0.0.1:PORT` of that broker."""
+    return kafka_addresses[0]
+
+
+@pytest.fixture
+def guarded_kafka(kafka_addresses: list[str]) -> KafkaSettings:
+    """How it is reached by those who have its password; topics are made with 3 partitions."""
+    if len(kafka_addresses) == 1:
+        pytest.skip("the broker that CASELOG_TEST_KAFKA_BOOTSTRAP names asks for no password")
+    return guarded_settings(kafka_addresses[1])
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from psycopg2.extensions import make_dsn, parse_dsn
 from infra.postgres.data_folder import CLOSING
 from infra.postgres.migrations import migrate
 from infra.reporting.role import RIGHTS_LOCK
-from tests.broker import kafka, kafka_bootstrap, shared_broker
+from tests.broker import guarded_kafka, kafka, kafka_addresses, kafka_bootstrap, shared_broker
 
-__all__ = ["kafka", "kafka_bootstrap"]
+__all__ = ["guarded_kafka", "kafka", "kafka_addresses", "kafka_bootstrap"]
 
 ROOT = Path(__file__).parents[1]
 _server_key = pytest.StashKey["SharedServer"]()

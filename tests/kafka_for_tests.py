@@ -1,4 +1,4 @@
-"""Runs a broker until standard input ends; prints where it is, or why there is none. Started by tests/broker.py."""
+"""Runs a broker until standard input ends; prints its addresses, or why there is none. Started by tests/broker.py."""
 
 import shutil
 import sys
@@ -8,13 +8,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from infra.kafka.broker.errors import BrokerUnavailable
-from infra.kafka.broker.server import Broker
+from tests.guarded_broker import GuardedBroker
 
 if __name__ == "__main__":
     folder = Path(tempfile.mkdtemp(prefix="caselog-kafka-tests-"))
     try:
-        with Broker(folder) as broker:
-            sys.stdout.write(broker.bootstrap + "\n")
+        with GuardedBroker(folder) as broker:
+            sys.stdout.write(f"{broker.bootstrap}|{broker.guarded}\n")
             sys.stdout.flush()
             sys.stdin.read()
     except BrokerUnavailable as reason:

@@ -14,6 +14,8 @@ from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import LARGEST_RECORD_BYTES
 
 BATCH_BYTES = 256 * 1024
+RECONNECT_MS = 1_000
+"""The longest pause before a client asks again for a broker that is away; kafka-python's pauses grow to 30 s."""
 
 
 def admin_client(settings: KafkaSettings, *, timeout_ms: int = 10_000) -> KafkaAdminClient:
@@ -72,4 +74,4 @@ def consumer(settings: KafkaSettings, *, group: str | None = None, **more: Any) 
 
 def _connection(settings: KafkaSettings) -> dict[str, Any]:
     keep_last_answers()
-    return settings.connection()
+    return {**settings.connection(), "reconnect_backoff_max_ms": RECONNECT_MS}

@@ -9,18 +9,17 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psycopg2
 from kafka import errors
 
 from infra.kafka.topics import TopicMismatch
-from infra.postgres.pool import DatabaseUnavailable
+from infra.postgres.pool import DATABASE_AWAY
 
 _LOGGER = "kafka"
 
 
 _KINDS: tuple[tuple[str, tuple[type[Exception], ...]], ...] = (
     ("topic_mismatch", (TopicMismatch,)),
-    ("database_away", (psycopg2.Error, DatabaseUnavailable)),
+    ("database_away", DATABASE_AWAY),
     (
         "refused",
         (

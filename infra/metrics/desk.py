@@ -2,17 +2,14 @@
 
 from collections.abc import Iterator
 
-import psycopg2
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from infra.feed import head_position
 from infra.kafka.relay.standing import RelayStanding, standing
-from infra.postgres.pool import ConnectionPool, DatabaseUnavailable, PoolClosed, PoolTimeout
+from infra.postgres.pool import DATABASE_AWAY, ConnectionPool
 from infra.webhooks.standing import Totals, totals
 from projections import progress
-
-_UNREACHABLE = (DatabaseUnavailable, PoolTimeout, PoolClosed, psycopg2.Error)
 
 
 class DeskCollector(Collector):
@@ -31,7 +28,7 @@ class DeskCollector(Collector):
                 views = progress.of_views(connection)
                 webhooks = totals(connection)
                 relay = standing(connection)
-        except _UNREACHABLE:
+        except DATABASE_AWAY:
             reachable.add_metric([], 0)
             yield reachable
             return
@@ -68,7 +65,7 @@ class DeskCollector(Collector):
         try:
             with elsewhere.connection() as connection, self._pool.connection() as desk:
                 views = progress.of_views_elsewhere(connection, desk)
-        except _UNREACHABLE:
+        except DATABASE_AWAY:
             reachable.add_metric([], 0)
             yield reachable
             return

@@ -43,8 +43,12 @@ class DatabaseUnavailable(Exception):
     """No connection can be had: the database is down, starting, full or refuses us; trying later may help."""
 
 
-DATABASE_AWAY = (psycopg2.Error, PersistenceError, DatabaseUnavailable, PoolTimeout)
-"""What work at the database ends with that may go well later; commands end with the second."""
+UNREACHABLE = (DatabaseUnavailable, PoolTimeout, PoolClosed, psycopg2.OperationalError, psycopg2.InterfaceError)
+"""What is raised where a database cannot be had, or too slowly."""
+
+DATABASE_AWAY = (*UNREACHABLE, psycopg2.Error, PersistenceError)
+"""The same for work that is tried again in any case: whatever a database says, it may go well later. Commands end with
+the last of them."""
 
 
 def connect(
@@ -70,10 +74,6 @@ def connect(
         raise DatabaseUnavailable(str(error).strip()) from error
     register_uuid(conn_or_curs=connection)  # type: ignore[no-untyped-call]
     return connection
-
-
-UNREACHABLE = (DatabaseUnavailable, PoolTimeout, PoolClosed, psycopg2.OperationalError, psycopg2.InterfaceError)
-"""What is raised where a database cannot be had, or too slowly."""
 
 
 class ConnectionPool:

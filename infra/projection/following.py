@@ -11,11 +11,11 @@ from typing import Literal, TypeAlias
 import psycopg2
 import structlog
 
+from infra.pauses import LONGEST_SECONDS, Pauses
 from infra.postgres.pool import DatabaseUnavailable
 from infra.projection.builds import PositionMoved, is_followed, live_build
 from infra.projection.feed import Feed
 from infra.projection.feeding import feeding
-from infra.projection.pauses import LONGEST_SECONDS, Pauses
 from infra.projection.positions import Announcer
 from infra.projection.runner import BuildRunner
 from infra.projection.writer import view_connection

@@ -14,11 +14,11 @@ import structlog
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from infra.metrics.instruments import VIEW_GROUP
+from infra.pauses import LONGEST_SECONDS, Pauses
 from infra.postgres.pool import DatabaseUnavailable
 from infra.postgres.prepared import DeferringCursor
 from infra.projection.builds import advance_together
 from infra.projection.feed import Batch, Feed
-from infra.projection.pauses import LONGEST_SECONDS, Pauses
 from infra.projection.positions import Announcer
 from infra.projection.rows import REFUSED_DATA
 from infra.projection.runner import BuildRunner

@@ -10,6 +10,7 @@ import psycopg2
 import structlog
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
+from infra.pauses import Pauses
 from infra.postgres.pool import DatabaseUnavailable, connect
 
 _LONGEST_PAUSE_SECONDS = 2.0
@@ -62,15 +63,14 @@ class Listener:
         os.close(self._woken)
 
     def _run(self) -> None:
-        pause = 0.05
+        pauses = Pauses(longest_seconds=_LONGEST_PAUSE_SECONDS)
         while not self._stopping.is_set():
             try:
                 connection = connect(self._dsn, self._schema, application_name=f"caselog {self._schema} {self._name}")
             except DatabaseUnavailable:
-                self._stopping.wait(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+                self._stopping.wait(pauses.next())
                 continue
-            pause = 0.05
+            pauses.succeeded()
             try:
                 self._listen(connection)
             except (psycopg2.Error, OSError) as error:
@@ -80,7 +80,7 @@ class Listener:
                 log.exception("listening was interrupted", listener=self._name)
             finally:
                 connection.close()
-            self._stopping.wait(pause)
+            self._stopping.wait(pauses.next())
 
     def _listen(self, connection: Connection) -> None:
         connection.autocommit = True

@@ -15,6 +15,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 
 from infra.feed import head_position
 from infra.leadership import Leadership
+from infra.pauses import LONGEST_SECONDS, Pauses
 from infra.postgres.pool import DatabaseUnavailable
 from infra.projection.builds import PositionMoved, note_following
 from infra.projection.comparing import Difference
@@ -22,7 +23,6 @@ from infra.projection.feed import MOST_EVENTS, Feed
 from infra.projection.feeding import feeding
 from infra.projection.group import MOST_EVENTS as MOST_IN_GROUP
 from infra.projection.group import ProcessingGroup
-from infra.projection.pauses import LONGEST_SECONDS, Pauses
 from infra.projection.positions import Announcer
 from infra.projection.rebuild import (
     BETWEEN_SWITCHES_SECONDS,

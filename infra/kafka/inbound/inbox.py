@@ -36,6 +36,7 @@ from infra.kafka.relay.producer import Offsets, RecordRefused, TransactionalProd
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import LARGEST_ANSWER_BYTES, command_topics, ensure
 from infra.metrics.instruments import KAFKA_COMMAND_BATCHES, KAFKA_COMMANDS, KAFKA_COMMANDS_WAITING
+from infra.pauses import Pauses
 
 BATCH_RECORDS = 500
 IDLE_MS = 500
@@ -48,8 +49,6 @@ TRANSACTION_MS = 10_000
 
 STOP_SECONDS = 8.0
 """How long the commands under way and their answers may take once the process is to stop."""
-
-SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
 
 log = structlog.get_logger()
 
@@ -100,7 +99,7 @@ class Inbox:
         self._threads = threads
         self._stopping = threading.Event()
         self._stopped_at = inf
-        self._pause = SHORTEST_PAUSE_SECONDS
+        self._pauses = Pauses()
         self._told: str | None = None
         # One for the life of the process: each new producer of it ends what the one before has left open.
         self._transactional_id = f"{names.commands}.{uuid_utils.uuid7()}"
@@ -220,7 +219,7 @@ class Inbox:
             KAFKA_COMMANDS.labels(answer.kind).inc()
         self._told = None
         if postponed is None:
-            self._pause = SHORTEST_PAUSE_SECONDS
+            self._pauses.succeeded()
         else:
             KAFKA_COMMANDS.labels("postponed").inc()
             log.warning("commands by Kafka wait and are tried again", code=postponed.problem.code)
@@ -228,8 +227,7 @@ class Inbox:
 
     def _rest(self) -> None:
         """Wait, longer each time in a row."""
-        self._stopping.wait(self._pause)
-        self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
+        self._stopping.wait(self._pauses.next())
 
 
 def _partition(key: bytes | None, partitions: int) -> int:

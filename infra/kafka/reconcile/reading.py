@@ -8,6 +8,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaTimeoutError
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
+from infra.kafka.log_rows import read_page
 from infra.kafka.reconcile.comparing import Expected, place_of
 from infra.kafka.records import KafkaRecord, LogRow, NotOurs, event_record, partition_of
 
@@ -20,23 +21,18 @@ SETTLE_SECONDS = 5.0
 """A transaction's end is written to each partition for itself: so long the last one may not be seen in some of them."""
 NEAR_ENOUGH = 2_000
 
-_COLUMNS = "position, stream_id, version, type, data::text, metadata::text, recorded_at"
-_PAGE = (
-    f"SELECT {_COLUMNS} FROM events"
-    " WHERE position > %s AND position <= %s AND data IS NOT NULL ORDER BY position LIMIT %s"
-)
-
 
 class Interrupted(Exception):
     """Somebody wants it to end."""
 
 
 class PartitionReader:
-    """Reads one partition in order, a part at a time, by a consumer of its own: so none is kept that is not asked for.
+    """Reads one partition in order, a part at a time, by a consumer of its own.
 
-    kafka-python can pause partitions of one consumer, and does not always go on with them. `after`: what is at or
-    before that position may be left out. `published`: it is read until it tells of that position, also where the end of
-    its last transaction is written after the others'. `going_on` is asked between two reads, and raises `Interrupted`.
+    A consumer of several gives what came first of any of them, and what nobody has asked for yet would have to be kept.
+    `after`: what is at or before that position may be left out. `published`: it is read until it tells of that
+    position, also where the end of its last transaction is written after the others'. `going_on` is asked between two
+    reads, and raises `Interrupted`.
     """
 
     def __init__(
@@ -134,11 +130,13 @@ class LogPages:
 
     def events(self, after: int, up_to: int, going_on: Callable[[], None]) -> Iterator[Expected]:
         """Yield the events after one position up to another, in order."""
-        while rows := self._rows(after, up_to, LOG_PAGE):
+        full = True
+        while full:
             going_on()
-            for row in rows:
+            page = read_page(self._connection, after, LOG_PAGE, up_to=up_to)
+            for row in page.rows:
                 yield self._expected(row)
-            after = rows[-1].position
+            after, full = page.position, page.full
 
     def event(self, position: int) -> Expected | None:
         """Return the event at a position, if there is one of ours. What stands near it is kept as well."""
@@ -146,17 +144,12 @@ class LogPages:
         page = self._pages.get(number)
         if page is None:
             begin = number * LOOKED_UP_PAGE
-            rows = self._rows(begin - 1, begin + LOOKED_UP_PAGE - 1, LOOKED_UP_PAGE)
-            page = {row.position: self._expected(row) for row in rows}
+            found = read_page(self._connection, begin - 1, LOOKED_UP_PAGE, up_to=begin + LOOKED_UP_PAGE - 1)
+            page = {row.position: self._expected(row) for row in found.rows}
             self._pages[number] = page
             if len(self._pages) > KEPT_PAGES:
                 self._pages.popitem(last=False)
         return page.get(position)
-
-    def _rows(self, after: int, up_to: int, limit: int) -> Sequence[LogRow]:
-        with self._connection.cursor() as cursor:
-            cursor.execute(_PAGE, (after, up_to, limit))
-            return [LogRow(*row) for row in cursor.fetchall()]
 
     def _expected(self, row: LogRow) -> Expected:
         record = event_record(row)

@@ -1,6 +1,7 @@
 """How far has the relay come? What it has committed with the events themselves, and whether that fits log and topic."""
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 from kafka import KafkaAdminClient, TopicPartition
@@ -17,6 +18,8 @@ KEY = b"relay"
 _FIRST_LOOK = 200
 """Each transaction leaves a checkpoint and a control record; the last committed one is nearly always among so many."""
 _POLL_MS = 200
+_SOON: dict[str, Any] = {"bootstrap_timeout_ms": 5_000, "request_timeout_ms": 10_000}
+"""The broker has just answered: where it does so no more, all begins anew, and not after kafka-python's half minute."""
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +78,7 @@ def last_checkpoint(
     After `TransactionalProducer.begin` nobody can commit another one. Raises kafka-python's errors.
     """
     place = TopicPartition(names.relay, 0)
-    reader = consumer(settings)
+    reader = consumer(settings, **_SOON)
     try:
         reader.assign([place])
         first, end = reader.beginning_offsets([place])[place], reader.end_offsets([place])[place]
@@ -104,7 +107,7 @@ def has_committed(
 ) -> bool:
     """Return whether the topic of the events has any record that readers see."""
     places = [TopicPartition(names.events, number) for number in range(partitions)]
-    reader = consumer(settings)
+    reader = consumer(settings, **_SOON)
     try:
         reader.assign(places)
         ends = reader.end_offsets(places)

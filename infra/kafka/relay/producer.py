@@ -7,10 +7,12 @@ release that is installed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
 from typing import Any, Protocol
 
 from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.producer.transaction_manager import CoordinatorType
 from kafka.structs import ConsumerGroupMetadata, OffsetAndMetadata
 
 from infra.kafka.clients import producer_arguments
@@ -22,6 +24,9 @@ TRANSACTION_SECONDS = 30
 
 _REQUEST_SECONDS = 10
 _STEP_SECONDS = 0.2
+_LOST_SECONDS = 1.0
+"""How long a wait goes on beside a broker that cannot be reached. kafka-python would have it go on for 10 s and more,
+also when the broker is there again; all begins from what was committed sooner than that."""
 _RETRY_MS = 5
 """The broker writes the end of a transaction a moment after it was asked to, and the next one's first request is
 refused until it has: kafka-python then sleeps so long, by default 100 ms."""
@@ -69,7 +74,6 @@ class TransactionalProducer(KafkaProducer):  # type: ignore[misc] # kafka-python
             "delivery_timeout_ms": TRANSACTION_SECONDS * 1_000,
             "bootstrap_timeout_ms": _REQUEST_SECONDS * 1_000,
             "max_block_ms": _REQUEST_SECONDS * 1_000,
-            "reconnect_backoff_max_ms": 1_000,
             **more,
         }
         super().__init__(**producer_arguments(settings, transactional_id=transactional_id, **arguments))
@@ -93,13 +97,13 @@ class TransactionalProducer(KafkaProducer):  # type: ignore[misc] # kafka-python
         without failing kafka-python's transaction, so each is looked at before the commit is asked for.
         """
         futures = self._append(places, records)
+        began = monotonic()
         while True:
             try:
                 self.flush(timeout=_STEP_SECONDS)
                 break
             except KafkaTimeoutError:
-                if not self._keep_waiting():
-                    raise Unfinished("the broker has not acknowledged the records in time") from None
+                self._go_on(began, "the records")
         for index, future in enumerate(futures):
             if not future.succeeded():
                 error = future.exception or self._transaction_manager.last_error or Unfinished("it is not written")
@@ -144,9 +148,22 @@ class TransactionalProducer(KafkaProducer):  # type: ignore[misc] # kafka-python
         return futures
 
     def _wait(self, result: Any, what: str) -> None:
+        began = monotonic()
         while not result.wait(timeout_ms=_STEP_SECONDS * 1_000):
-            if not self._keep_waiting():
-                raise Unfinished(f"the broker has not answered in time: {what}")
+            self._go_on(began, what)
+
+    def _go_on(self, began: float, what: str) -> None:
+        """Return if a wait for the broker's answer goes on."""
+        if not self._keep_waiting():
+            raise Unfinished(f"the broker has not answered in time: {what}")
+        if monotonic() - began > _LOST_SECONDS and self._has_lost_a_broker():
+            raise Unfinished(f"the broker was lost before it answered: {what}")
+
+    def _has_lost_a_broker(self) -> bool:
+        client = self._sender._client  # noqa: SLF001
+        nodes = [broker.node_id for broker in self._metadata.brokers()]
+        nodes.append(self._transaction_manager.coordinator(CoordinatorType.TRANSACTION))
+        return any(client.connection_delay(node) > 0 for node in nodes)
 
 
 class RecordRefused(Exception):

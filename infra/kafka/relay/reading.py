@@ -7,17 +7,14 @@ import msgspec
 from kafka import TopicPartition
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
-from infra.kafka.records import EventRecord, LogRow, event_record, mark_record, partition_of
+from infra.kafka.log_rows import read_page
+from infra.kafka.records import EventRecord, event_record, mark_record, partition_of
 
 MOST_EVENTS = 5_000
 MOST_BYTES = 8 * 1024 * 1024
 """A batch that has come to so many bytes takes no more events."""
 
 _PAGE = 500
-_ROWS = (
-    "SELECT position, stream_id, version, type, data::text, metadata::text, recorded_at FROM events"
-    " WHERE position > %s ORDER BY position LIMIT %s"
-)
 
 
 class RecordBatch(msgspec.Struct, frozen=True):
@@ -109,23 +106,18 @@ def read_batch(
     to: list[TopicPartition] = []
     records: list[EventRecord] = []
     came_to: dict[TopicPartition, int] = {}
-    with connection.cursor() as cursor:
-        while full and size < MOST_BYTES and len(records) < most_events:
-            wanted = min(_PAGE, most_events - len(records))
-            cursor.execute(_ROWS, (position, wanted))
-            rows = cursor.fetchall()
-            full = len(rows) == wanted
-            for row in rows:
-                position, event_id = row[0], ""
-                if row[4] is None:
-                    continue
-                record = event_record(LogRow(*row))
-                place = places[partition_of(record.key, len(places))]
-                to.append(place)
-                records.append(record)
-                came_to[place] = position
-                size += len(record.value)
-                event_id = record.headers[1][1].decode()
+    while full and size < MOST_BYTES and len(records) < most_events:
+        page = read_page(connection, position, min(_PAGE, most_events - len(records)))
+        position, full, event_id = page.position, page.full, ""
+        for row in page.rows:
+            record = event_record(row)
+            place = places[partition_of(record.key, len(places))]
+            to.append(place)
+            records.append(record)
+            came_to[place] = row.position
+            size += len(record.value)
+        if page.rows and page.rows[-1].position == position:
+            event_id = records[-1].headers[1][1].decode()
     events = len(records)
     if position > after:
         mark = mark_record(position)

@@ -15,6 +15,7 @@ from infra.kafka.topics import TopicMismatch
 from infra.leadership import Leadership
 from infra.log.tail import channel_of
 from infra.metrics.instruments import RELAY_ERRORS, RELAY_SECONDS, RELAYED_EVENTS
+from infra.pauses import Pauses
 from infra.projection.listening import Listener
 
 ROLE = "relay"
@@ -24,10 +25,6 @@ IDLE_SECONDS = 1.0
 
 GATHER_SECONDS = 0.01
 """How long at most a log that grows without pause is left to grow between two transactions."""
-
-FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 15.0
-"""Pauses between tries double from the first to the longest."""
 
 GRACE_SECONDS = 1.2
 """How long a transaction under way may take once the process is to stop."""
@@ -113,7 +110,7 @@ class Relay:
         )
         listener.start()
         self._said_well = False
-        pause = FIRST_PAUSE_SECONDS
+        pauses = Pauses()
         try:
             while not self._stopping.is_set() and self._leadership.held():
                 self._progress = False
@@ -125,8 +122,9 @@ class Relay:
                         if error.events_before:
                             continue  # what stands before it is published first
                     self._failed(error)
-                    pause = FIRST_PAUSE_SECONDS if self._progress else min(2 * pause, LONGEST_PAUSE_SECONDS)
-                    self._stopping.wait(pause)
+                    if self._progress:
+                        pauses.succeeded()
+                    self._stopping.wait(pauses.next())
         finally:
             listener.stop()
             self._standing.close()

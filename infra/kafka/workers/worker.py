@@ -26,9 +26,9 @@ from infra.kafka.workers.building import Switching, open_build
 from infra.kafka.workers.feeding import Feeding, LeftToOthers
 from infra.kafka.workers.runner import PartitionRunner
 from infra.kafka.workers.source import NotFed, NothingPublished, open_source
+from infra.pauses import LONGEST_SECONDS, Pauses
 from infra.postgres.pool import DatabaseUnavailable, connect
 from infra.projection.builds import Build, PositionMoved, live_build
-from infra.projection.pauses import LONGEST_SECONDS, Pauses
 from infra.projection.positions import Announcer
 from infra.projection.projector import garbage_seldom_collected
 from infra.projection.rebuild import BuiltElsewhere, NewerVersion

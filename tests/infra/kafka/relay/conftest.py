@@ -15,6 +15,7 @@ from infra.feed import head_position
 from infra.kafka.clients import consumer
 from infra.kafka.names import Names
 from infra.kafka.records import PositionMark, ReceivedEvent, received
+from infra.kafka.relay import standing as relay_standing
 from infra.kafka.relay.pump import Pump
 from infra.kafka.relay.relay import Relay
 from infra.kafka.relay.standing import RelayStanding, State, standing
@@ -191,6 +192,12 @@ class Relayed:
             relay.request_stop()
             thread.join(5)
             assert not thread.is_alive()
+
+
+@pytest.fixture(autouse=True)
+def standing_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let relays of this process tell of each step; tests wait for that."""
+    monkeypatch.setattr(relay_standing, "EVERY_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A relay that is killed in mid transaction, or sleeps through its end, leaves each event in the topic once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.infra.kafka.processes import CaselogProcess, environment, running
 from tests.infra.kafka.relay.conftest import Relayed
 from tests.waiting import eventually
 
-KILLS = 4
+KILLS = 2
 
 
 class Transactions:
@@ -44,19 +44,25 @@ def relay(relayed: Relayed, folder: Path, name: str) -> Iterator[CaselogProcess]
         yield process
 
 
+def leading(relays: Iterable[CaselogProcess]) -> CaselogProcess:
+    """Wait until one of them publishes, and return it."""
+    return eventually(lambda: next((each for each in relays if each.lines("publishing to Kafka")), None))
+
+
 def kill_in_mid_transaction(relayed: Relayed, folder: Path, kills: int) -> None:
-    numbers = count(1)
     with ExitStack() as stack:
-        process = stack.enter_context(relay(relayed, folder, f"relay-{next(numbers)}"))
+        names = (f"relay-{number}" for number in count())
+        alive = [stack.enter_context(relay(relayed, folder, next(names))) for _ in range(2)]
         relayed.await_published()
         transactions = stack.enter_context(closing(Transactions(relayed)))
-        for _ in range(kills):
-            standby = stack.enter_context(relay(relayed, folder, f"relay-{next(numbers)}"))
-            standby.await_line("standing by")
+        for left in reversed(range(kills)):
+            leader = leading(alive)
             relayed.grow(6_000)
             eventually(transactions.is_open)
-            process.kill()
-            process = standby
+            leader.kill()
+            alive.remove(leader)
+            if left:
+                alive.append(stack.enter_context(relay(relayed, folder, next(names))))
             relayed.await_published()
     relayed.check_all_once_in_order()
 
@@ -71,29 +77,22 @@ def test_killed_in_mid_transaction_a_hundred_times(relayed: Relayed, tmp_path: P
 
 
 def test_one_that_sleeps_through_its_end_changes_nothing_when_it_wakes(relayed: Relayed, tmp_path: Path) -> None:
-    with (
-        relay(relayed, tmp_path, "one") as one,
-        relay(relayed, tmp_path, "other") as other,
-    ):
-        leader = eventually(lambda: next((each for each in (one, other) if each.lines("publishing to Kafka")), None))
-        standby = other if leader is one else one
+    with relay(relayed, tmp_path, "zombie") as zombie:
         relayed.await_published()
-        standby.await_line("standing by")
         with closing(Transactions(relayed)) as transactions:
             relayed.grow(6_000)
             eventually(transactions.is_open)
-            leader.freeze()
+            zombie.freeze()
             assert transactions.is_open(), "it fell asleep a moment too late"
         take_the_lead_from(relayed)
-        standby.await_line("publishing to Kafka")
-        relayed.await_published()
-        relayed.grow(100)
-        relayed.await_published()
-        leader.wake()
-        leader.await_line("standing by")
-        relayed.grow(100)
-        relayed.await_published()
-        assert standby.popen.poll() is None
+        with relayed.relaying():
+            relayed.await_published()
+            relayed.grow(100)
+            relayed.await_published()
+            zombie.wake()
+            zombie.await_line("standing by")
+            relayed.grow(100)
+            relayed.await_published()
     relayed.check_all_once_in_order()
 
 
