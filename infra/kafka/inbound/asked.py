@@ -5,14 +5,13 @@ like any request.
 """
 
 import re
-from collections.abc import Sequence
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from commands.wire.headers import LONGEST_BATCH, LONGEST_BODY, is_correlation_id, is_idempotency_key, is_traceparent
 from commands.wire.json_text import MalformedJson, decode_json
-from infra.kafka.fetched import NO_TEXT
+from infra.kafka.fetched import NO_TEXT, FetchedRecord
 
 CORRELATION_ID, IDEMPOTENCY_KEY, ACTOR = "correlation-id", "idempotency-key", "actor"
 TRACEPARENT, CONTENT_TYPE, IF_MATCH = "traceparent", "content-type", "if-match"
@@ -29,18 +28,6 @@ ACTOR_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]{1,120}$"
 
 _JSON = re.compile(r"application/json *(; *charset=\"?utf-?8\"?)?", re.IGNORECASE)
 _ACTOR = re.compile(ACTOR_PATTERN)
-
-
-class ConsumedRecord(Protocol):
-    """What is read of a `FetchedRecord`."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]]
 
 
 class Address(msgspec.Struct, frozen=True, gc=False):
@@ -81,7 +68,7 @@ class NoCommand(Exception):
         self.code = code
 
 
-def asked(record: ConsumedRecord, topic_id: str) -> Asked:
+def asked(record: FetchedRecord, topic_id: str) -> Asked:
     """Return what a record asks for. Raises `NoCommand`."""
     address = Address(record.topic, topic_id, record.partition, record.offset)
     headers = _headers(record)
@@ -105,7 +92,7 @@ def asked(record: ConsumedRecord, topic_id: str) -> Asked:
     )
 
 
-def _headers(record: ConsumedRecord) -> dict[str, str]:
+def _headers(record: FetchedRecord) -> dict[str, str]:
     """Return those headers that count, checked."""
     found: dict[str, str] = {}
     for name, value in record.headers:
@@ -135,7 +122,7 @@ def _headers(record: ConsumedRecord) -> dict[str, str]:
     return found
 
 
-def _value(record: ConsumedRecord) -> dict[str, Any]:
+def _value(record: FetchedRecord) -> dict[str, Any]:
     if record.value is None:
         raise NoCommand("no_value", "the record has no value")
     length = len(record.value)

@@ -10,29 +10,26 @@ then sent, once. One that was taken for dead and wakes up has its transaction re
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from itertools import chain
 from math import inf
-from random import randrange
 from time import monotonic
-from typing import Any
 
 import structlog
 import uuid_utils
 from kafka import KafkaConsumer, TopicPartition
-from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from infra.kafka import clients
 from infra.kafka.failures import Reasons, cause_of, kind_of, reasons_kept, sentence_of
+from infra.kafka.fetched import FetchedRecord
 from infra.kafka.inbound.answering import Answering
-from infra.kafka.inbound.asked import ConsumedRecord
 from infra.kafka.inbound.lanes import work_through
 from infra.kafka.inbound.outgoing import Outgoing
+from infra.kafka.inbound.session import OutOfGroup, Session, TopicMadeAnew
 from infra.kafka.names import Names
-from infra.kafka.records import partition_of
-from infra.kafka.relay.producer import Offsets, RecordRefused, TransactionalProducer
+from infra.kafka.relay.producer import RecordRefused, TransactionalProducer
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import LARGEST_ANSWER_BYTES, command_topics, ensure
 from infra.metrics.instruments import KAFKA_COMMAND_BATCHES, KAFKA_COMMANDS, KAFKA_COMMANDS_WAITING
@@ -40,6 +37,9 @@ from infra.pauses import Pauses
 
 BATCH_RECORDS = 500
 IDLE_MS = 500
+
+FIRST_ANSWER_MS = 5_000
+"""How long a broker may take for its first answer; one that refuses us gives none, and is told of when that is over."""
 
 SESSION_MS = 6_000
 """After which a process that says nothing loses its partitions to the others; the least that brokers allow."""
@@ -51,39 +51,6 @@ STOP_SECONDS = 8.0
 """How long the commands under way and their answers may take once the process is to stop."""
 
 log = structlog.get_logger()
-
-
-class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Tells in the log what a process is given to do."""
-
-    def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
-        """Say nothing: what was read of them is answered, or read again by another."""
-
-    def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        """Say which partitions."""
-        log.info("joined the group", partitions=sorted(each.partition for each in assigned))
-
-
-class OutOfGroup(Exception):
-    """The process is no longer a member of its group; it has to join again."""
-
-
-class Session:
-    """A member of the group, and what it answers by; `topic_id` is that of the commands' topic."""
-
-    def __init__(self, consumer: KafkaConsumer, producer: TransactionalProducer, topic_id: str) -> None:
-        self.consumer = consumer
-        self.topic_id = topic_id
-        self._producer = producer
-
-    def answer(self, answers: Sequence[Outgoing], offsets: Offsets) -> None:
-        """Send the answers and move the offsets behind their records, both or neither."""
-        partitions = {topic: len(self._producer.partitions_for(topic)) for topic in {each.topic for each in answers}}
-        self._producer.publish(
-            [TopicPartition(each.topic, _partition(each.key, partitions[each.topic])) for each in answers],
-            answers,
-            offsets,
-        )
 
 
 class Inbox:
@@ -143,6 +110,8 @@ class Inbox:
                     with self._session() as session:
                         while not self._stopping.is_set():
                             self._turn(session, threads)
+                except TopicMadeAnew as news:
+                    log.warning("the topic of commands is another one", topic=self._names.commands, error=str(news))
                 except (KafkaError, OutOfGroup, RecordRefused) as error:
                     if not self._stopping.is_set():
                         self._failed(cause_of(error.error if isinstance(error, RecordRefused) else error, reasons))
@@ -158,12 +127,8 @@ class Inbox:
     def _session(self) -> Iterator[Session]:
         """Give a member of the group, and what it answers by."""
         with ExitStack() as stack:
-            admin = clients.admin_client(self._settings)
-            try:
-                ensure(admin, command_topics(self._names, self._settings), self._settings)
-                [topic] = admin.describe_topics([self._names.commands])
-            finally:
-                admin.close()
+            admin = stack.enter_context(closing(clients.admin_client(self._settings, timeout_ms=FIRST_ANSWER_MS)))
+            ensure(admin, command_topics(self._names, self._settings), self._settings)
             producer = TransactionalProducer(
                 self._settings,
                 self._transactional_id,
@@ -182,19 +147,16 @@ class Inbox:
                 heartbeat_interval_ms=SESSION_MS // 4,
             )
             stack.callback(consumer.close, timeout_ms=1_000)
-            consumer.subscribe([self._names.commands], listener=_Assignments())
-            yield Session(consumer, producer, str(topic["topic_id"]))
+            session = Session(admin, consumer, producer, self._names.commands)
+            session.join()
+            yield session
 
     def _turn(self, session: Session, threads: ThreadPoolExecutor) -> None:
         """Take the next records, carry them out, answer them."""
-        polled: dict[TopicPartition, list[Any]] = session.consumer.poll(IDLE_MS)
-        # As of now: were it asked for later, the group might have moved on, and the broker could not tell.
-        membership = session.consumer.group_metadata()
+        polled, membership = session.poll(IDLE_MS)
         KAFKA_COMMANDS_WAITING.set(_waiting(session.consumer))
         if not polled:
             return
-        if membership.generation_id < 0:
-            raise OutOfGroup("the group has gone on without this process")
         with KAFKA_COMMAND_BATCHES.time():
             done, postponed = work_through(
                 list(chain.from_iterable(polled.values())),
@@ -211,7 +173,7 @@ class Inbox:
                 if ahead < len(records):
                     session.consumer.seek(partition, records[ahead].offset)
                 if ahead:
-                    offsets[partition] = OffsetAndMetadata(records[ahead - 1].offset + 1, "", -1)
+                    offsets[partition] = OffsetAndMetadata(records[ahead - 1].offset + 1, session.topic_id, -1)
                     answers += [done[record.partition, record.offset] for record in records[:ahead]]
             if offsets:
                 session.answer(answers, (offsets, membership))
@@ -230,12 +192,7 @@ class Inbox:
         self._stopping.wait(self._pauses.next())
 
 
-def _partition(key: bytes | None, partitions: int) -> int:
-    """Return where a key's answers go, by Kafka's own rule; without a key, anywhere."""
-    return randrange(partitions) if key is None else partition_of(key, partitions)  # noqa: S311 - no secret
-
-
-def _done_first(records: Sequence[ConsumedRecord], done: dict[tuple[int, int], Outgoing]) -> int:
+def _done_first(records: Sequence[FetchedRecord], done: dict[tuple[int, int], Outgoing]) -> int:
     """Return how many records from the first on have an answer: behind the first that has none no offset moves."""
     return next(
         (number for number, record in enumerate(records) if (record.partition, record.offset) not in done),

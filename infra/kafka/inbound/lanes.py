@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from infra.kafka.fetched import FetchedRecord
 from infra.kafka.inbound.answering import Answering, Postponed
-from infra.kafka.inbound.asked import Asked, ConsumedRecord, NoCommand, asked
+from infra.kafka.inbound.asked import Asked, NoCommand, asked
 from infra.kafka.inbound.outgoing import Outgoing, dead_letter, reply
 from infra.kafka.names import Names
 
@@ -13,7 +14,7 @@ Place = tuple[int, int]
 
 
 def work_through(
-    records: Sequence[ConsumedRecord],
+    records: Sequence[FetchedRecord],
     topic_id: str,
     *,
     answering: Answering,

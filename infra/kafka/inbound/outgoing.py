@@ -5,8 +5,9 @@ import msgspec
 from commands.answers import Answer, etag
 from commands.problems import MEDIA_TYPE, Problem
 from commands.wire.batch import BatchAnswer
+from infra.kafka.fetched import FetchedRecord
 from infra.kafka.inbound.answering import Answered
-from infra.kafka.inbound.asked import CORRELATION_ID, IDEMPOTENCY_KEY, Address, ConsumedRecord, NoCommand
+from infra.kafka.inbound.asked import CORRELATION_ID, IDEMPOTENCY_KEY, Address, NoCommand
 from infra.kafka.names import Names
 from infra.kafka.records import CONTENT_TYPE, Headers
 
@@ -51,7 +52,7 @@ def reply(answered: Answered, names: Names) -> Outgoing:
     return Outgoing(kind, names.replies, asked.key, value, [*headers, *_request(asked.address)])
 
 
-def dead_letter(record: ConsumedRecord, topic_id: str, reason: NoCommand, names: Names) -> Outgoing:
+def dead_letter(record: FetchedRecord, topic_id: str, reason: NoCommand, names: Names) -> Outgoing:
     """Return a record that is no command as it came, with the reason in headers behind its own."""
     address = Address(record.topic, topic_id, record.partition, record.offset)
     return Outgoing(

@@ -10,7 +10,7 @@ from eventsourcing.persistence import OperationalError
 from commands.answers import Answer
 from commands.dispatch import Request
 from commands.wire.examples import EXAMPLES
-from infra.kafka.inbound.inbox import OutOfGroup, Session
+from infra.kafka.inbound.session import OutOfGroup, Session
 from infra.kafka.names import Names
 from infra.kafka.settings import KafkaSettings
 from tests.desk import Desk
