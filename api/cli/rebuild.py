@@ -75,8 +75,8 @@ def rebuild(
     Where the projector that runs is of an older release, which leaves the new version alone, this command goes on
     following VIEW until a projector of this release does.
 
-    Where readers see VIEW in the database of CASELOG_VIEWS_URL, they see it in the desk's own again afterwards: stop
-    the workers that feed it first, or their next start takes it there again. --drop-old drops in both databases.
+    Where readers see VIEW in the database of CASELOG_VIEWS_URL, they see it in the desk's own again afterwards; workers
+    leave it alone until `caselog kafka-project --again VIEW`. --drop-old drops in both databases.
     """
     if not views and not every:
         raise click.UsageError("name a view, or --all")

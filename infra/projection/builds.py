@@ -12,7 +12,7 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
 from infra.postgres.prepared import execute_prepared
-from infra.projection import partitions
+from infra.projection import brought_back, partitions
 from infra.projection.build_tables import BuildTables, make_tables, show
 from infra.reporting.views import follow_switch
 from projections.view import View
@@ -183,11 +183,17 @@ def lock_live(cursor: Cursor, view: View) -> int:
 
 
 def switch(cursor: Cursor, view: View, build: Build) -> Build:
-    """Show readers this build from the end of the transaction on, and note that it is live."""
+    """Show readers this build from the end of the transaction on, and note that it is live.
+
+    One that the log feeds in place of Kafka's brings the view back to the log.
+    """
     cursor.execute(
-        "UPDATE projections SET live = false, state = 'ready', updated_at = clock_timestamp() WHERE view = %s AND live",
+        "UPDATE projections SET live = false, state = 'ready', updated_at = clock_timestamp() WHERE view = %s AND live"
+        " RETURNING fed_by",
         (view.name,),
     )
+    if ("kafka",) in cursor.fetchall() and build.fed_by == "log":
+        brought_back.note(cursor, view.name)
     cursor.execute(
         "UPDATE projections SET live = true, state = 'live', error = NULL, updated_at = clock_timestamp()"
         f" WHERE view = %s AND build = %s RETURNING {_COLUMNS}",
@@ -215,6 +221,8 @@ def hide(cursor: Cursor, view: View) -> Build | None:
             (view.name,),
         )
         partitions.begin_epoch(cursor, view.name)
+        if live.fed_by == "kafka":
+            brought_back.note(cursor, view.name)
     return live
 
 

@@ -171,8 +171,8 @@ def switch_back(dsn: str, schema: str, view: View, *, progress: Progress, stoppi
             raise NothingKept(f"no former build of view {view.name} is kept")
         if kept.fed_by == "kafka":
             raise NothingKept(
-                f"the former build of view {view.name} was fed by Kafka, where another one is made:"
-                f" caselog kafka-project {view.name}"
+                f"the former build of view {view.name} was fed by Kafka, whose workers make another one:"
+                f" caselog kafka-project --again {view.name}"
             )
         if kept.version != view.version:
             raise NothingKept(

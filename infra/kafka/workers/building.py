@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
 from infra.kafka.workers.runner import PartitionRunner
 from infra.kafka.workers.source import Source, check_source
-from infra.projection import partitions
+from infra.projection import brought_back, partitions
 from infra.projection.builds import (
     Build,
     begin_build,
@@ -34,11 +34,25 @@ LONGEST_STANDSTILL_MS = 10_000
 """Then the server undoes a switch whose worker has been stopped in the middle of it."""
 
 
+class BroughtBack(Exception):
+    """Somebody has brought the view back to the log; the text says how Kafka comes to feed it again."""
+
+
+def leave_brought_back(cursor: Cursor, view: View) -> None:
+    """Raise `BroughtBack` where no worker is to take a view by itself."""
+    at = brought_back.since(cursor, view.name)
+    if at is not None:
+        raise BroughtBack(
+            f"view {view.name} was brought back to the log at {at:%Y-%m-%d %H:%M} UTC:"
+            f" `caselog kafka-project --again {view.name}` lets Kafka feed it again"
+        )
+
+
 def open_build(connection: Connection, view: View, source: Source) -> Build:
     """Return the build that the workers of this version of a view keep: the live one, or one that is being made.
 
     The first worker begins it; while it is made, the connection keeps everybody else from building the view. Raises
-    `BuiltElsewhere` where somebody else is at it, `NewerVersion`, `NotFed`.
+    `BuiltElsewhere` where somebody else is at it, `BroughtBack`, `NewerVersion`, `NotFed`.
     """
     with connection, connection.cursor() as cursor:
         live = live_build(cursor, view)
@@ -49,6 +63,8 @@ def open_build(connection: Connection, view: View, source: Source) -> Build:
             return live
         if not may_build(cursor, view, with_others=True):
             raise BuiltElsewhere(f"view {view.name} is being built by another process")
+    with connection, connection.cursor() as cursor:
+        leave_brought_back(cursor, view)  # whoever did it held the lock meanwhile
     with connection, connection.cursor() as cursor:
         _one_at_a_time(cursor, f"beginning of view {view.name}")
         unfinished = unfinished_build(cursor, view, "kafka")

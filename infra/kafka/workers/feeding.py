@@ -31,10 +31,6 @@ _PROBE_SECONDS = 5.0
 log = structlog.get_logger()
 
 
-class LeftToOthers(Exception):
-    """Readers see another build again: the log feeds the view, or a newer release does."""
-
-
 class Feeding:
     """The loop of a view's worker. Of what it raises, its caller makes another one."""
 
@@ -65,8 +61,7 @@ class Feeding:
     def run(self, succeeded: Callable[[], None]) -> None:
         """Go on until the end; `succeeded` hears of each batch.
 
-        Raises `LeftToOthers`, `PositionMoved` where another build is to be looked for, and the errors of psycopg2 and
-        kafka-python.
+        Raises `PositionMoved` where another build is to be looked for, and the errors of psycopg2 and kafka-python.
         """
         while not self._over.is_set():
             try:
@@ -145,15 +140,13 @@ class Feeding:
     def _look_up(self) -> None:
         """Find the build as it is now, and begin again where it stands.
 
-        Raises `LeftToOthers`, and `PositionMoved` where a build that nobody has seen is gone.
+        Raises `PositionMoved` where it is gone, or readers see another one instead.
         """
         view, number = self._runner.view, self._runner.build.build
         with self._connection, self._connection.cursor() as cursor:
             build = build_numbered(cursor, view, number)
             if build is None or build.state == "ready":
-                if self._runner.build.live:
-                    raise LeftToOthers(f"build {number} is no longer what readers see")
-                raise PositionMoved(f"build {number} is gone")
+                raise PositionMoved(f"build {number} is no longer what readers see, or gone")
             if build.live and not self._runner.build.live:
                 built(cursor, view, with_others=True)
         self._runner.build = build

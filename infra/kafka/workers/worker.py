@@ -6,6 +6,7 @@ docs/adr/0104-kafka-fed-views.md says why it has this shape.
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from time import monotonic
 
 import msgspec
 import psycopg2
@@ -22,13 +23,13 @@ from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import TopicMismatch
 from infra.kafka.unpacking import events_consumer
 from infra.kafka.workers.assignment import Assignment
-from infra.kafka.workers.building import Switching, open_build
-from infra.kafka.workers.feeding import Feeding, LeftToOthers
+from infra.kafka.workers.building import BroughtBack, Switching, leave_brought_back, open_build
+from infra.kafka.workers.feeding import Feeding
 from infra.kafka.workers.runner import PartitionRunner
 from infra.kafka.workers.source import NotFed, NothingPublished, open_source
 from infra.pauses import LONGEST_SECONDS, Pauses
 from infra.postgres.pool import DatabaseUnavailable, connect
-from infra.projection.builds import Build, PositionMoved, live_build
+from infra.projection.builds import Build, PositionMoved
 from infra.projection.positions import Announcer
 from infra.projection.projector import garbage_seldom_collected
 from infra.projection.rebuild import BuiltElsewhere, NewerVersion
@@ -37,6 +38,9 @@ from projections.view import View
 
 SESSION_TIMEOUT_MS = 10_000
 """After so long without a heartbeat a worker's partitions are given to others."""
+
+STOP_SECONDS = 10.0
+"""How long the end waits for batches under way, and for the broker."""
 
 _LONGEST_BATCH_MS = 120_000
 _LOOK_AGAIN_SECONDS = 2.0
@@ -61,10 +65,18 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 class Workers:
     """Brings views forward from the events topic until it is stopped; any number of them share the partitions."""
 
-    def __init__(self, place: Place, views: Sequence[View], *, session_timeout_ms: int = SESSION_TIMEOUT_MS) -> None:
+    def __init__(
+        self,
+        place: Place,
+        views: Sequence[View],
+        *,
+        session_timeout_ms: int = SESSION_TIMEOUT_MS,
+        stop_seconds: float = STOP_SECONDS,
+    ) -> None:
         self._place = place
         self._views = tuple(views)
         self._session_timeout_ms = session_timeout_ms
+        self._stop_seconds = stop_seconds
         self._over = threading.Event()
         self._thread = threading.Thread(target=self.run, name="workers", daemon=True)
 
@@ -82,7 +94,10 @@ class Workers:
         self._over.set()
 
     def run(self) -> None:
-        """Run until stopped."""
+        """Run until stopped.
+
+        kafka-python has waits that nothing ends: a thread in one of them is left behind, and its partitions to others.
+        """
         announcer = Announcer(self._place.views, self._place.schema)
         announcer.start()
         workers = [
@@ -96,8 +111,14 @@ class Workers:
                 thread.start()
             while not self._over.wait(_LOOK_AGAIN_SECONDS):
                 pass
+            until = monotonic() + self._stop_seconds
             for thread in threads:
-                thread.join()
+                thread.join(max(0.0, until - monotonic()))
+            if any(thread.is_alive() for thread in threads):
+                log.warning(
+                    "the broker does not answer; what is under way is left to other workers",
+                    views=[each.view.name for each, thread in zip(workers, threads, strict=True) if thread.is_alive()],
+                )
         announcer.stop()
 
 
@@ -115,23 +136,22 @@ class ViewWorker:
         self._log = log.bind(view=view.name)
         self._pauses = Pauses()
         self._tried_parked = False
-        self._was_live = False
         self._told = ""
         self.reasons = Reasons()
 
     def run(self) -> None:
-        """Keep the view until the end, or until somebody brings it back to the log."""
+        """Keep the view until the end, as long as nobody has brought it back to the log."""
         while not self._over.is_set():
             try:
                 self._work()
-            except LeftToOthers as left:
-                self._log.warning("view left to others", reason=str(left))
-                return
             except PositionMoved as moved:
                 self._log.info("the build was changed; it is looked up again", reason=str(moved))
             except (BuiltElsewhere, NewerVersion, NothingPublished) as other:
                 self._tell_once("view waits", str(other))
                 self._over.wait(_LOOK_AGAIN_SECONDS)
+            except BroughtBack as back:
+                self._tell_once("view left to the log", str(back))
+                self._over.wait(LONGEST_SECONDS)
             except (NotFed, TopicMismatch) as refused:
                 self._tell_once("view cannot be fed by Kafka", str(refused))
                 self._over.wait(LONGEST_SECONDS)
@@ -157,8 +177,9 @@ class ViewWorker:
             closing(self._connect_to_write()) as connection,
         ):
             desk.autocommit = True
+            with connection, connection.cursor() as cursor:
+                leave_brought_back(cursor, self.view)
             source = open_source(place.settings, place.names, desk)
-            self._leave_if_replaced(connection)
             build = open_build(connection, self.view, source)
             self._told = ""
             runner = PartitionRunner(connection, self.view, build, log=desk)
@@ -173,10 +194,7 @@ class ViewWorker:
                 )
                 switching = Switching(self._connect, head_position(desk))
                 feeding = Feeding(runner, connection, consumer, assignment, switching, self._announcer, self._over)
-                try:
-                    feeding.run(self._pauses.succeeded)
-                finally:
-                    self._was_live = runner.build.live
+                feeding.run(self._pauses.succeeded)
 
     def _connect(self) -> Connection:
         return view_connection(self._place.views, self._place.schema, self.view)
@@ -191,14 +209,6 @@ class ViewWorker:
         with connection, connection.cursor() as cursor:
             cursor.execute("SET idle_in_transaction_session_timeout = %s", (self._session_timeout_ms,))
         return connection
-
-    def _leave_if_replaced(self, connection: Connection) -> None:
-        with connection, connection.cursor() as cursor:
-            live = live_build(cursor, self.view)
-        if live is not None and live.fed_by == "kafka" and live.version == self.view.version:
-            self._was_live = True
-        elif self._was_live:
-            raise LeftToOthers(f"build {live.build if live else 0} has replaced the one that Kafka fed")
 
     @contextmanager
     def _consumer(self, build: Build) -> Iterator[KafkaConsumer]:

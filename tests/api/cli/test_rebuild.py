@@ -150,6 +150,12 @@ def test_a_view_comes_back_from_the_database_for_views(
     with closing(connect(other_database, schema)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT live, state FROM projections")
         assert cursor.fetchall() == [(False, "ready")]
+    for told in (
+        "queue: Kafka may feed it again; its workers begin within seconds.\n",
+        "queue: it was not brought back to the log, so its workers need no word.\n",
+    ):
+        again = cli("kafka-project", "--again", "queue", **there)
+        assert (again.returncode, again.stdout) == (0, told), again.stderr
     dropped = cli("rebuild", "queue", "--drop-old", **there)
     assert "build" in dropped.stdout
     with closing(connect(other_database, schema)) as connection, connection.cursor() as cursor:

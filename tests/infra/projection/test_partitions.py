@@ -104,5 +104,5 @@ def test_a_build_from_the_log_takes_the_view_from_kafka_only_where_that_is_asked
     with pytest.raises(FedByKafka, match="caselog rebuild queue"):
         rebuild(database, schema, queue.VIEW)
     assert rebuild(database, schema, queue.VIEW, from_kafka=True).build is not None
-    with pytest.raises(NothingKept, match="caselog kafka-project queue"):
+    with pytest.raises(NothingKept, match="caselog kafka-project --again queue"):
         switch_back(database, schema, queue.VIEW, progress=lambda *_: None, stopping=Event())

@@ -6,6 +6,7 @@ from contextlib import ExitStack, closing
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from infra.kafka.reconcile.views import reconcile_view
 from infra.postgres.migrations import migrate
@@ -93,9 +94,11 @@ def test_a_view_that_is_taken_back_is_left_alone_by_its_workers(
     stack.enter_context(fed.relaying())
     stack.enter_context(fed.working(queue.VIEW, place=msgspec.structs.replace(fed.place, views=other_database)))
     assert there.wait_for(["queue"], head, WAIT_SECONDS)
-    assert take_back(other_database, fed.schema, queue.VIEW) is not None
+    with capture_logs() as lines:
+        assert take_back(other_database, fed.schema, queue.VIEW) is not None
+        fed.append(100)
+        eventually(lambda: [line for line in lines if line["event"] == "view left to the log"])
     eventually(lambda: not there.shows({"queue": queue.VIEW.version}))
-    fed.append(100)
     with closing(connect(other_database, fed.schema)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:

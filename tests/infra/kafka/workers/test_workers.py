@@ -10,7 +10,7 @@ from infra.kafka.clients import producer
 from infra.kafka.records import LogRow, event_record, mark_record, partition_of
 from infra.kafka.workers.runner import PartitionRunner
 from infra.postgres.pool import connect
-from infra.projection import parking
+from infra.projection import brought_back, parking
 from infra.projection.builds import build_numbered
 from infra.projection.positions import ViewPositions
 from infra.projection.projector import Projector
@@ -52,7 +52,7 @@ def test_a_quiet_partition_holds_nobody_up_who_waits_for_a_position(
     assert {place.position for place in fed.places(queue.VIEW)} == {head}
 
 
-def test_the_projector_leaves_the_view_to_kafka_and_a_rebuild_brings_it_back(
+def test_the_projector_leaves_the_view_to_kafka_and_a_rebuild_brings_it_back_until_somebody_says_otherwise(
     fed: FedDesk, stack: ExitStack, positions: ViewPositions
 ) -> None:
     fed.append(SETTING_UP)
@@ -67,11 +67,19 @@ def test_the_projector_leaves_the_view_to_kafka_and_a_rebuild_brings_it_back(
         eventually(lambda: [line for line in lines if line["event"] == "view left to Kafka"])
         assert positions.wait_for(["queue", "ticket"], fed.head(), 30)
         assert rebuild(fed.dsn, fed.schema, queue.VIEW, from_kafka=True).build is not None
-        eventually(lambda: [line for line in lines if line["event"] == "view left to others"])
+        stack.enter_context(fed.working(queue.VIEW))
+        # by the worker that ran, and by one that was started since
+        [said] = eventually(lambda: [line["reason"] for line in lines if line["event"] == "view left to the log"][1:])
         assert positions.wait_for(["queue", "ticket"], fed.head(), 30)
+    assert "`caselog kafka-project --again queue`" in said
     live = fed.live(queue.VIEW)
     assert live is not None
     assert live.fed_by == "log"
+    with closing(connect(fed.dsn, fed.schema)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("SELECT FROM projections WHERE view = 'queue' AND state = 'building'")
+        assert cursor.rowcount == 0, "a worker has begun another build"
+        assert brought_back.forget(cursor, "queue")
+    fed.await_fed(queue.VIEW)
 
 
 def test_several_workers_that_start_at_once_make_one_build(fed: FedDesk, stack: ExitStack) -> None:
