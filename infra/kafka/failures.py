@@ -45,9 +45,6 @@ _KINDS: tuple[tuple[str, tuple[type[Exception], ...]], ...] = (
 )
 
 
-_TIME_IS_UP = (errors.KafkaTimeoutError, errors.RequestTimedOutError)
-
-
 class Reasons(logging.Handler):
     """Keeps why kafka-python did not get on, by what it has logged.
 
@@ -64,9 +61,14 @@ class Reasons(logging.Handler):
         if self.last is not None and kind_of(self.last) == "refused":
             return
         values = record.args if isinstance(record.args, tuple) else ()
-        found = [each for each in values if isinstance(each, Exception) and not isinstance(each, _TIME_IS_UP)]
+        found = [each for each in values if isinstance(each, Exception) and not _says_only_that_time_is_up(each)]
         if found:
             self.last = found[-1]
+
+
+def _says_only_that_time_is_up(error: Exception) -> bool:
+    """Return whether an exception has no reason in it, even where kafka-python says it at once ("not ready after")."""
+    return isinstance(error, errors.KafkaTimeoutError | errors.RequestTimedOutError) or "not ready after" in str(error)
 
 
 @contextmanager
