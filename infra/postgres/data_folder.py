@@ -9,6 +9,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import signal
 import stat
 import subprocess
 from contextlib import closing, suppress
@@ -101,12 +102,13 @@ class DataFolder:
         """Initialise beside the final place, so that an interrupted initialisation is never taken for a cluster."""
         unfinished = self.path / "cluster.new"
         shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(mode=0o700)
-        os.chown(unfinished, account.uid, account.gid)
         password = secrets.token_urlsafe(32)
         _write_private(self.password_file, f"*:*:*:*:{password}\n")
         once = self.path / "initial-password"
+        process = None
         try:
+            unfinished.mkdir(mode=0o700)
+            os.chown(unfinished, account.uid, account.gid)
             _write_private(once, password)
             os.chown(once, account.uid, account.gid)
             process = popen_as(
@@ -124,14 +126,14 @@ class DataFolder:
                     "--locale=C",
                 ],
                 subprocess.PIPE,
+                new_session=True,
             )
-            try:
-                output, _ = process.communicate()
-            except BaseException:
-                process.kill()
-                process.wait()
-                shutil.rmtree(unfinished, ignore_errors=True)
-                raise
+            output, _ = process.communicate()
+        except BaseException:
+            if process is not None:
+                _kill_all(process)
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
         finally:
             once.unlink(missing_ok=True)
         if process.returncode != 0:
@@ -252,6 +254,18 @@ class DataFolder:
             return int((self.cluster / "postmaster.pid").read_text().split("\n", 1)[0])
         except (OSError, ValueError):
             return None
+
+
+def _kill_all(initdb: subprocess.Popen[bytes]) -> None:
+    """Kill initdb and the servers that it runs, which go on for a while without it, and return once none is left.
+
+    All of them hold the other end of its output.
+    """
+    with suppress(ProcessLookupError):
+        os.killpg(initdb.pid, signal.SIGKILL)
+    if initdb.stdout is not None and not initdb.stdout.closed:
+        initdb.stdout.read()
+    initdb.wait()
 
 
 def _write_private(path: Path, text: str) -> None:
