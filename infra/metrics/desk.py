@@ -1,6 +1,7 @@
 """What the desk's database says of itself when it is asked: how far log and views have come, and what is parked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -52,6 +53,7 @@ class DeskCollector(Collector):
             if "building" in view:
                 built.add_metric([view["view"]], view["building"]["position"])
         yield built
+        yield from _of_partitions("view", views)
         yield from _of_webhooks(webhooks)
         if self._elsewhere is not None:
             yield from self._of_views_elsewhere(self._elsewhere)
@@ -81,6 +83,23 @@ class DeskCollector(Collector):
             for view in views:
                 family.add_metric([view["view"]], view[field])
             yield family
+        yield from _of_partitions("views_database", views)
+
+
+def _of_partitions(prefix: str, views: Sequence[dict[str, Any]]) -> Iterator[Metric]:
+    """Yield where views that Kafka feeds stand in each partition; of a desk that has none, nothing."""
+    fed = [(view["view"], partition) for view in views for partition in view.get("partitions", ())]
+    if not fed:
+        return
+    for field, documentation in (
+        ("position", "Position up to which a view that Kafka feeds has all events of a partition."),
+        ("lag_events", "Events of the log after that, of whichever partition."),
+        ("skipped_records", "Records of a partition passed over, for no relay of this desk has written them."),
+    ):
+        family = GaugeMetricFamily(f"caselog_{prefix}_partition_{field}", documentation, labels=["view", "partition"])
+        for view, partition in fed:
+            family.add_metric([view, str(partition["partition"])], partition[field])
+        yield family
 
 
 def _of_webhooks(webhooks: Totals) -> Iterator[Metric]:

@@ -64,7 +64,12 @@ def known(api: Api) -> dict[str, set[str]]:
             if sample.name.startswith("caselog_"):
                 found.setdefault(sample.name, set(sample.labels))
     found["caselog_view_rebuild_position"] = {"view"}  # there only while a view is built
-    found["caselog_relay_lag_seconds"] = set()  # there only where a relay has ever run
+    found |= {f"caselog_relay_lag_{unit}": set() for unit in ("events", "seconds")}  # only where a relay has ever run
+    for prefix in ("view", "views_database"):  # only of views that Kafka feeds
+        found |= {
+            f"caselog_{prefix}_partition_{name}": {"view", "partition", "instance"}
+            for name in ("lag_events", "skipped_records")
+        }
     return found
 
 

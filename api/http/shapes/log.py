@@ -8,6 +8,16 @@ from msgspec import UNSET, Meta, UnsetType
 from api.http.shapes.common import Page, Position, Shape
 
 
+class PartitionShape(Shape, kw_only=True):
+    """Where a view that Kafka feeds stands in a partition of the events topic."""
+
+    partition: int
+    position: Annotated[int, Meta(description="It has all events of the partition up to here.")]
+    lag_events: Annotated[int, Meta(description="Events of the log after that, of whichever partition.")]
+    next_offset: Annotated[int, Meta(description="Of the first record that it has not taken.")]
+    skipped_records: Annotated[int, Meta(description="Records passed over: no relay of this desk has written them.")]
+
+
 class ProjectionShape(Shape, kw_only=True):
     """How far a view has come, and in which database where there is one for views beside the desk's own."""
 
@@ -20,6 +30,7 @@ class ProjectionShape(Shape, kw_only=True):
     building: dict[str, int] | UnsetType = UNSET
     parked_keys: int
     fed_by: Literal["log", "kafka"]
+    partitions: list[PartitionShape] | UnsetType = UNSET
     database: Literal["desk", "views"] | UnsetType = UNSET
 
 

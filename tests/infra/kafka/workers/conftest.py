@@ -20,7 +20,8 @@ from infra.kafka.relay.relay import Relay
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.workers.worker import Place, Workers
 from infra.log.tail import channel_of
-from infra.postgres.pool import connect
+from infra.metrics.desk import DeskCollector
+from infra.postgres.pool import ConnectionPool, connect
 from infra.projection import partitions
 from infra.projection.build_tables import BuildTables
 from infra.projection.builds import Build, live_build
@@ -111,6 +112,12 @@ class FedDesk:
             yield workers
         finally:
             workers.stop()
+
+    def figures(self, name: str) -> dict[tuple[str, str], float]:
+        """What the metrics say of each view and partition."""
+        with closing(ConnectionPool(self.dsn, self.schema)) as pool:
+            samples = [sample for family in DeskCollector(pool).collect() for sample in family.samples]
+        return {(each.labels["view"], each.labels["partition"]): each.value for each in samples if each.name == name}
 
     def members(self, view: View) -> dict[str, set[int]]:
         """The workers of a view's newest build, as the broker knows them, with their partitions."""
