@@ -6,7 +6,7 @@ unless told otherwise (docs/adr/0100-kafka.md).
 
 from typing import Any
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer
 
 from infra.kafka.fetched import PartitionRecords, read_by
 from infra.kafka.last_answers import keep_last_answers
@@ -70,6 +70,16 @@ def consumer(settings: KafkaSettings, *, group: str | None = None, **more: Any) 
         }
     )
     return read_by(made, PartitionRecords)
+
+
+def subscribe(client: KafkaConsumer, topic: str, listener: ConsumerRebalanceListener) -> None:
+    """Let a consumer join its group for a topic, once it knows the topic's partitions.
+
+    kafka-python's joins at once, and again when it hears of them. Where a poll ends while that second time is under
+    way, its result is never taken up: the consumer has no partitions, sends no heartbeat and waits for ever.
+    """
+    client.subscribe([topic], listener=listener)
+    client.partitions_for_topic(topic)
 
 
 def _connection(settings: KafkaSettings) -> dict[str, Any]:

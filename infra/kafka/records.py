@@ -8,15 +8,13 @@ docs/kafka.md is the contract with those who read the topic.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, Protocol
 
 import msgspec
 from kafka.partitioner.default import murmur2
 
-from domain.event import Event
-from domain.recorded import Metadata, RecordedEvent
-from domain.tags import decode
+from domain.recorded import Metadata
 
 SOURCE = b"/caselog"
 CONTENT_TYPE = b"application/json"
@@ -24,6 +22,9 @@ MARK_TYPE = b"PositionMark.v1"
 """The `ce_type` of a position mark; no tag of the log's is the same."""
 
 Headers = list[tuple[str, bytes]]
+
+FIRST_HEADERS: Headers = [("ce_specversion", b"1.0"), ("ce_source", SOURCE), ("content-type", CONTENT_TYPE)]
+"""What every record begins with; type and position come next. The order means nothing, and is quick to read."""
 
 
 class LogRow(msgspec.Struct, frozen=True, gc=False):
@@ -113,15 +114,13 @@ def event_record(row: LogRow) -> EventRecord:
     metadata = _decode_metadata(row.metadata)
     recorded_at = rfc3339(row.recorded_at)
     headers: Headers = [
-        ("ce_specversion", b"1.0"),
-        ("ce_id", metadata.event_id.encode()),
-        ("ce_source", SOURCE),
+        *FIRST_HEADERS,
         ("ce_type", row.tag.encode()),
-        ("ce_subject", row.stream_id.encode()),
-        ("ce_time", (_occurred_at(row.data) or recorded_at).encode()),
-        ("content-type", CONTENT_TYPE),
         ("ce_position", b"%d" % row.position),
+        ("ce_subject", row.stream_id.encode()),
         ("ce_streamversion", b"%d" % row.version),
+        ("ce_id", metadata.event_id.encode()),
+        ("ce_time", (_occurred_at(row.data) or recorded_at).encode()),
         ("ce_recordedat", recorded_at.encode()),
         ("ce_correlationid", metadata.correlation_id.encode()),
         ("ce_actor", metadata.actor.encode()),
@@ -143,12 +142,10 @@ def event_record(row: LogRow) -> EventRecord:
 def mark_record(position: int) -> EventRecord:
     """Return a position mark; it goes to a partition by its number, its key says nothing."""
     headers: Headers = [
-        ("ce_specversion", b"1.0"),
-        ("ce_id", b"mark-%d" % position),
-        ("ce_source", SOURCE),
+        *FIRST_HEADERS,
         ("ce_type", MARK_TYPE),
-        ("content-type", CONTENT_TYPE),
         ("ce_position", b"%d" % position),
+        ("ce_id", b"mark-%d" % position),
     ]
     return EventRecord(b"", b'{"position":%d}' % position, headers)
 
@@ -201,70 +198,6 @@ def metadata_of(headers: Mapping[str, str]) -> Metadata:
         customer_id=headers.get("ce_customerid"),
         imported=headers.get("ce_imported"),
     )
-
-
-class Arrived(Protocol):
-    """An event as it came from the topic, however its record was read."""
-
-    @property
-    def position(self) -> int:
-        """Its place in the log."""
-
-    @property
-    def stream_id(self) -> str:
-        """Its stream."""
-
-    @property
-    def version(self) -> int:
-        """The stream's version after it."""
-
-    @property
-    def tag(self) -> str:
-        """The tag that it is stored under."""
-
-    @property
-    def data(self) -> bytes:
-        """Its JSON text."""
-
-    @property
-    def metadata(self) -> Metadata:
-        """Why it is there."""
-
-    @property
-    def recorded_at(self) -> str:
-        """When it was recorded."""
-
-
-class RecordedFromKafka(RecordedEvent):
-    """An event that came by Kafka, as handlers of views take it; its metadata is made of the headers."""
-
-    def __init__(self, event: Event, came: Arrived) -> None:
-        # not `super().__init__`, which wants the metadata as text: that is made only where somebody asks for it
-        self.originator_id = came.stream_id
-        self.originator_version = came.version
-        self.event = event
-        self.position = came.position
-        self._came = came
-
-    @cached_property
-    def recorded_at(self) -> datetime:  # type: ignore[override]
-        """When it was recorded, in UTC."""
-        return datetime.fromisoformat(self._came.recorded_at)
-
-    @cached_property
-    def metadata(self) -> Metadata:
-        """What stands in the headers."""
-        return self._came.metadata
-
-    @cached_property
-    def metadata_json(self) -> bytes:  # type: ignore[override]
-        """The metadata as the log has it."""
-        return msgspec.json.encode(self._came.metadata)
-
-
-def recorded(came: Arrived) -> RecordedEvent:
-    """Return a received event decoded. Raises what `domain.tags.decode` raises."""
-    return RecordedFromKafka(decode(came.tag, came.data), came)
 
 
 def rfc3339(instant: datetime) -> str:

@@ -6,53 +6,31 @@ recognised by their bytes, in their order; whatever differs is read one by one a
 the whole record, as `caselog reconcile` and the inbox do, have `fetched` (docs/adr/0105-reading-records.md).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
 from kafka import KafkaConsumer
 
-from domain.recorded import Metadata
 from infra.kafka.clients import consumer
 from infra.kafka.fetched import SEVEN_BITS, PartitionRecords, headers_in, read_by, varint
-from infra.kafka.records import SOURCE, NotOurs, PositionMark, headers_of, metadata_of, received
+from infra.kafka.receiving import read_largely
+from infra.kafka.records import MARK_TYPE, NotOurs, PositionMark, received
 from infra.kafka.settings import KafkaSettings
+from infra.kafka.unpacked import (
+    BEFORE_POSITION,
+    BEFORE_SUBJECT,
+    BEFORE_TYPE,
+    FEWEST_HEADERS,
+    POSITION_AFTER,
+    TAG_AFTER,
+    UnpackedEvent,
+    Unreadable,
+)
 
 FETCH_BYTES = 12 * 1024 * 1024
 """One answer of the broker is one batch, so that the next is on its way while this one is written."""
 PARTITION_FETCH_BYTES = 3 * 1024 * 1024
-
-
-class UnpackedEvent(msgspec.Struct, frozen=True, gc=False):
-    """An event of the topic as `ReceivedEvent` has it, whose headers are read when they are asked for."""
-
-    partition: int
-    offset: int
-    position: int
-    stream_id: str
-    version: int
-    tag: str
-    data: bytes
-    key: bytes
-    headers: bytes
-
-    @property
-    def metadata(self) -> Metadata:
-        """What stands in the headers."""
-        return metadata_of(headers_of(headers_in(self.headers)))
-
-    @property
-    def recorded_at(self) -> str:
-        """When it was recorded, as the header has it."""
-        return headers_of(headers_in(self.headers))["ce_recordedat"]
-
-
-class Unreadable(msgspec.Struct, frozen=True, gc=False):
-    """A record that no relay of this desk has written, by its place, and what is wrong with it."""
-
-    partition: int
-    offset: int
-    reason: str
 
 
 Unpacked: TypeAlias = UnpackedEvent | PositionMark | Unreadable
@@ -66,20 +44,33 @@ class _Record(msgspec.Struct, gc=False):
     headers: Sequence[tuple[str, bytes]]
 
 
-def events_consumer(settings: KafkaSettings, *, group: str | None = None, **more: Any) -> KafkaConsumer:
-    """Return a consumer of the events topic whose `poll` gives `Unpacked` by partition, many at a time."""
+def events_consumer(
+    settings: KafkaSettings, *, group: str | None = None, passed_over: Collection[str] = (), **more: Any
+) -> KafkaConsumer:
+    """Return a consumer of the events topic whose `poll` gives `Unpacked` by partition, many at a time.
+
+    Events of the tags `passed_over` are left out: a position mark stands where one of them was the last that came.
+    """
     sizes = {"fetch_max_bytes": FETCH_BYTES, "max_partition_fetch_bytes": PARTITION_FETCH_BYTES}
-    return read_by(consumer(settings, group=group, **{**sizes, **more}), _UnpackedRecords)
+    tags = frozenset(tag.encode() for tag in passed_over)
+    made = read_by(
+        consumer(settings, group=group, **{**sizes, **more}),
+        type("UnpackedRecords", (_UnpackedRecords,), {"passed_over": tags}),
+    )
+    read_largely(made)
+    return made
 
 
 def unpack(  # noqa: PLR0912, PLR0915 - a call costs as much as ten lines of it, for each record
-    buffer: bytes, at: int, count: int, base_offset: int, partition: int
+    buffer: bytes, at: int, count: int, base_offset: int, partition: int, passed_over: Container[bytes] = ()
 ) -> Iterator[Unpacked]:
     """Yield so many records of an uncompressed batch, which begin at `at`.
 
-    Raises `IndexError` or `ValueError` in a damaged one.
+    Of events whose tags are `passed_over`, no more is told than how far the partition is with them: by a position mark
+    in the place of the last one. Raises `IndexError` or `ValueError` in a damaged batch.
     """
     startswith = buffer.startswith
+    passed_at = passed_offset = 0
     for _ in range(count):
         # Numbers of two bytes are most of them; a call for each would take a third of the time.
         first, second = buffer[at], buffer[at + 1]
@@ -111,50 +102,38 @@ def unpack(  # noqa: PLR0912, PLR0915 - a call costs as much as ten lines of it,
         else:
             value_length, value_from = varint(buffer, value_at)
         headers_at = value_from + value_length if value_length > 0 else value_from
-        offset = base_offset + delta
-        if key_length >= 0 <= value_length and startswith(_BEFORE_ID, headers_at + 1):
-            place = headers_at + 1 + len(_BEFORE_ID)
-            place += 1 + (buffer[place] >> 1)
-            if startswith(_BEFORE_TYPE, place):
-                place += len(_BEFORE_TYPE)
-                tag_at, place = place + 1, place + 1 + (buffer[place] >> 1)
-                if startswith(_BEFORE_SUBJECT, place):
-                    tag = buffer[tag_at:place]
-                    place += len(_BEFORE_SUBJECT)
-                    if buffer[place] <= SEVEN_BITS:
-                        subject_at = place + 1
-                        place = subject_at + (buffer[place] >> 1)
-                    else:
-                        subject_length, subject_at = varint(buffer, place)
-                        place = subject_at + subject_length
-                    if startswith(_BEFORE_TIME, place):
-                        subject = buffer[subject_at:place]
-                        place += len(_BEFORE_TIME)
-                        place += 1 + (buffer[place] >> 1)
-                        if startswith(_BEFORE_POSITION, place):
-                            place += len(_BEFORE_POSITION)
-                            position_at, place = place + 1, place + 1 + (buffer[place] >> 1)
-                            if startswith(_BEFORE_VERSION, place):
-                                position = int(buffer[position_at:place])
-                                place += len(_BEFORE_VERSION)
-                                version_at, place = place + 1, place + 1 + (buffer[place] >> 1)
-                                yield UnpackedEvent(
-                                    partition,
-                                    offset,
-                                    position,
-                                    subject.decode(),
-                                    int(buffer[version_at:place]),
-                                    tag.decode(),
-                                    buffer[value_from:headers_at],
-                                    buffer[at:value_at],
-                                    buffer[headers_at:end],
-                                )
-                                at = end
-                                continue
+        if key_length >= 0 <= value_length and startswith(BEFORE_TYPE, headers_at + 1):
+            tag_at = headers_at + TAG_AFTER
+            place = tag_at + (buffer[tag_at - 1] >> 1)
+            if startswith(BEFORE_POSITION, place):
+                tag = buffer[tag_at:place]
+                place += POSITION_AFTER
+                if tag in passed_over:
+                    passed_at, passed_offset = place, base_offset + delta
+                    at = end
+                    continue
+                after = place + (buffer[place - 1] >> 1)
+                position = buffer[place:after]
+                if tag == MARK_TYPE:
+                    if position.isdigit():
+                        passed_at = 0
+                        yield PositionMark(partition, base_offset + delta, int(position))
+                        at = end
+                        continue
+                elif buffer[headers_at] >= FEWEST_HEADERS and startswith(BEFORE_SUBJECT, after) and position.isdigit():
+                    passed_at = 0
+                    yield UnpackedEvent(
+                        base_offset + delta, int(position), tag, buffer[value_from:headers_at], buffer[headers_at:end]
+                    )
+                    at = end
+                    continue
+        if passed_at:
+            yield _mark(buffer, passed_at, partition, passed_offset)
+            passed_at = 0
         yield _one_by_one(
             _Record(
                 partition,
-                offset,
+                base_offset + delta,
                 buffer[at:value_at] if key_length >= 0 else None,
                 buffer[value_from:headers_at] if value_length >= 0 else None,
                 headers_in(buffer[headers_at:end]),
@@ -162,6 +141,12 @@ def unpack(  # noqa: PLR0912, PLR0915 - a call costs as much as ten lines of it,
             buffer[headers_at:end],
         )
         at = end
+    if passed_at:
+        yield _mark(buffer, passed_at, partition, passed_offset)
+
+
+def _mark(buffer: bytes, position_at: int, partition: int, offset: int) -> PositionMark:
+    return PositionMark(partition, offset, int(buffer[position_at : position_at + (buffer[position_at - 1] >> 1)]))
 
 
 def _one_by_one(record: _Record, headers: bytes) -> Unpacked:
@@ -171,28 +156,19 @@ def _one_by_one(record: _Record, headers: bytes) -> Unpacked:
         return Unreadable(record.partition, record.offset, str(not_ours))
     if isinstance(came, PositionMark):
         return came
-    return UnpackedEvent(
-        came.partition, came.offset, came.position, came.stream_id, came.version, came.tag, came.data, came.key, headers
-    )
-
-
-def _header(name: bytes, value: bytes | None = None) -> bytes:
-    """Return a header's bytes, or those before its value. Both are short: a length is one byte, twice the number."""
-    text = bytes([2 * len(name)]) + name
-    return text if value is None else text + bytes([2 * len(value)]) + value
-
-
-_BEFORE_ID = _header(b"ce_specversion", b"1.0") + _header(b"ce_id")
-_BEFORE_TYPE = _header(b"ce_source", SOURCE) + _header(b"ce_type")
-_BEFORE_SUBJECT = _header(b"ce_subject")
-_BEFORE_TIME = _header(b"ce_time")
-_BEFORE_POSITION = _header(b"content-type", b"application/json") + _header(b"ce_position")
-_BEFORE_VERSION = _header(b"ce_streamversion")
+    event = UnpackedEvent(came.offset, came.position, came.tag.encode(), came.data, headers)
+    event.originator_id = came.stream_id
+    event.originator_version = came.version
+    return event
 
 
 class _UnpackedRecords(PartitionRecords):
     """Records of the events topic, unpacked."""
 
+    passed_over: Container[bytes] = ()
+
     def read(self, batch: Any, content: bytes, at: int) -> Iterator[Unpacked]:
         """Yield what a batch holds."""
-        return unpack(content, at, batch.records_count, batch.base_offset, self.topic_partition.partition)
+        return unpack(
+            content, at, batch.records_count, batch.base_offset, self.topic_partition.partition, self.passed_over
+        )

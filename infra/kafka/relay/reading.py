@@ -117,7 +117,7 @@ def read_batch(
             came_to[place] = row.position
             size += len(record.value)
         if page.rows and page.rows[-1].position == position:
-            event_id = records[-1].headers[1][1].decode()
+            event_id = dict(records[-1].headers)["ce_id"].decode()
     events = len(records)
     if position > after:
         mark = mark_record(position)

@@ -8,23 +8,11 @@ import msgspec
 from domain.event import Event
 from domain.recorded import RecordedEvent
 from domain.tags import EVENT_TYPES, decode
-from infra.kafka.records import Arrived, RecordedFromKafka
-from infra.kafka.unpacking import Unpacked, UnpackedEvent, Unreadable
+from infra.kafka.records import PositionMark
+from infra.kafka.unpacked import UnpackedEvent, Unreadable
+from infra.kafka.unpacking import Unpacked
 from infra.projection.feed import DECODING_ERRORS, Undecodable
 from infra.projection.partitions import Place
-
-
-class EventAt(RecordedFromKafka):
-    """An event of the topic with its offset."""
-
-    def __init__(self, event: Event, came: Arrived, offset: int) -> None:
-        # as the constructors above it, in one step: this is done for each event
-        self.originator_id = came.stream_id
-        self.originator_version = came.version
-        self.event = event
-        self.position = came.position
-        self._came = came
-        self.offset = offset
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -32,14 +20,14 @@ class Part(msgspec.Struct, frozen=True):
 
     start: Place
     end: Place
-    records: Sequence[EventAt] = ()
+    records: Sequence[UnpackedEvent] = ()
     undecodable: Sequence[Undecodable] = ()
 
     def halves(self) -> Iterator["Part"]:
         """Yield the part in two, of about as many events."""
         first = self.records[: len(self.records) // 2]
         last = first[-1]
-        position = last.position or 0
+        position = last.position
         middle = msgspec.structs.replace(self.start, next_offset=last.offset + 1, position=position)
         early = [each for each in self.undecodable if each.position < position]
         yield Part(self.start, middle, first, early)
@@ -78,27 +66,32 @@ class PartitionBatch:
         yield PartitionBatch(parts[middle:])
 
 
+def tags_besides(handles: Collection[type[Event]]) -> Collection[str]:
+    """Return the tags of the events that views which handle these types need not even read.
+
+    A tag that is not known is none of them: it is of a newer release.
+    """
+    return [tag for tag, event_type in EVENT_TYPES.items() if event_type not in handles]
+
+
 class Taking:
-    """Makes batches of what a consumer gives, for views that handle some types of events.
+    """Makes batches of what a consumer gives.
 
     `skipped` hears of each record that no relay of this desk has written.
     """
 
-    def __init__(self, handles: Collection[type[Event]], skipped: Callable[[Unreadable], None]) -> None:
+    def __init__(self, skipped: Callable[[Unreadable], None]) -> None:
         self._skipped = skipped
-        # Known, and of no interest: not even decoded. A tag that is not known is of a newer release.
-        self._passed_over = {tag for tag, event_type in EVENT_TYPES.items() if event_type not in handles}
 
     def batch(self, came: Mapping[int, Sequence[Unpacked]], places: Mapping[int, Place]) -> PartitionBatch:
         """Return the batch that records make, by partition, of a build that stands at these places."""
         return PartitionBatch([self._part(records, places[partition]) for partition, records in came.items()])
 
     def _part(self, came: Sequence[Unpacked], start: Place) -> Part:
-        records: list[EventAt] = []
+        records: list[UnpackedEvent] = []
         undecodable: list[Undecodable] = []
         position = start.position
         skipped = 0
-        passed_over = self._passed_over
         for each in came:
             if isinstance(each, Unreadable):
                 self._skipped(each)
@@ -107,13 +100,14 @@ class Taking:
             if each.position <= position:
                 continue  # published again, by `caselog relay --reset-to`
             position = each.position
-            if not isinstance(each, UnpackedEvent) or each.tag in passed_over:
+            if isinstance(each, PositionMark):
                 continue
             try:
-                records.append(EventAt(decode(each.tag, each.data), each, each.offset))
+                each.event = decode(str(each.tag, "utf-8", "replace"), each.data)
             except DECODING_ERRORS as error:
-                metadata = msgspec.json.encode(each.metadata)
-                undecodable.append(Undecodable(each.stream_id, each.position, metadata, error))
+                undecodable.append(Undecodable(each.originator_id, position, each.metadata_json, error))
+            else:
+                records.append(each)
         end = msgspec.structs.replace(
             start,
             next_offset=max(start.next_offset, came[-1].offset + 1),

@@ -8,7 +8,8 @@ import structlog
 from kafka import KafkaConsumer
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
-from infra.kafka.unpacking import Unpacked, Unreadable
+from infra.kafka.unpacked import Unreadable
+from infra.kafka.unpacking import Unpacked
 from infra.kafka.workers.assignment import Assignment
 from infra.kafka.workers.batches import Taking
 from infra.kafka.workers.building import Switching
@@ -25,6 +26,10 @@ NEARLY_EVENTS = 5_000
 """A build that is no further behind what readers see is given its indexes, and switched once it has reached that."""
 
 _POLL_MS = 500
+_FIRST_POLL_MS = 50
+"""A poll that is under way is not woken when the group gives its partitions; each that brings none is followed by one
+twice as long."""
+
 _POLL_WHILE_HELD_MS = 20
 _PROBE_SECONDS = 5.0
 
@@ -51,11 +56,12 @@ class Feeding:
         self._switching = switching
         self._announcer = announcer
         self._over = over
-        self._taking = Taking(runner.view.handles, self._skipped)
+        self._taking = Taking(self._skipped)
         self._indexed = runner.build.live
         self._switch_at = 0.0
         self._probe_at = monotonic() + _PROBE_SECONDS
         self._position = 0
+        self._poll_ms = _FIRST_POLL_MS
         self._log = log.bind(view=runner.view.name, build=runner.build.build)
 
     def run(self, succeeded: Callable[[], None]) -> None:
@@ -65,7 +71,7 @@ class Feeding:
         """
         while not self._over.is_set():
             try:
-                if self._take(_POLL_MS):
+                if self._take(self._poll_ms):
                     succeeded()
                     self._probe_at = monotonic() + _PROBE_SECONDS
                 elif monotonic() > self._probe_at:
@@ -80,6 +86,7 @@ class Feeding:
     def _take(self, timeout_ms: int) -> bool:
         """Take what has come. Raises `PositionMoved`."""
         came = self._consumer.poll(timeout_ms, max_records=MOST_EVENTS)
+        self._poll_ms = min(2 * self._poll_ms, _POLL_MS)
         assigned = self._assignment.changed()
         if assigned is not None:
             self._stand(assigned)
@@ -120,16 +127,13 @@ class Feeding:
 
     def _finish(self) -> None:
         """Bring a build that has nearly caught up before its readers. Raises `PositionMoved` once it has been."""
-        if monotonic() < self._switch_at:
-            return
-        self._switch_at = monotonic() + BETWEEN_SWITCHES_SECONDS
         with self._connection, self._connection.cursor() as cursor:
             behind = self._switching.behind(cursor, self._runner.view, self._position)
-        if behind > NEARLY_EVENTS:
+        if behind > NEARLY_EVENTS or monotonic() < self._switch_at:
             return
-        if not self._indexed:
-            self._indexed = self._switching.create_indexes(self._runner)
-        elif self._switching.attempt(self._runner, self._go_on):
+        self._switch_at = monotonic() + BETWEEN_SWITCHES_SECONDS
+        self._indexed = self._indexed or self._switching.create_indexes(self._runner)
+        if self._indexed and self._switching.attempt(self._runner, self._go_on):
             self._log.info("view switched", position=self._position)
             raise PositionMoved("readers see it now")
 

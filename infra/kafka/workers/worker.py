@@ -17,12 +17,14 @@ from kafka.errors import KafkaError
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from infra.feed import head_position
+from infra.kafka.clients import subscribe
 from infra.kafka.failures import Reasons, cause_of, reasons_kept, sentence_of
 from infra.kafka.names import Names
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import TopicMismatch
 from infra.kafka.unpacking import events_consumer
 from infra.kafka.workers.assignment import Assignment
+from infra.kafka.workers.batches import tags_besides
 from infra.kafka.workers.building import BroughtBack, Switching, leave_brought_back, open_build
 from infra.kafka.workers.feeding import Feeding
 from infra.kafka.workers.runner import PartitionRunner
@@ -188,7 +190,7 @@ class ViewWorker:
                 self._tried_parked = True
             with self._consumer(runner.build) as consumer:
                 assignment = Assignment(consumer)
-                consumer.subscribe([source.topic], listener=assignment)
+                subscribe(consumer, source.topic, assignment)
                 self._log.info(
                     "view is fed by Kafka", build=build.build, live=build.live, group=consumer.config["group_id"]
                 )
@@ -215,6 +217,7 @@ class ViewWorker:
         consumer = events_consumer(
             self._place.settings,
             group=self._place.names.view_group(self.view.name, build.build),
+            passed_over=tags_besides(self.view.handles),
             auto_offset_reset="none",
             partition_assignment_strategy=[CooperativeStickyAssignor],
             session_timeout_ms=self._session_timeout_ms,

@@ -20,7 +20,6 @@ from infra.kafka.records import (
     mark_record,
     partition_of,
     received,
-    recorded,
 )
 
 METADATA = Metadata(
@@ -67,18 +66,6 @@ def test_a_fact_of_no_customer_has_its_stream_for_a_key() -> None:
     nobodys = msgspec.structs.replace(METADATA, customer_id=None)
     row = msgspec.structs.replace(ROW, stream_id="desk", metadata=msgspec.json.encode(nobodys).decode())
     assert event_record(row).key == b"desk"
-
-
-def test_a_handler_gets_the_metadata_of_the_log() -> None:
-    desk = msgspec.structs.replace(
-        ROW, tag="DeskCreated.v1", data='{"occurred_at":"2026-01-01T00:00:00Z","zone":"UTC","currency":"USD"}'
-    )
-    came = received(arrived(event_record(desk)))
-    assert isinstance(came, ReceivedEvent)
-    at = recorded(came)
-    assert at.metadata == METADATA
-    assert at.metadata_json.decode() == desk.metadata
-    assert (at.position, at.recorded_at) == (42, ROW.recorded_at)
 
 
 def test_a_mark_says_how_far_its_partition_is() -> None:

@@ -15,18 +15,19 @@ from infra.kafka import topics, unpacking
 from infra.kafka.clients import admin_client, consumer, producer
 from infra.kafka.fetched import read_by
 from infra.kafka.names import Names
+from infra.kafka.receiving import LargeReads
 from infra.kafka.records import (
     EventRecord,
     LogRow,
     NotOurs,
     PositionMark,
-    ReceivedEvent,
     event_record,
     mark_record,
     received,
 )
 from infra.kafka.settings import KafkaSettings
-from infra.kafka.unpacking import UnpackedEvent, Unreadable, events_consumer
+from infra.kafka.unpacked import UnpackedEvent, Unreadable
+from infra.kafka.unpacking import Unpacked, events_consumer
 
 METADATA = Metadata(
     event_id="e-1", correlation_id="c-1", actor="agent é", command_id="k-1", causation_id="e-0", customer_id="cust-7"
@@ -49,6 +50,7 @@ RECORDS: list[EventRecord] = [
     event_record(row(stream_id="s" * 64, data="x" * 20_000)),
     event_record(row(stream_id="ж" * 9_000, tag="T" * 300)),
     event_record(row(metadata={"event_id": "i" * 64})),
+    event_record(row(position=7, tag="T" * 64)),
     mark_record(43),
     msgspec.structs.replace(ORDINARY, headers=ORDINARY.headers[::-1]),
     msgspec.structs.replace(ORDINARY, headers=[*ORDINARY.headers, ("ce_new", b"of a later release")]),
@@ -104,22 +106,17 @@ def expected(record: Any) -> Any:
         came = received(record)
     except NotOurs as not_ours:
         return Unreadable(record.partition, record.offset, str(not_ours))
-    return came if isinstance(came, PositionMark) else fields(came)
+    if isinstance(came, PositionMark):
+        return came
+    named = (came.offset, came.position, came.stream_id, came.version, came.tag, came.data, came.metadata)
+    return (*named, datetime.fromisoformat(came.recorded_at))
 
 
-def fields(came: ReceivedEvent | UnpackedEvent) -> tuple[Any, ...]:
-    return (
-        came.partition,
-        came.offset,
-        came.position,
-        came.stream_id,
-        came.version,
-        came.tag,
-        came.data,
-        came.key,
-        came.metadata,
-        came.recorded_at,
-    )
+def shown(came: Unpacked) -> Any:
+    if not isinstance(came, UnpackedEvent):
+        return came
+    named = (came.offset, came.position, came.originator_id, came.originator_version, came.tag.decode(), came.data)
+    return (*named, came.metadata, came.recorded_at)
 
 
 @pytest.mark.parametrize("most", [500, 2])
@@ -132,7 +129,7 @@ def test_all_that_was_committed_comes_as_kafka_python_has_it(
     count = len(RECORDS) + 2
     ours = read(events_consumer(kafka), place, count, most)
     theirs = read(kafkas_own(kafka), place, count, most)
-    assert [fields(each) if isinstance(each, UnpackedEvent) else each for each in ours] == list(map(expected, theirs))
+    assert list(map(shown, ours)) == list(map(expected, theirs))
     assert {type(each) for each in ours} == {UnpackedEvent, PositionMark, Unreadable}
     whole = read(consumer(kafka), place, count, most)
     assert [tuple(getattr(each, name) for name in PARTS) for each in whole] == [
@@ -180,5 +177,34 @@ def test_what_our_relays_write_is_recognised_without_looking_at_each_header(
     kafka: KafkaSettings, writer: KafkaProducer, place: TopicPartition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(unpacking, "_one_by_one")
-    send(writer, place, [ORDINARY, *RECORDS[1:4]])
-    assert [each.position for each in read(events_consumer(kafka), place, 4)] == [42, 2**40, 42, 42]
+    send(writer, place, [ORDINARY, *RECORDS[1:4], mark_record(43)])
+    assert [each.position for each in read(events_consumer(kafka), place, 5)] == [42, 2**40, 42, 42, 43]
+
+
+def test_of_events_that_nobody_handles_only_how_far_they_bring_the_partition_is_told(
+    kafka: KafkaSettings, writer: KafkaProducer, place: TopicPartition
+) -> None:
+    uninteresting = [event_record(row(tag="TicketOpened.v1", position=position)) for position in range(1, 6)]
+    foreign = EventRecord(b"", b"somebody's", [])
+    taken = event_record(row(position=4))
+    send(writer, place, [*uninteresting[:2], foreign, uninteresting[2], taken, uninteresting[4]])
+    send(writer, place, [event_record(row(position=6))])
+    came = read(events_consumer(kafka, passed_over=["TicketOpened.v1"]), place, 5)
+    assert [(type(each), each.offset, getattr(each, "position", None)) for each in came] == [
+        (PositionMark, 1, 2),
+        (Unreadable, 2, None),
+        (UnpackedEvent, 4, 4),
+        (PositionMark, 5, 5),
+        (UnpackedEvent, 7, 6),
+    ]
+
+
+def test_a_consumer_of_events_reads_its_socket_in_large_pieces(kafka: KafkaSettings, place: TopicPartition) -> None:
+    with events_consumer(kafka) as reader:
+        reader.assign([place])
+        reader.seek(place, 0)
+        reader.poll(1_000)
+        connections = reader._client._manager._conns
+        assert connections
+        reads = {type(each.transport._sock_recv) for each in connections.values() if each.connected}
+    assert reads == {LargeReads}

@@ -8,9 +8,11 @@ import msgspec
 import pytest
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
+from domain.recorded import Metadata
 from domain.tags import decode
-from infra.kafka.records import LogRow, ReceivedEvent, event_record, received
-from infra.kafka.workers.batches import EventAt, Part, PartitionBatch
+from infra.kafka.records import LogRow
+from infra.kafka.unpacked import UnpackedEvent
+from infra.kafka.workers.batches import Part, PartitionBatch
 from infra.kafka.workers.runner import PartitionRunner
 from infra.projection import partitions
 from infra.projection.builds import Build, PositionMoved, begin_build, begin_epoch, switch
@@ -22,26 +24,18 @@ from tests.infra.kafka.workers.conftest import SETTING_UP, FedDesk, LogRows
 VIEW = ledger.VIEW
 
 
-class Record(msgspec.Struct):
-    """A record as kafka-python gives it."""
-
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
-    partition: int = 0
-
-
 def batch(rows: LogRows, start: Place) -> PartitionBatch:
     """What comes of one partition that has the whole log, an event at each offset."""
     events = []
     for offset, row in enumerate(rows, start.next_offset):
-        record = event_record(LogRow(*row))
-        came = received(Record(offset, record.key, record.value, record.headers))
-        assert isinstance(came, ReceivedEvent)
-        events.append(EventAt(decode(came.tag, came.data), came, offset))
+        logged = LogRow(*row)
+        came = UnpackedEvent(offset, logged.position, logged.tag.encode(), logged.data.encode(), b"")
+        came.originator_id, came.originator_version = logged.stream_id, logged.version
+        came.metadata = msgspec.json.decode(logged.metadata, type=Metadata)
+        came.event = decode(logged.tag, came.data)
+        events.append(came)
     last = events[-1]
-    end = msgspec.structs.replace(start, next_offset=last.offset + 1, position=last.position or 0)
+    end = msgspec.structs.replace(start, next_offset=last.offset + 1, position=last.position)
     return PartitionBatch([Part(start, end, events)])
 
 

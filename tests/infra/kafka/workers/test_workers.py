@@ -16,7 +16,7 @@ from infra.projection.positions import ViewPositions
 from infra.projection.projector import Projector
 from infra.projection.rebuild import rebuild
 from infra.projection.writer import view_connection
-from projections import ledger, queue, sla, subscription, ticket
+from projections import ledger, progress, queue, sla, subscription, ticket
 from tests.infra.kafka.workers.conftest import SETTING_UP, FedDesk
 from tests.infra.projection.test_parking import Faulty
 from tests.waiting import eventually
@@ -158,7 +158,21 @@ def test_a_record_that_is_not_the_desks_is_passed_over_counted_and_told(fed: Fed
     assert [line["reason"] for line in lines if line["event"].startswith("record is not this desk's")] == [
         "its header ce_source is None, not '/caselog'"
     ]
-    assert sum(place.skipped for place in fed.places(queue.VIEW)) == 1
+    with closing(connect(fed.dsn, fed.schema)) as connection:
+        [told] = progress.of_views(connection)
+    assert (told["view"], told["fed_by"], told["lag_events"]) == ("queue", "kafka", 0)
+    assert told["partitions"] == [
+        {
+            "partition": place.partition,
+            "position": place.position,
+            "next_offset": place.next_offset,
+            "skipped_records": int(place.partition == 1),
+            "lag_events": 0,
+        }
+        for place in fed.places(queue.VIEW)
+    ]
+    assert fed.figures("caselog_view_partition_skipped_records") == {("queue", str(n)): int(n == 1) for n in range(3)}
+    assert fed.figures("caselog_view_partition_lag_events") == {("queue", str(n)): 0 for n in range(3)}
     fed.check_like_the_logs(queue.VIEW)
 
 
