@@ -1,5 +1,6 @@
 """What a failure of a command line says, and the exit code it has."""
 
+import psycopg2
 from eventsourcing.persistence import PersistenceError
 
 from api.case_export import NotAnExport
@@ -50,6 +51,8 @@ _CODES: dict[type[Exception], int] = {
     DatabaseUnavailable: UNAVAILABLE,
     PoolTimeout: UNAVAILABLE,
     PersistenceError: UNAVAILABLE,
+    psycopg2.OperationalError: UNAVAILABLE,
+    psycopg2.InterfaceError: UNAVAILABLE,
     KeepsDying: UNAVAILABLE,
 }
 

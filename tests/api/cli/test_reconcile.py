@@ -1,14 +1,22 @@
 """`caselog reconcile` for people and for cron: what it says, and its exit codes."""
 
 import json
+import os
 import re
+import signal
 import socket
+from contextlib import closing
 
 import pytest
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
+from api.cli import reconcile
+from infra.kafka.log_rows import LogPage, read_page
+from infra.kafka.reconcile import reading
 from infra.kafka.records import EventRecord
 from infra.kafka.settings import KafkaSettings
-from tests.api.cli.conftest import Cli
+from infra.postgres.pool import connect
+from tests.api.cli.conftest import Cli, Here
 from tests.infra.kafka.reconcile.test_topic import publish, send
 from tests.infra.kafka.relay.conftest import Relayed
 
@@ -18,14 +26,37 @@ def relayed(database: str, schema: str, kafka: KafkaSettings) -> Relayed:
     return Relayed(database, schema, kafka)
 
 
+@pytest.fixture
+def here(
+    database: str,
+    schema: str,
+    kafka: KafkaSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Here:
+    where = {
+        "CASELOG_DATABASE_URL": database,
+        "CASELOG_SCHEMA": schema,
+        "CASELOG_KAFKA_BOOTSTRAP": kafka.bootstrap[0],
+        "CASELOG_KAFKA_PARTITIONS": "3",
+    }
+    return Here("reconcile", where, monkeypatch, capsys)
+
+
+def unused_port() -> int:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port: int = nobody.getsockname()[1]
+        return port
+
+
 def test_it_tells_what_is_wrong_with_places_and_ends_with_1_and_with_0_where_nothing_is(
-    cli: Cli, relayed: Relayed
+    cli: Cli, here: Here, relayed: Relayed
 ) -> None:
-    broker = {"CASELOG_KAFKA_BOOTSTRAP": relayed.settings.bootstrap[0], "CASELOG_KAFKA_PARTITIONS": "3"}
     head = relayed.grow(60)
     publish(relayed)
     later = relayed.grow(5)
-    right = cli("reconcile", **broker)
+    right = cli("reconcile", CASELOG_KAFKA_BOOTSTRAP=relayed.settings.bootstrap[0], CASELOG_KAFKA_PARTITIONS="3")
     assert right.returncode == 0, right.stderr
     assert f"{head} events compared, positions 1 to {head}\n" in right.stdout
     assert f"not published yet: {head + 1} to {later} (5)\n" in right.stdout
@@ -33,31 +64,76 @@ def test_it_tells_what_is_wrong_with_places_and_ends_with_1_and_with_0_where_not
     assert '"positions_per_second"' in right.stderr, "where there is no terminal, progress is lines of the log"
 
     send(relayed, {1: [EventRecord(b"k", b"v", [])]})
-    wrong = cli("reconcile", **broker)
+    wrong = here()
     assert wrong.returncode == 1
     [line] = [line for line in wrong.stdout.splitlines() if "foreign" in line and "offset" in line]
     assert re.search(rf"foreign behind position {head} \(1\) in partition 1, first at offset \d+: its header", line)
-    as_json = cli("reconcile", "--json", "--from", "10", **broker)
+    as_json = here("--json", "--from", "10")
     assert as_json.returncode == 1
-    report = json.loads(as_json.stdout)
+    report = json.loads(as_json.stdout.splitlines()[-1])
     assert (report["after"], report["compared_to"], report["events"]) == (9, head, head - 9)
     assert [found["kind"] for found in report["findings"]] == ["foreign"]
 
 
 def test_where_it_cannot_compare_it_says_why_in_one_line_and_ends_with_2(
-    cli: Cli, relayed: Relayed, kafka_bootstrap: str
+    cli: Cli, here: Here, relayed: Relayed
 ) -> None:
     relayed.grow(1)
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        away = cli("reconcile", CASELOG_KAFKA_BOOTSTRAP=f"127.0.0.1:{nobody.getsockname()[1]}")
+    away = cli("reconcile", CASELOG_KAFKA_BOOTSTRAP=f"127.0.0.1:{unused_port()}")
     assert away.returncode == 2
     assert re.fullmatch(r"caselog: the broker cannot be reached: .*\n", away.stderr)
-    nothing = cli("reconcile", CASELOG_KAFKA_BOOTSTRAP=kafka_bootstrap)
+    nothing = here()
     assert nothing.returncode == 2
     assert nothing.stderr == (
         f"caselog: there is no topic {relayed.names.events}: no relay of this desk has ever published to it\n"
     )
-    unnamed = cli("reconcile")
+    unnamed = here(CASELOG_KAFKA_BOOTSTRAP="")
     assert unnamed.returncode == 2
     assert "CASELOG_KAFKA_BOOTSTRAP" in unnamed.stderr
+    assert here("--from", "none").returncode == 2
+    assert here("--view", "queue", "--json").returncode == 2
+
+
+def test_without_the_database_it_says_so_in_one_line_and_ends_with_3(
+    here: Here, relayed: Relayed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = here(CASELOG_DATABASE_URL=f"postgresql://127.0.0.1:{unused_port()}/desk")
+    assert away.returncode == 3
+    assert away.stderr.startswith("caselog: connection to server at "), away.stderr
+    relayed.grow(60)
+    publish(relayed)
+    monkeypatch.setattr(reading, "LOG_PAGE", 20)
+
+    def lost(connection: Connection, after: int, rows: int, *, up_to: int) -> LogPage:
+        if after >= 40:
+            with closing(connect(relayed.dsn)) as another, another, another.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+        return read_page(connection, after, rows, up_to=up_to)
+
+    monkeypatch.setattr(reading, "read_page", lost)
+    ended = here()
+    assert ended.returncode == 3
+    assert ended.stderr.startswith("caselog: "), ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_interrupted_it_tells_what_it_found_until_then_and_ends_with_130_or_with_1(
+    here: Here, relayed: Relayed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relayed.grow(2_100)
+    publish(relayed, lambda topic: topic[1].insert(600, EventRecord(b"k", b"v", [])))
+    monkeypatch.setattr(reading, "LOG_PAGE", 500)
+    shown = reconcile._Bar.__call__
+
+    def interrupt(bar: reconcile._Bar, position: int, after: int, up_to: int) -> None:
+        shown(bar, position, after, up_to)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(reconcile._Bar, "__call__", interrupt)
+    ended = here()
+    assert ended.returncode == 130, ended.stderr
+    told = re.search(r"ended early: it was interrupted; --from (\d+) goes on from there\n", ended.stdout)
+    assert told is not None
+    assert "Traceback" not in ended.stderr
+    monkeypatch.setattr(reconcile._Bar, "__call__", shown)
+    assert here("--from", told[1]).returncode == 1
