@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 from kafka import TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
 
 from infra.kafka.broker.server import Broker
 from infra.kafka.clients import consumer
@@ -54,6 +55,20 @@ def is_fed_by_kafka(desk: DeskProcess, view: str) -> bool:
     return (shown["fed_by"], shown["state"]) == ("kafka", "live")
 
 
+def relay_has_published(desk: DeskProcess, position: int) -> bool:
+    """Whether the desk says so where people look and where figures are taken."""
+    relay = desk.get("/v1/projections").json.get("relay", {})
+    if relay.get("position") != position:
+        return False
+    assert (relay["state"], relay["lag_events"], relay["lag_seconds"]) == ("publishing", 0, 0)
+    families = text_string_to_metric_families(desk.get("/metrics").body.decode())
+    figures = {each.name: each.value for family in families for each in family.samples if not each.labels}
+    assert figures["caselog_relay_position"] == position
+    assert figures["caselog_relay_lag_events"] == 0
+    assert figures["caselog_relay_failing"] == 0
+    return True
+
+
 def test_every_event_is_on_the_topic_of_the_desks_own_broker_which_nobody_leaves_behind(
     kafka_bootstrap: str, folder: Path
 ) -> None:
@@ -65,6 +80,7 @@ def test_every_event_is_on_the_topic_of_the_desks_own_broker_which_nobody_leaves
         (shown,) = desk.get(f"/v1/queue?min_position={len(events)}&wait_ms=30000").json["items"]
         assert shown["case_number"] == case
         assert [event.tag for event in published(address, len(events))] == [event["type"] for event in events]
+        eventually(lambda: relay_has_published(desk, len(events)))
 
         killed = java_of(desk)
         assert killed is not None
