@@ -4,8 +4,8 @@ from flask import Flask
 
 from api.http.access.table import OTHERS, STAFF
 from api.http.commands import commands_blueprint
-from api.http.server import build_worker_app as build_product_app
 from api.http.services import Services
+from api.http.worker import build_worker_app as build_product_app
 from commands.answers import Answer
 from commands.dispatch import Request
 

@@ -16,14 +16,12 @@ from flask import Flask
 from api.http.correlation import HEADER, correlation_id_of
 from api.http.problems.types import OVERLOADED
 from api.http.replies import RETRY_AFTER_SECONDS
+from api.http.threads import SPARE_THREADS
 from commands.problems import MEDIA_TYPE, make_problem
 from infra.metrics.instruments import SHED, UNDER_WAY
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
-
-SPARE_THREADS = 16
-"""Threads beside those that places and queues can hold: they turn the others away, and answer whoever watches."""
 
 NEVER_SHED = ("/health/", "/metrics")
 """Addresses of those who watch over the service, which they do most of all when it is overloaded."""
@@ -136,11 +134,6 @@ class _Held:
                 close()
         finally:
             places.leave()
-
-
-def threads_for(places: int, queue_size: int) -> int:
-    """Return how many threads the server needs for so many places of each kind, and as long a queue for each."""
-    return 2 * (places + queue_size) + SPARE_THREADS
 
 
 def shed_load(app: Flask, *, places: int, queue_size: int, queue_wait_seconds: float) -> None:

@@ -1,21 +1,18 @@
-"""Serving the application under granian: processes, threads, and a clear word when the port is taken."""
+"""Serving the application under granian: processes, threads, and a clear word when the port is taken.
+
+The application itself is made by the workers (`api.http.worker`); the process that starts them loads nothing of it.
+"""
 
 import errno
 import multiprocessing
-import multiprocessing.connection
-import os
-import signal
 import socket
-import threading
 
-from flask import Flask
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from api.http.admission import shed_load, threads_for
+from api.http.threads import threads_for
 from infra.config import Config
-from infra.logging import configure_logging
 
 KILL_AFTER_SECONDS = 30
 """How long a worker may take to finish what it has accepted once it is told to stop."""
@@ -29,7 +26,7 @@ class PortInUse(Exception):
     """Another program already listens where the API was to."""
 
 
-def serve(config: Config, worker: str = "api.http.server:build_worker_app") -> None:
+def serve(config: Config, worker: str = "api.http.worker:build_worker_app") -> None:
     """Serve until SIGINT or SIGTERM; what was accepted by then is finished. Raises `PortInUse`.
 
     Each worker process composes its own services, by the function that `worker` names: connections cannot be shared.
@@ -55,39 +52,6 @@ def serve(config: Config, worker: str = "api.http.server:build_worker_app") -> N
         # Its lines go where those of other libraries go, not as text to standard output.
         log_dictconfig={"formatters": {}, "handlers": {}, "loggers": {"_granian": {"propagate": True}}},
     ).serve()
-
-
-def build_worker_app() -> Flask:
-    """Return the application of one worker process, over services of its own."""
-    # Ctrl-C reaches the whole process group; a worker that gets both it and granian's own SIGTERM never ends.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    _end_with_parent()
-    from api.compose_http import worker_services  # noqa: PLC0415 - only a worker needs the whole composition
-    from api.http.app import create_app  # noqa: PLC0415
-
-    configure_logging("api")
-    config = Config.from_environment(read_keys=False)
-    app = create_app(worker_services(config))
-    shed_load(
-        app,
-        places=config.threads,
-        queue_size=config.queue_size,
-        queue_wait_seconds=config.queue_wait_ms / 1000,
-    )
-    return app
-
-
-def _end_with_parent() -> None:
-    """Let this worker end when granian's main process has been killed: it would hold the port for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def end() -> None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=end, name="parent watch", daemon=True).start()
 
 
 def check_port_is_free(host: str, port: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.http.admission import threads_for
+from api.http.threads import threads_for
 from tests.e2e.clients import PERSON, Clients, notes_of, open_cases
 from tests.e2e.desk_process import DeskProcess
 

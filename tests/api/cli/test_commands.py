@@ -28,6 +28,7 @@ def test_every_command_is_found_by_its_name_and_tells_what_it_does() -> None:
     ("command", "without"),
     [
         ("config", OF_HTTP | OF_KAFKA | {"eventsourcing", "structlog"}),
+        ("api", OF_KAFKA | {"flask", "jwt"}),
         ("project", OF_HTTP | OF_KAFKA),
         ("relay", OF_HTTP),
         ("timekeeper", OF_KAFKA | {"flask", "granian", "jwt"}),

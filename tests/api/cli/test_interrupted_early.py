@@ -17,7 +17,7 @@ from tests.api.cli.conftest import ROOT, Cli
         ("config", "psycopg2"),
         ("import", "eventsourcing.persistence"),
         ("import", "tqdm"),
-        ("up", "flask"),
+        ("up", "granian"),
     ],
 )
 def test_an_interrupt_while_modules_are_imported_is_one_word(cli: Cli, command: str, module: str) -> None:
