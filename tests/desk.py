@@ -1,6 +1,7 @@
 """A desk with its write side on a real log, and a clock that stands where a test puts it."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from commands.dispatch import Dispatcher, Handler, Request
 from commands.founding import found_desk
 from commands.handlers.catalogue import HANDLERS
 from domain.recorded import RecordedEvent
+from infra.postgres.pool import connect
 
 MONDAY = datetime(2026, 11, 2, 17, 0, tzinfo=UTC)
 """10:00 in Denver on a working day."""
@@ -94,3 +96,17 @@ class Desk:
 def body_of(answer: Answer) -> Any:
     """Return an answer's JSON."""
     return msgspec.json.decode(answer.body)
+
+
+def append(dsn: str, schema: str, stream_id: str, version: int, tag: str) -> int:
+    """Append an event as a newer release may have, and return its position."""
+    metadata = {"event_id": f"{stream_id}-{version}", "correlation_id": "a test", "actor": "a test", "command_id": "c"}
+    with closing(connect(dsn, schema)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE log_head SET position = position + 1 RETURNING position")
+        [(position,)] = cursor.fetchall()
+        cursor.execute(
+            "INSERT INTO events (position, stream_id, version, type, data, metadata, recorded_at)"
+            " VALUES (%s, %s, %s, %s, '{}', %s, now())",
+            (position, stream_id, version, tag, msgspec.json.encode(metadata).decode()),
+        )
+    return int(position)

@@ -49,7 +49,8 @@ def reconcile(first: int | None, last: int | None, as_json: bool, views: tuple[s
     marks must be true. Events that it has not published yet are told and are no difference. With --to, a partition is
     read to the first record beyond it. Interrupted, it tells what it has found, and --from goes on from there.
 
-    Exit code 0: nothing is wrong; 1: something is; 2: it could not be compared; 130: interrupted with nothing found.
+    Exit code 0: nothing is wrong; 1: something is; 2: it could not be compared; 3: the database cannot be had; 130:
+    interrupted with nothing found.
     """
     configure_logging()
     config = Config.from_environment()

@@ -1,6 +1,7 @@
 """What docs/kafka.md tells readers runs as it stands, counts each event once, and says what the code says."""
 
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from api.cli.errors import UNAVAILABLE
+from api.cli.reconcile import COULD_NOT, FOUND, INTERRUPTED
 from api.http.document.asyncapi import asyncapi_document
 from infra.kafka.names import DEFAULT_NAMES
 from infra.kafka.reconcile.findings import MEANINGS
@@ -80,3 +83,17 @@ def test_the_page_names_each_header(name: str) -> None:
 def test_the_page_says_of_each_finding_what_the_command_says() -> None:
     for kind, meaning in MEANINGS.items():
         assert f"| {kind.replace('_', ' ')} | {meaning} |" in TEXT
+
+
+def test_the_page_says_of_each_trouble_what_the_code_says() -> None:
+    """What processes log is told in their own words; one that is worded anew is to be worded anew there."""
+    _, _, table = TEXT.partition("## Where something is wrong")
+    said = {words for words in re.findall("`([^`]+)`", table) if " " in words and not words.startswith("caselog ")}
+    code = "".join(path.read_text() for path in [*ROOT.glob("infra/**/*.py"), *ROOT.glob("api/**/*.py")])
+    assert len(said) >= 10
+    assert [words for words in said if f'"{words}' not in code] == []
+
+
+def test_the_page_has_each_exit_code_of_reconcile() -> None:
+    told = {int(code) for code in re.findall(r"^\| (\d+) \|", TEXT, re.MULTILINE)}
+    assert told == {0, FOUND, COULD_NOT, UNAVAILABLE, INTERRUPTED}

@@ -29,6 +29,7 @@ from commands.wire.batch import OneCommand, read_batch, read_one
 from commands.wire.catalogue import COMMAND_TYPES
 from commands.wire.headers import is_idempotency_key
 from commands.wire.schema import FieldError, InvalidData
+from domain.tags import UnknownTag
 from infra.kafka.inbound.asked import CALLER, Asked
 
 _PASSING = {UNAVAILABLE.code, TIMED_OUT.code, OUTCOME_UNKNOWN.code, Conflict.code}
@@ -116,6 +117,15 @@ class Answering:
             return problem
         if isinstance(error, InternalError):  # a server that takes no writes now, such as one that is to stand by
             return make_problem(UNAVAILABLE, UNAVAILABLE.description, asked.correlation_id)
+        if isinstance(error, UnknownTag):
+            reason = f"it follows an event of a newer release, {error}, which this one cannot read"
+            log.error(
+                "a command by Kafka needs a newer release",
+                record=str(asked.address),
+                correlation_id=asked.correlation_id,
+                reason=reason,
+            )
+            return make_problem(INTERNAL_ERROR, f"{reason}: send it again once that runs", asked.correlation_id)
         log.error(
             "a command by Kafka failed",
             record=str(asked.address),

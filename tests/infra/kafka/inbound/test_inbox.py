@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 from eventsourcing.persistence import OperationalError
+from structlog.testing import capture_logs
 
 from commands.answers import Answer
 from commands.dispatch import Request
@@ -13,7 +14,7 @@ from commands.wire.examples import EXAMPLES
 from infra.kafka.inbound.session import OutOfGroup, Session
 from infra.kafka.names import Names
 from infra.kafka.settings import KafkaSettings
-from tests.desk import Desk
+from tests.desk import Desk, append
 from tests.infra.kafka.inbound.conftest import Correspondence, Message, taking
 from tests.waiting import eventually
 
@@ -265,3 +266,23 @@ def test_what_the_inbox_takes_and_writes_is_what_the_asyncapi_document_tells(
             rest = {header: text for header, text in answer.headers.items() if header != name}
             assert post.told.wrong(message, rest, answer.value), f"{name} is told"
         assert answer.headers.keys() <= post.told.headers(message)
+
+
+def test_a_command_that_follows_an_event_of_a_newer_release_is_answered_with_its_name_and_stops_nobody(
+    desk: Desk, post: Correspondence, kafka: KafkaSettings, names: Names, database: str, schema: str
+) -> None:
+    desk.send("register-customer", **EXAMPLES["register-customer"] | {"customer_id": "alpine"})
+    append(database, schema, "customer-alpine", 2, "CustomerPainted.v1")
+    update = {"command": "update-customer", "data": {"customer_id": "alpine", "name": "Alpine"}}
+    post.post(update, "alpine", idempotency_key="k")
+    post.post(register("bergen"), "alpine")
+    post.flush()
+    with capture_logs() as lines, taking(kafka, names, desk.dispatcher_with({})):
+        refused, taken = post.replies(2)
+    reason = "it follows an event of a newer release, CustomerPainted.v1, which this one cannot read"
+    assert (refused.headers["status"], refused.json["code"]) == ("500", "internal_error")
+    assert refused.json["detail"] == f"{reason}: send it again once that runs"
+    assert taken.headers["status"] == "201"
+    [said] = [line for line in lines if line["log_level"] == "error"]
+    assert (said["event"], said["reason"]) == ("a command by Kafka needs a newer release", reason)
+    assert "trace" not in said

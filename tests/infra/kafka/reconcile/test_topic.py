@@ -89,7 +89,7 @@ def test_of_what_the_relay_publishes_nothing_is_said_aborted_and_open_transactio
     relayed.grow(1_700)
     with relayed.relaying():
         relayed.await_published()
-        relayed.grow(50)
+        relayed.grow(50, tag="TicketPainted.v9")  # of a newer release: it is compared as it stands
         relayed.await_published()
     report = reconciled(relayed)
     head = relayed.head()

@@ -16,7 +16,7 @@ from infra.postgres.pool import connect
 from infra.projection.comparing import Difference
 from projections import ledger, queue, ticket
 from projections.catalogue import VIEWS
-from tests.desk import Desk
+from tests.desk import Desk, append
 from tests.infra.kafka.reconcile.feeding import feed
 from tests.projections.busy_desk import live, log_of
 from tests.waiting import eventually
@@ -115,6 +115,20 @@ def test_keys_that_are_set_aside_are_told_apart(database: str, schema: str, head
     assert found is not None
     assert [(each.key, each.parked) for each in told] == [([key], True)]
     assert (found.differences, found.parked) == (1, 1)
+
+
+def test_a_stream_with_an_event_of_a_newer_release_is_set_aside_on_both_sides(
+    database: str, schema: str, head: int
+) -> None:
+    [(stream, version)] = sql(
+        database, schema, "SELECT stream_id, max(version) FROM events WHERE stream_id ~ '^ticket-' GROUP BY 1 LIMIT 1"
+    )
+    append(database, schema, stream, version + 1, "TicketPainted.v9")
+    feed(database, database, schema, queue.VIEW, [head + 1, head + 1])
+    assert sql(database, schema, "SELECT key FROM parked_events WHERE view = 'queue'") == [(f'"{stream}"',)]
+    found = reconcile_view(database, database, schema, queue.VIEW)
+    assert found is not None
+    assert (found.position, found.differences) == (head + 1, 0)
 
 
 def test_a_view_that_goes_on_meanwhile_is_compared_as_it_stands_then(database: str, schema: str, head: int) -> None:
