@@ -10,6 +10,8 @@ from random import Random
 from typing import Any, Self
 
 PATIENCE_SECONDS = 120
+PAUSE_SECONDS = 0.01
+"""Between two commands of a thread: who is killed shall have the processor to come back."""
 PERSON = {"name": "Ada Guest", "email": "ada@example.com"}
 KIM = {"role": "staff", **PERSON}
 NOW = datetime.now(UTC)
@@ -24,7 +26,7 @@ class Load:
         self.acknowledged: set[str] = set()
         self._port = port
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-        self._over = threading.Event()
+        self.over = threading.Event()
         self._changed = threading.Condition()
         self._failed: list[BaseException] = []
         self._threads = [threading.Thread(target=self._live, args=(str(number),)) for number in range(threads)]
@@ -37,7 +39,7 @@ class Load:
         try:
             yield self
         finally:
-            self._over.set()
+            self.over.set()
             for thread in self._threads:
                 thread.join()
         assert not self._failed, self._failed
@@ -55,7 +57,7 @@ class Load:
             with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)) as connection:
                 client = _Client(self, connection, name)
                 customers = [client.customer(f"c-{name}-{number}") for number in range(8)]
-                while not self._over.is_set():
+                while not self.over.is_set():
                     client.case(random, random.choice(customers))
         except BaseException as error:  # noqa: BLE001 - the test has to hear of it
             with self._changed:
@@ -84,6 +86,7 @@ class _Client:
 
     def _send(self, command: str, **data: Any) -> Any:
         self._sent += 1
+        self._load.over.wait(PAUSE_SECONDS)
         return self._load.send(self._connection, f"{self._name}/{self._sent}", command, data)
 
     def customer(self, customer_id: str) -> str:
