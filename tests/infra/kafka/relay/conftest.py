@@ -9,6 +9,7 @@ from threading import Thread
 import msgspec
 import pytest
 from kafka import TopicPartition
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 from psycopg2.extras import execute_values
 
 from infra.feed import head_position
@@ -104,7 +105,15 @@ class Relayed:
     def await_published(self, position: int | None = None, seconds: float = 60) -> None:
         """Wait until the relay says that it has published the log up to its head, or a position."""
         wanted = self.head() if position is None else position
-        eventually(lambda: (now := self.standing()) is not None and now.position >= wanted, seconds)
+        with self._asking() as connection:
+            eventually(lambda: (now := standing(connection)) is not None and now.position >= wanted, seconds)
+
+    @contextmanager
+    def _asking(self) -> Iterator[Connection]:
+        """Give one connection for many questions in a row."""
+        with closing(connect(self.dsn, self.schema)) as connection:
+            connection.autocommit = True
+            yield connection
 
     def figures(self) -> dict[str, float]:
         """Return what `/metrics` says of the desk, by name; of those with labels one."""
@@ -114,11 +123,13 @@ class Relayed:
     def await_state(self, state: State) -> RelayStanding:
         """Wait until the relay says that it is in a state, and return what it says."""
 
-        def now() -> RelayStanding | None:
-            said = self.standing()
-            return said if said is not None and said.state == state else None
+        with self._asking() as connection:
 
-        return eventually(now)
+            def now() -> RelayStanding | None:
+                said = standing(connection)
+                return said if said is not None and said.state == state else None
+
+            return eventually(now)
 
     def await_views(self) -> None:
         """Wait until all views have seen the whole log."""
