@@ -16,6 +16,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.structs import ConsumerGroupMetadata
 
+from infra.kafka.clients import subscribe
 from infra.kafka.fetched import FetchedRecord
 from infra.kafka.inbound.outgoing import Outgoing
 from infra.kafka.records import partition_of
@@ -54,7 +55,7 @@ class Session:
 
     def join(self) -> None:
         """Join the group; what it is given to do is told in the log."""
-        self.consumer.subscribe([self._topic], listener=self._joined)
+        subscribe(self.consumer, self._topic, self._joined)
 
     def poll(self, wait_ms: int) -> tuple[Records, ConsumerGroupMetadata]:
         """Return the next records, if some come in time, and the group as it was when they were read.

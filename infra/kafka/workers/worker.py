@@ -18,7 +18,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 
 from infra.feed import head_position
 from infra.kafka.clients import subscribe
-from infra.kafka.failures import Reasons, cause_of, reasons_kept, sentence_of
+from infra.kafka.failures import Reasons, cause_of, kind_of, reasons_kept, sentence_of
 from infra.kafka.names import Names
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import TopicMismatch
@@ -161,7 +161,9 @@ class ViewWorker:
                 pause = self._pauses.next()
                 cause = cause_of(error, self.reasons)
                 self.reasons.last = None
-                self._log.warning("view interrupted", error=sentence_of(cause), again_in_seconds=pause)
+                self._log.warning(
+                    "view interrupted", kind=kind_of(cause), error=sentence_of(cause), again_in_seconds=pause
+                )
                 self._over.wait(pause)
             except Exception:  # noqa: BLE001 - a fault of ours in one view must be seen, and not end it
                 self._log.exception("view failed", again_in_seconds=LONGEST_SECONDS)
