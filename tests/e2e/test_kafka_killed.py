@@ -111,6 +111,9 @@ def test_whoever_dies_sleeps_or_joins_every_event_is_out_once_and_in_the_views_o
                 load.await_more(random.randint(1, MOST_BETWEEN_KILLS))
                 (victims[number % 10 - 1] if number % 10 else killing.everybody)()
         desk.await_all_seen(VIEWS)
+        for view in VIEWS:
+            stand = {(place.position, place.skipped) for place in desk.views.places(view)}
+            assert stand == {(desk.views.head(), 0)}, "each partition at the log's end, and nothing foreign passed over"
         desk.check_reconciled(VIEWS)
         desk.topic.check_all_once_in_order()
         check_acknowledged_once(desk, load.acknowledged)
