@@ -41,11 +41,14 @@ class FetchedRecord(msgspec.Struct, gc=False):
     key: bytes | None
     value: bytes | None
     header_bytes: bytes
+    known_headers: list[tuple[str, bytes]] | None = None
 
     @property
     def headers(self) -> list[tuple[str, bytes]]:
         """Its headers in their order; a value that is null is empty, and a name that is no UTF-8 has `NO_TEXT`."""
-        return headers_in(self.header_bytes)
+        if self.known_headers is None:
+            self.known_headers = headers_in(self.header_bytes)
+        return self.known_headers
 
 
 class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
