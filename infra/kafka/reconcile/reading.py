@@ -48,7 +48,8 @@ class PartitionReader:
         self._place = place
         self._published = published
         self._going_on = going_on
-        self._last: KafkaRecord | None = None
+        self._told = -1
+        """The position that the last record of ours says."""
         consumer.assign([place])
         self._end = int(consumer.end_offsets([place])[place])
         self._seek(int(consumer.beginning_offsets([place])[place]), after)
@@ -66,13 +67,13 @@ class PartitionReader:
                 return ()
             records: Sequence[KafkaRecord] = self._consumer.poll(timeout_ms=POLL_MS).get(self._place, ())
             if records:
-                self._last = records[-1]
+                self._told = next((says for each in reversed(records) if (says := _says(each)) >= 0), self._told)
                 return records
             self._be_patient(asked)
 
     def _grew(self) -> bool:
         """Wait a while for more if it does not yet tell of what is published; return whether there is."""
-        if self._last is not None and _says(self._last) >= self._published:
+        if self._told >= self._published:
             return False
         until = monotonic() + SETTLE_SECONDS
         while monotonic() < until:
