@@ -17,6 +17,8 @@ from tests.e2e.test_up import has_ended, open_case
 from tests.waiting import eventually
 
 TOPIC = "caselog.events"
+PATIENCE_SECONDS = 120.0
+"""A bound alone: beside other tests a broker, a consumer group's first round and seven processes take their time."""
 
 
 def address_of(desk: DeskProcess) -> str:
@@ -45,7 +47,7 @@ def published(address: str, count: int) -> list[ReceivedEvent]:
         found.extend(each for each in came if isinstance(each, ReceivedEvent))
         return len(found) >= count
 
-    eventually(read)
+    eventually(read, PATIENCE_SECONDS)
     reader.close()
     return sorted(found, key=lambda event: event.position)
 
@@ -75,12 +77,12 @@ def test_every_event_is_on_the_topic_of_the_desks_own_broker_which_nobody_leaves
     with DeskProcess(folder, "--kafka", "--kafka-view", "queue") as desk:
         address = address_of(desk)
         case = open_case(desk)
-        eventually(lambda: is_fed_by_kafka(desk, "queue"))
+        eventually(lambda: is_fed_by_kafka(desk, "queue"), PATIENCE_SECONDS)
         events = desk.get("/v1/events?limit=500").json["items"]
         (shown,) = desk.get(f"/v1/queue?min_position={len(events)}&wait_ms=30000").json["items"]
         assert shown["case_number"] == case
         assert [event.tag for event in published(address, len(events))] == [event["type"] for event in events]
-        eventually(lambda: relay_has_published(desk, len(events)))
+        eventually(lambda: relay_has_published(desk, len(events)), PATIENCE_SECONDS)
 
         killed = java_of(desk)
         assert killed is not None
@@ -89,7 +91,7 @@ def test_every_event_is_on_the_topic_of_the_desks_own_broker_which_nobody_leaves
         assert kept.status == 201, "the desk goes on without its broker"
         position = kept.json["position"]
 
-        eventually(lambda: java_of(desk))
+        eventually(lambda: java_of(desk), PATIENCE_SECONDS)
         family = [*psutil.Process(desk.process.pid).children(recursive=True), desk.postmaster()]
         assert desk.stop(signal.SIGINT) == 0
         eventually(lambda: all(has_ended(process) for process in family), seconds=2)
@@ -105,4 +107,4 @@ def test_every_event_is_on_the_topic_of_the_desks_own_broker_which_nobody_leaves
         java = java_of(desk)
         assert java is not None
         desk.kill()
-        eventually(lambda: has_ended(java))
+        eventually(lambda: has_ended(java), PATIENCE_SECONDS)

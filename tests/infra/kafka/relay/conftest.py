@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from threading import Thread
 
 import msgspec
 import pytest
@@ -24,6 +23,7 @@ from infra.kafka.settings import KafkaSettings
 from infra.metrics.desk import DeskCollector
 from infra.postgres.pool import ConnectionPool, connect
 from tests.desk import Desk
+from tests.infra.kafka import relaying
 from tests.waiting import eventually
 
 
@@ -194,15 +194,8 @@ class Relayed:
     @contextmanager
     def relaying(self, *, begin_after: int | None = None) -> Iterator[Relay]:
         """Run a relay in a thread meanwhile."""
-        relay = self.relay(begin_after=begin_after)
-        thread = Thread(target=relay.run)
-        thread.start()
-        try:
+        with relaying.running(self.relay(begin_after=begin_after)) as relay:
             yield relay
-        finally:
-            relay.request_stop()
-            thread.join(5)
-            assert not thread.is_alive()
 
 
 @pytest.fixture(autouse=True)

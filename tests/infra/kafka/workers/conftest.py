@@ -28,6 +28,7 @@ from infra.projection.builds import Build, live_build
 from infra.projection.positions import ViewPositions
 from infra.projection.rebuild import rebuild
 from projections.view import View
+from tests.infra.kafka import relaying
 from tests.waiting import eventually
 
 EVENTS = 3_500
@@ -94,14 +95,8 @@ class FedDesk:
     @contextmanager
     def relaying(self) -> Iterator[None]:
         """Publish all that comes meanwhile."""
-        relay = Relay(self.dsn, self.schema, self.settings)
-        thread = Thread(target=relay.run)
-        thread.start()
-        try:
+        with relaying.running(Relay(self.dsn, self.schema, self.settings)):
             yield
-        finally:
-            relay.request_stop()
-            thread.join(5)
 
     @contextmanager
     def working(self, *views: View, place: Place | None = None) -> Iterator[Workers]:

@@ -22,6 +22,7 @@ from infra.projection.partitions import Place
 from projections.catalogue import VIEWS
 from tests.infra.kafka.workers.conftest import FedDesk
 from tests.projections.test_order import ARRIVALS
+from tests.waiting import eventually
 
 LIVE = Build("queue", 3, 1, 0, live=True, state="live", fed_by="kafka")
 SOURCE = Source("caselog.events", "t", 2)
@@ -78,7 +79,7 @@ def test_a_topic_that_was_made_again_is_refused(fed: FedDesk) -> None:
     published(fed)
     with closing(admin_client(fed.settings)) as admin:
         admin.delete_topics([fed.names.events])
-        admin.wait_for_topics([fed.names.relay])
+        eventually(lambda: fed.names.events not in admin.list_topics())
     with pytest.raises(NotFed, match="deleted and made again"):
         opened(fed)
 
