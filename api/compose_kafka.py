@@ -2,13 +2,12 @@
 
 import os
 
-from infra.config import Config, ConfigError
+from infra.config import KAFKA_BOOTSTRAP, Config, ConfigError
 from infra.kafka.broker.server import Broker
 from infra.kafka.settings import KafkaSettings
 
 OWN_BROKER = "kafka"
 """The folder in the data folder that the broker of `caselog up --kafka` has."""
-BOOTSTRAP = "CASELOG_KAFKA_BOOTSTRAP"
 
 
 def settings_of(config: Config) -> KafkaSettings:
@@ -20,5 +19,5 @@ def settings_of(config: Config) -> KafkaSettings:
         return config.kafka
     own = Broker.find(config.data_folder / OWN_BROKER)
     if own is None:
-        raise ConfigError({BOOTSTRAP: "this process talks to Kafka: name its brokers"})
-    return Config.from_environment({**os.environ, BOOTSTRAP: own}).kafka
+        raise ConfigError({KAFKA_BOOTSTRAP: "this process talks to Kafka: name its brokers"})
+    return Config.from_environment({**os.environ, KAFKA_BOOTSTRAP: own}).kafka

@@ -24,6 +24,8 @@ Environment = Literal["development", "production"]
 
 JWT_SETTINGS = ("CASELOG_JWT_ISSUER", "CASELOG_JWT_AUDIENCE", "CASELOG_JWT_JWKS")
 """All of them are set, or none."""
+KAFKA_BOOTSTRAP = "CASELOG_KAFKA_BOOTSTRAP"
+"""Where the brokers are; a desk that runs one of its own tells its processes so."""
 
 
 class ConfigError(Exception):
@@ -201,7 +203,7 @@ class _Read(Protocol):
 def _kafka(environment: Mapping[str, str], read: _Read, problems: dict[str, str]) -> KafkaSettings:
     """Return how the brokers are reached, if any are named, and what topics are like, which holds without as well."""
     settings = KafkaSettings(
-        bootstrap=read("CASELOG_KAFKA_BOOTSTRAP", "", parse.brokers),
+        bootstrap=read(KAFKA_BOOTSTRAP, "", parse.brokers),
         security=cast(
             "SecurityProtocol", read("CASELOG_KAFKA_SECURITY", "PLAINTEXT", parse.one_of(*SECURITY_PROTOCOLS))
         ),
@@ -227,7 +229,7 @@ def _kafka(environment: Mapping[str, str], read: _Read, problems: dict[str, str]
 
 def _described_kafka(shown: KafkaSettings, password_file: str) -> dict[str, str]:
     return {
-        "CASELOG_KAFKA_BOOTSTRAP": _text_of(shown.bootstrap),
+        KAFKA_BOOTSTRAP: _text_of(shown.bootstrap),
         "CASELOG_KAFKA_SECURITY": shown.security,
         "CASELOG_KAFKA_SASL_MECHANISM": shown.sasl_mechanism,
         "CASELOG_KAFKA_USERNAME": shown.username,

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from api import compose
 from api.cli.rebuild import stopped_between_batches
-from api.cli.reconcile_views import reconcile_views
+from api.cli.reconcile_views import COULD_NOT, FOUND, INTERRUPTED, reconcile_views
 from api.compose_kafka import settings_of
 from infra.config import Config
 from infra.kafka.failures import Reasons, cause_of, reasons_kept, sentence_of
@@ -21,9 +21,6 @@ from infra.kafka.reconcile.views import CannotReconcile
 from infra.kafka.relay.checkpoint import RelayHalted
 from infra.logging import configure_logging
 from projections.catalogue import VIEWS
-
-FOUND, COULD_NOT, INTERRUPTED = 1, 2, 130
-"""Exit codes: something is wrong; it could not be compared; it was interrupted and nothing was wrong until then."""
 
 SHOWN = 50
 """Ranges told one by one on the terminal; JSON has all of them."""

@@ -15,7 +15,7 @@ from projections.catalogue import VIEWS
 from projections.view import View
 
 FOUND, COULD_NOT, INTERRUPTED = 1, 2, 130
-"""Exit codes: rows differ; a view could not be compared; interrupted."""
+"""Exit codes: something is wrong; it could not be compared; it was interrupted and nothing was wrong until then."""
 
 _KINDS = {"only in the old": "only in the view", "only in the new": "missing in the view", "changed": "changed"}
 

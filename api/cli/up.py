@@ -17,7 +17,7 @@ from api import compose, compose_views
 from api.http.server import check_port_is_free
 from api.keys import DEVELOPMENT_KEY, development_key
 from domain.desk import Desk
-from infra.config import Config
+from infra.config import KAFKA_BOOTSTRAP, Config
 from infra.kafka.names import Names
 from infra.logging import configure_logging
 from infra.metrics.exposition import counted_together
@@ -32,7 +32,6 @@ PROCESSES = ("project", "timekeeper", "deliver", "api")
 KAFKA_PROCESSES = ("relay", "kafka-commands")
 """Started before them, with `--kafka`."""
 
-KAFKA_BOOTSTRAP = "CASELOG_KAFKA_BOOTSTRAP"
 READY_SECONDS = 60.0
 
 log = structlog.get_logger()

@@ -9,7 +9,7 @@ docs/kafka.md is the contract with those who read the topic.
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 from kafka.partitioner.default import murmur2
@@ -211,8 +211,3 @@ def _occurred_at(data: str) -> str | None:
         return _decode_occurred(data).occurred_at
     except msgspec.MsgspecError:
         return None
-
-
-def describe(record: Any) -> str:
-    """Return where a record stands, for messages."""
-    return f"{record.topic}-{record.partition}@{record.offset}"

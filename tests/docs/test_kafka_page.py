@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from api.cli.errors import UNAVAILABLE
-from api.cli.reconcile import COULD_NOT, FOUND, INTERRUPTED
+from api.cli.reconcile_views import COULD_NOT, FOUND, INTERRUPTED
 from api.http.document.asyncapi import asyncapi_document
 from infra.kafka.names import DEFAULT_NAMES
 from infra.kafka.reconcile.findings import MEANINGS
