@@ -6,6 +6,7 @@ import msgspec
 
 from commands.outcome import Outcome, PositionOf
 from commands.ports import POSITION_MARK
+from commands.problems import KeptRefusal, Problem
 from domain.recorded import RecordedEvent
 from domain.tags import tag_of
 
@@ -20,10 +21,11 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     replayed: bool
 
 
-class _Head(msgspec.Struct, frozen=True, gc=False):
+class _Head(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     status: int
     etag_version: int
     location: str
+    refused: bool = False
 
 
 def etag(version: int) -> str:
@@ -33,6 +35,7 @@ def etag(version: int) -> str:
 
 _encode = msgspec.json.Encoder().encode
 _decode_head = msgspec.json.Decoder(_Head).decode
+_decode_problem = msgspec.json.Decoder(Problem).decode
 
 
 def kept_text(outcome: Outcome, events: Sequence[RecordedEvent]) -> str:
@@ -66,14 +69,21 @@ def kept_text(outcome: Outcome, events: Sequence[RecordedEvent]) -> str:
     return (_encode(head) + b"\n" + msgspec.json.encode(body, enc_hook=mark)).decode()
 
 
+def kept_refusal(problem: Problem) -> str:
+    """Return a refusal as it is kept: a line as answers have it, then the problem document."""
+    return (_encode(_Head(problem.status, 0, "", refused=True)) + b"\n" + _encode(problem)).decode()
+
+
 def render(kept: str, first_position: int, *, replayed: bool) -> Answer:
-    """Fill the positions into a kept answer.
+    """Fill the positions into a kept answer. Raises `KeptRefusal` where it is a refusal.
 
     `first_position` is that of its first event, the others follow without a gap. Without events it is the head of the
     log, which the answer then names as its position.
     """
     head_text, _, body = kept.partition("\n")
     head = _decode_head(head_text.encode())
+    if head.refused:
+        raise KeptRefusal(_decode_problem(body))
     pieces = body.split(POSITION_MARK)
     pieces[1::2] = [str(first_position + int(number)) for number in pieces[1::2]]
     return Answer(

@@ -10,12 +10,13 @@ import msgspec
 import uuid_utils
 from eventsourcing.persistence import PersistenceError
 
-from commands.answers import Answer, kept_text, render
+from commands.answers import Answer, kept_refusal, kept_text, render
 from commands.application import CaselogApplication
 from commands.errors import Conflict, IdempotencyKeyReused, RequestError
 from commands.lookups import Settings
 from commands.outcome import Outcome
 from commands.ports import AppendConflict, Clock, GuardMoved, IdempotencyRecord, OutcomeUnknown
+from commands.problems import problem_of
 from commands.unit_of_work import Cause, UnitOfWork
 from domain.recorded import RecordedEvent
 from domain.refusal import Refusal
@@ -28,7 +29,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A command as it arrives, its data already checked for form.
 
     `fingerprint` tells two bodies apart. An idempotency key is scoped to caller and command; `keep` makes it last for
-    good. `now` is set where a command did not happen when it arrives (an import).
+    good. With `keep_refusals` it is used up by a refusal as well, so that no repeat comes through later: a sender whose
+    commands are repeated by others than itself. `now` is set where a command did not happen when it arrives (an
+    import).
     """
 
     command: str
@@ -39,6 +42,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     correlation_id: str
     idempotency_key: str | None = None
     keep: bool = False
+    keep_refusals: bool = False
     causation_id: str | None = None
     traceparent: str | None = None
     if_match: int | None = None
@@ -80,9 +84,10 @@ class Dispatcher:
     def execute(self, request: Request) -> Answer:
         """Carry a request out and return its answer, or the first answer where the request is a repeat.
 
-        Raises a `Refusal` (a rule), a `RequestError` (unknown, stale or conflicting), or the library's
-        `PersistenceError` where the database cannot be had. After any of them nothing of the command is in the log,
-        but for `OutcomeUnknown`: a request without an idempotency key, or one whose key cannot be asked for now.
+        Raises a `Refusal` (a rule), a `RequestError` (unknown, stale or conflicting), `KeptRefusal` (the first answer
+        was one of these, and is kept), or the library's `PersistenceError` where the database cannot be had. After any
+        of them nothing of the command is in the log, but for `OutcomeUnknown`: a request without an idempotency key,
+        or one whose key cannot be asked for now.
         """
         for attempt in range(ATTEMPTS):
             if attempt > 1:  # the first conflict may be no rival's, but what this process remembered was old
@@ -91,8 +96,9 @@ class Dispatcher:
             try:
                 return self._attempt(request)
             except (Refusal, RequestError):
-                # A repeat is answered as the first time, whatever has become of the case since.
-                if (kept := self._kept(request)) is not None:
+                # A repeat is answered as the first time, whatever has become of the case since. Where the refusal was
+                # kept, it is the first answer.
+                if not request.keep_refusals and (kept := self._kept(request)) is not None:
                     return kept
                 raise
             except AppendConflict as conflict:
@@ -125,30 +131,22 @@ class Dispatcher:
         try:
             outcome = self._handlers[request.command](work, self._settings, request.data)
             work.expect(outcome.stream)  # where the handler named no other, the one that the answer names
-        except Exception:
+        except Exception as error:
             # Whatever came of it, it must not have come of settings that another process has replaced.
-            work.confirm()
+            work.confirm(_refusal(request, error))
             raise
         text = ""
 
         def record(events: Sequence[RecordedEvent]) -> IdempotencyRecord | None:
             nonlocal text
             text = kept_text(outcome, events)
-            if request.idempotency_key is None or not outcome.keep:
-                return None
-            return IdempotencyRecord(
-                scope=request.key_scope,
-                key=request.idempotency_key,
-                fingerprint=request.fingerprint,
-                answer=text,
-                keep=request.keep,
-            )
+            return _record(request, text) if outcome.keep else None
 
         appended = work.commit(record)
         return render(text, appended.first_position, replayed=False)
 
     def _kept(self, request: Request) -> Answer | None:
-        """Return the answer kept for the request's key. Raises `IdempotencyKeyReused`."""
+        """Return the answer kept for the request's key. Raises `IdempotencyKeyReused`, `KeptRefusal`."""
         if request.idempotency_key is None:
             return None
         kept = self._application.event_log.find_answer(request.key_scope, request.idempotency_key)
@@ -159,3 +157,24 @@ class Dispatcher:
                 "this Idempotency-Key was used before with another body; a new request needs a new key"
             )
         return render(kept.answer, kept.first_position, replayed=True)
+
+
+def _record(request: Request, answer: str) -> IdempotencyRecord | None:
+    """Return the record that keeps a request's answer, if it has a key."""
+    if request.idempotency_key is None:
+        return None
+    return IdempotencyRecord(
+        scope=request.key_scope,
+        key=request.idempotency_key,
+        fingerprint=request.fingerprint,
+        answer=answer,
+        keep=request.keep,
+    )
+
+
+def _refusal(request: Request, error: Exception) -> IdempotencyRecord | None:
+    """Return the record that keeps a refusal, where refusals are kept; what passes or is our fault is none."""
+    if not (request.keep_refusals and isinstance(error, Refusal | RequestError)):
+        return None
+    problem = problem_of(error, request.correlation_id)
+    return None if problem is None else _record(request, kept_refusal(problem))

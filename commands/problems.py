@@ -46,6 +46,14 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     correlation_id: str
 
 
+class KeptRefusal(Exception):
+    """A repeat of a request that was refused the first time is refused again; `problem` is the first document."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+
+
 MALFORMED_JSON = ProblemType("malformed_json", 400, "The body is no JSON, or JSON that readers understand differently.")
 INVALID_DATA = ProblemType("invalid_data", 422, "Fields are missing, unknown or wrong; `errors` names every one.")
 UNKNOWN_COMMAND = ProblemType("unknown_command", 404, "There is no command of that name.")
@@ -111,6 +119,8 @@ def problem_of(error: Exception, correlation_id: str) -> Problem | None:
             return make_problem(type_of_refusal(type(error)), error.detail, correlation_id, _at_fault(error))
         case RequestError():
             return make_problem(type_of_request_error(type(error)), error.detail, correlation_id, _at_fault(error))
+        case KeptRefusal():
+            return msgspec.structs.replace(error.problem, correlation_id=correlation_id)
         case OutcomeUnknown():
             return make_problem(OUTCOME_UNKNOWN, OUTCOME_UNKNOWN.description, correlation_id)
         case TookTooLong():

@@ -171,12 +171,15 @@ class UnitOfWork:
                 self._application.remember(Loaded(stream.id, stream.version, stream.state), stream.loaded_version)
         return Appended(first, tuple(recorded))
 
-    def confirm(self) -> None:
-        """Raise `GuardMoved` if a stream that was read has moved on: then even a refusal has to be decided anew."""
+    def confirm(self, refusal: IdempotencyRecord | None = None) -> None:
+        """Raise `GuardMoved` if a stream that was read has moved on: then even a refusal has to be decided anew.
+
+        A `refusal` to be kept is kept if none has. Raises as `Log.append`.
+        """
         for stream in self._streams.values():
             stream.pending.clear()
-        if self._guarded():
-            self._append([], None)
+        if refusal is not None or self._guarded():
+            self._append([], refusal)
 
     def _append(self, recorded: Sequence[RecordedEvent], idempotency: IdempotencyRecord | None) -> int:
         try:

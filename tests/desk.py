@@ -52,8 +52,8 @@ class Desk:
         return Dispatcher(self.application, self.clock, {**HANDLERS, **handlers})
 
     def send(self, command: str, *, via: Dispatcher | None = None, **data: Any) -> Answer:
-        """Carry a command out; `key`, `if_match` and `fingerprint` are the request's own."""
-        keep = data.pop("keep", False)
+        """Carry a command out; `key`, `if_match`, `fingerprint` and `keep_refusals` are the request's own."""
+        keep, keep_refusals = data.pop("keep", False), data.pop("keep_refusals", False)
         key, if_match, fingerprint = data.pop("key", None), data.pop("if_match", None), data.pop("fingerprint", None)
         request = Request(
             command=command,
@@ -64,6 +64,7 @@ class Desk:
             correlation_id="a test",
             idempotency_key=key,
             keep=keep,
+            keep_refusals=keep_refusals,
             if_match=if_match,
             imported=self.imported,
         )

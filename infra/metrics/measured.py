@@ -8,6 +8,7 @@ from structlog.contextvars import bound_contextvars
 from commands.answers import Answer
 from commands.dispatch import Commands, Request
 from commands.errors import RequestError
+from commands.problems import KeptRefusal
 from domain.refusal import Refusal
 from infra.metrics.instruments import COMMAND_SECONDS, COMMANDS
 
@@ -43,4 +44,6 @@ def outcome_of(error: Exception) -> str:
     """Return the outcome of a command that raised."""
     if isinstance(error, Refusal | RequestError):
         return error.code
+    if isinstance(error, KeptRefusal):
+        return "replayed"
     return "unavailable" if isinstance(error, PersistenceError) else "failed"

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from eventsourcing.persistence import OperationalError
 
 from commands.application import CaselogApplication
 from commands.dispatch import ATTEMPTS, Dispatcher, Handler
@@ -13,6 +14,7 @@ from commands.errors import Conflict, IdempotencyKeyReused, UnknownCustomer, Unk
 from commands.handlers.catalogue import HANDLERS
 from commands.outcome import Outcome
 from commands.ports import OutcomeUnknown
+from commands.problems import KeptRefusal
 from domain.recorded import RecordedEvent
 from domain.refusal import Refusal
 from domain.tags import tag_of
@@ -94,6 +96,68 @@ def test_a_refusal_leaves_the_key_free(desk: Desk, ticket: str) -> None:
         desk.send("close-ticket", key="k", ticket=ticket, reason="over")
     desk.send("resolve-ticket", ticket=ticket, resolution="done")
     assert not desk.send("close-ticket", key="k", ticket=ticket, reason="over").replayed
+
+
+def test_a_refusal_that_is_kept_is_the_answer_to_every_repeat(desk: Desk, ticket: str) -> None:
+    close: dict[str, Any] = {"key": "k", "keep_refusals": True, "ticket": ticket, "reason": "over"}
+    with pytest.raises(Refusal) as first:
+        desk.send("close-ticket", **close)
+    desk.send("resolve-ticket", ticket=ticket, resolution="done")
+    with pytest.raises(KeptRefusal) as again:
+        desk.send("close-ticket", **close)
+    assert (again.value.problem.code, again.value.problem.detail) == (first.value.code, first.value.detail)
+    with pytest.raises(IdempotencyKeyReused):
+        desk.send("close-ticket", **close | {"reason": "another"})
+    assert "TicketClosed.v1" not in types_of(desk, f"ticket-{ticket}")
+    assert not desk.send("close-ticket", **close | {"key": "another"}).replayed
+
+
+def test_what_another_process_decided_of_a_request_first_is_its_answer(desk: Desk, ticket: str, rival: Rival) -> None:
+    """Refused there and accepted here by one that was frozen meanwhile; and the other way round."""
+    note: dict[str, Any] = {"key": "n", "keep_refusals": True, "if_match": 2, "ticket": ticket, "author": STAFF}
+
+    def refused_there() -> None:
+        with pytest.raises(VersionMismatch):
+            desk.send("add-note", body="hello", **note)
+
+    def assigned_meanwhile(work: Any, settings: Any, data: Any) -> Outcome:
+        refused_there()
+        desk.send("assign-ticket", ticket=ticket, agent="kim")
+        return HANDLERS["add-note"](work, settings, data)
+
+    with pytest.raises(KeptRefusal):
+        desk.send("add-note", via=desk.dispatcher_with({"add-note": assigned_meanwhile}), body="hello", **note)
+    assert types_of(desk, f"ticket-{ticket}") == ["TicketOpened.v1", "TicketAssigned.v1"]
+
+    close: dict[str, Any] = {"key": "c", "keep_refusals": True, "ticket": ticket, "reason": "over"}
+    accepted: list[bytes] = []
+
+    def refused_here(work: Any, settings: Any, data: Any) -> Outcome:
+        try:
+            return HANDLERS["close-ticket"](work, settings, data)
+        finally:
+            if not accepted:
+                desk.send("resolve-ticket", ticket=ticket, resolution="done")
+                accepted.append(desk.send("close-ticket", **close).body)
+
+    answer = desk.send("close-ticket", via=desk.dispatcher_with({"close-ticket": refused_here}), **close)
+    assert (answer.replayed, answer.body) == (True, accepted[0])
+
+
+def test_what_passes_is_never_kept(desk: Desk, ticket: str) -> None:
+    def always_late(work: Any, settings: Any, data: Any) -> Outcome:
+        outcome = HANDLERS["add-note"](work, settings, data)
+        desk.send("add-note", ticket=ticket, author=STAFF, body="quicker")
+        return outcome
+
+    def away(*_: Any) -> Outcome:
+        raise OperationalError("the database is away")
+
+    note: dict[str, Any] = {"key": "k", "keep_refusals": True, "ticket": ticket, "author": STAFF, "body": "late"}
+    for handler, passing in ((always_late, Conflict), (away, OperationalError)):
+        with pytest.raises(passing):
+            desk.send("add-note", via=desk.dispatcher_with({"add-note": handler}), **note)
+    assert not desk.send("add-note", **note).replayed
 
 
 def test_a_repeat_without_a_key_that_changes_nothing_has_no_events(desk: Desk, ticket: str) -> None:

@@ -7,7 +7,8 @@ from structlog.testing import capture_logs
 
 from commands.answers import Answer
 from commands.dispatch import Request
-from infra.metrics.measured import MeasuredCommands
+from commands.problems import UNKNOWN_COMMAND, KeptRefusal, make_problem
+from infra.metrics.measured import MeasuredCommands, outcome_of
 
 REQUEST = Request(command="add-note", data={}, fingerprint="", caller="test", actor="test", correlation_id="work-7")
 
@@ -29,3 +30,8 @@ def test_what_is_logged_on_the_way_names_the_work_and_nothing_after_it_does() ->
         ("on the way", "work-7", "add-note"),
         ("afterwards", None, None),
     ]
+
+
+def test_a_refusal_that_is_given_again_counts_as_a_replay_and_is_no_fault() -> None:
+    refused = make_problem(UNKNOWN_COMMAND, "it was refused before", "work-7")
+    assert outcome_of(KeptRefusal(refused)) == "replayed"

@@ -60,6 +60,9 @@ _IDEMPOTENCY_KEY: dict[str, Json] = {
         " the record's place: then a record counts once, however often it is read.",
     }
 }
+_REPLAYED: dict[str, Json] = {
+    "idempotency-replayed": {"const": "true", "description": "This is the first answer again."}
+}
 _OF_EVERY_ANSWER: dict[str, Json] = {
     "correlation-id": {"type": "string", "pattern": CORRELATION_ID_PATTERN, "description": "The command's."}
 }
@@ -155,7 +158,7 @@ def schemas_of_commands(names: Names) -> Json:
                 "content-type": {"const": _JSON},
                 "etag": {**_TAG, "description": "The version of the stream that it named."},
                 "location": {**_TEXT, "description": "Where to read by HTTP what became of it."},
-                "idempotency-replayed": {"const": "true", "description": "This is the first answer again."},
+                **_REPLAYED,
                 **_OF_EVERY_ANSWER,
                 **_OF_ONE_COMMAND,
                 **request,
@@ -167,11 +170,12 @@ def schemas_of_commands(names: Names) -> Json:
             {
                 "status": {"type": "string", "pattern": "^[45][0-9]{2}$"},
                 "content-type": {"const": MEDIA_TYPE},
+                **_REPLAYED,
                 **_OF_EVERY_ANSWER,
                 **_OF_ONE_COMMAND,
                 **request,
             },
-            ("idempotency-key",),
+            ("idempotency-replayed", "idempotency-key"),
         ),
         "BatchAnswerHeaders": _headers(
             "Which record is answered.",

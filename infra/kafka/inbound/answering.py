@@ -1,7 +1,9 @@
 """What becomes of a command that came by Kafka? It is carried out, and whatever comes of it is its answer.
 
 But for what passes: a database that is away, or rivals over the same streams. A command that met such a thing has no
-answer yet, and is carried out again. The idempotency key that every command has here makes that safe.
+answer yet, and is carried out again. The idempotency key that every command has here makes that safe: whatever was
+decided of it is kept under that, acceptance or refusal, and the first to keep it wins. So a record that is read again,
+and a process that wakes up late in the middle of one, come to the same answer, whatever has become of the desk since.
 """
 
 import traceback
@@ -21,6 +23,7 @@ from commands.problems import (
     TIMED_OUT,
     UNAVAILABLE,
     UNKNOWN_COMMAND,
+    KeptRefusal,
     Problem,
     make_problem,
     problem_of,
@@ -34,7 +37,15 @@ from infra.kafka.inbound.asked import CALLER, Asked
 
 _PASSING = {UNAVAILABLE.code, TIMED_OUT.code, OUTCOME_UNKNOWN.code, Conflict.code}
 
-Outcome = Answer | Problem
+
+class Refused(msgspec.Struct, frozen=True, gc=False):
+    """A command that was not carried out; `replayed` where that is the first answer again."""
+
+    problem: Problem
+    replayed: bool = False
+
+
+Outcome = Answer | Refused
 Barred = Callable[[str], str | None]
 """Tells why a command may not come by Kafka; none where it may."""
 
@@ -84,15 +95,16 @@ class Answering:
             problem = self._problem(error, asked)
             if problem.code in _PASSING:
                 raise Postponed(problem) from error
-            return problem
+            return Refused(problem, replayed=isinstance(error, KeptRefusal))
 
     def _execute(self, asked: Asked, one: OneCommand, default_key: str) -> Outcome:
         known = COMMAND_TYPES.get(one.command)
         if known is None:
-            return make_problem(UNKNOWN_COMMAND, f"there is no command {one.command!r}", asked.correlation_id)
+            unknown = f"there is no command {one.command!r}"
+            return Refused(make_problem(UNKNOWN_COMMAND, unknown, asked.correlation_id))
         reason = self._barred(one.command)
         if reason is not None:
-            return make_problem(FORBIDDEN, reason, asked.correlation_id)
+            return Refused(make_problem(FORBIDDEN, reason, asked.correlation_id))
         key = one.idempotency_key
         if key is not None and asked.idempotency_key not in {None, key}:
             raise InvalidData([FieldError("/idempotency_key", "must be the same as in the header, or left out")])
@@ -107,6 +119,7 @@ class Answering:
                 traceparent=asked.traceparent,
                 idempotency_key=default_key if key is None else key,
                 keep=True,  # the record may come again as long as the topic has it, and that is longer than a day
+                keep_refusals=True,
                 if_match=one.if_match,
             )
         )

@@ -6,10 +6,12 @@ from commands.answers import Answer, etag
 from commands.problems import MEDIA_TYPE, Problem
 from commands.wire.batch import BatchAnswer
 from infra.kafka.fetched import FetchedRecord
-from infra.kafka.inbound.answering import Answered
+from infra.kafka.inbound.answering import Answered, Outcome, Refused
 from infra.kafka.inbound.asked import CORRELATION_ID, IDEMPOTENCY_KEY, Address, NoCommand
 from infra.kafka.names import Names
 from infra.kafka.records import CONTENT_TYPE, Headers
+
+_REPLAYED = ("idempotency-replayed", b"true")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -32,8 +34,10 @@ def reply(answered: Answered, names: Names) -> Outgoing:
     match answered.outcomes:
         case Problem() as problem:
             kind, value, headers = "refused", _encode(problem), _of_problem(problem)
-        case (Problem() as problem,) if not asked.is_batch:
+        case (Refused(problem=problem, replayed=replayed),) if not asked.is_batch:
             kind, value, headers = "refused", _encode(problem), _of_problem(problem)
+            if replayed:
+                headers.append(_REPLAYED)
         case (Answer() as answer,) if not asked.is_batch:
             value = answer.body
             headers = [
@@ -43,9 +47,9 @@ def reply(answered: Answered, names: Names) -> Outgoing:
                 ("location", answer.location.encode()),
             ]
             if answer.replayed:
-                headers.append(("idempotency-replayed", b"true"))
+                headers.append(_REPLAYED)
         case outcomes:
-            value = _encode({"answers": [BatchAnswer.of(outcome) for outcome in outcomes]})
+            value = _encode({"answers": [_of_batch(outcome) for outcome in outcomes]})
     headers.append((CORRELATION_ID, asked.correlation_id.encode()))
     if answered.key is not None:
         headers.append((IDEMPOTENCY_KEY, answered.key.encode()))
@@ -69,6 +73,12 @@ def dead_letter(record: FetchedRecord, topic_id: str, reason: NoCommand, names: 
             *_request(address),
         ],
     )
+
+
+def _of_batch(outcome: Outcome) -> BatchAnswer:
+    if isinstance(outcome, Refused):
+        return BatchAnswer(status=outcome.problem.status, problem=outcome.problem, replayed=outcome.replayed)
+    return BatchAnswer.of(outcome)
 
 
 def _of_problem(problem: Problem) -> Headers:

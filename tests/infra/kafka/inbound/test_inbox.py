@@ -211,6 +211,41 @@ def test_a_process_that_ends_before_its_answers_are_written_leaves_them_to_the_n
     assert all(len(desk.events(f"customer-c-{number}")) == 1 for number in range(20))
 
 
+def test_a_command_that_was_refused_stays_refused_when_its_record_is_read_again(
+    desk: Desk, post: Correspondence, kafka: KafkaSettings, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process dies when the first is refused and the second, which would let it through, is in the log."""
+    answer = Session.answer
+    died: list[int] = []
+
+    def dies(session: Session, *arguments: Any) -> None:
+        if not died:
+            died.append(1)
+            raise OutOfGroup("as if it had been killed")
+        answer(session, *arguments)
+
+    monkeypatch.setattr(Session, "answer", dies)
+    update = {"command": "update-customer", "data": {"customer_id": "alpine", "name": "Alpine"}}
+    post.post(update, "alpine", correlation_id="alone", idempotency_key="k")
+    post.post({"commands": [update]}, "alpine", correlation_id="many")
+    post.post(register("alpine"), "alpine")
+    post.post(update, "alpine", correlation_id="again", idempotency_key="k")
+    post.post(update, "alpine", correlation_id="anew")
+    post.flush()
+    with taking(kafka, names, desk.dispatcher):
+        alone, many, registered, again, anew = post.replies(5)
+    assert died
+    assert [each.headers["status"] for each in (alone, registered, again, anew)] == ["404", "201", "404", "200"]
+    assert (alone.headers["idempotency-replayed"], again.headers["idempotency-replayed"]) == ("true", "true")
+    assert [(each.json["code"], each.json["correlation_id"]) for each in (alone, again)] == [
+        ("unknown_customer", "alone"),
+        ("unknown_customer", "again"),
+    ]
+    [of_batch] = many.json["answers"]
+    assert (of_batch["status"], of_batch["problem"]["correlation_id"], of_batch["replayed"]) == (404, "many", True)
+    assert [event.metadata.correlation_id for event in desk.events("customer-alpine")][1:] == ["anew"]
+
+
 def addresses(answers: list[Message]) -> list[tuple[str, str]]:
     return [(answer.headers["request-partition"], answer.headers["request-offset"]) for answer in answers]
 
