@@ -86,11 +86,11 @@ def test_whenever_the_broker_is_away_the_desk_goes_on_and_the_relay_catches_up(
     with (
         running("relay", output=tmp_path / "first.log", environment=where) as first,
         running("relay", output=tmp_path / "second.log", environment=where) as second,
-        projecting(without),
     ):
         without.await_state("retrying")
-        without.desk.ticket(without.desk.customer())
-        without.await_views()
+        with projecting(without):  # it ends here, for it would set aside thousands of events that mean nothing
+            without.desk.ticket(without.desk.customer())
+            without.await_views()
         [leader] = [each for each in (first, second) if each.lines("leading")]
         standby = second if leader is first else first
         said = leader.await_line("the relay tries again")
