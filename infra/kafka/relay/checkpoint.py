@@ -157,5 +157,6 @@ def check(checkpoint: Checkpoint, connection: Connection, names: Names, events_t
             f"topic {names.events} has events up to {checkpoint.position} that this log"
             f" {f'ends before (at {head})' if checkpoint.position > head else 'has not'}: it was restored from an older"
             f" backup, so the topic tells what never happened. Delete the topics {names.events} and {names.relay} to"
-            " publish the log anew; views that Kafka feeds are built again by that"
+            " publish the log anew. `caselog rebuild VIEW` brings a view that Kafka feeds back to the log, and `caselog"
+            " kafka-project --again VIEW` gives it to Kafka again"
         )

@@ -14,6 +14,7 @@ from infra.kafka.workers.assignment import Assignment
 from infra.kafka.workers.batches import Taking
 from infra.kafka.workers.building import Switching
 from infra.kafka.workers.runner import PartitionRunner
+from infra.kafka.workers.source import SourceChanged, Watch
 from infra.projection.builds import PositionMoved, build_numbered, built
 from infra.projection.feed import MOST_EVENTS
 from infra.projection.group import MOST_EVENTS as MOST_TRACED
@@ -46,6 +47,7 @@ class Feeding:
         consumer: KafkaConsumer,
         assignment: Assignment,
         switching: Switching,
+        watch: Watch,
         announcer: Announcer,
         over: threading.Event,
     ) -> None:
@@ -54,12 +56,13 @@ class Feeding:
         self._consumer = consumer
         self._assignment = assignment
         self._switching = switching
+        self._watch = watch
         self._announcer = announcer
         self._over = over
         self._taking = Taking(self._skipped)
         self._indexed = runner.build.live
         self._switch_at = 0.0
-        self._probe_at = monotonic() + _PROBE_SECONDS
+        self._probe_at = self._ask_at = monotonic() + _PROBE_SECONDS
         self._position = 0
         self._poll_ms = _FIRST_POLL_MS
         self._log = log.bind(view=runner.view.name, build=runner.build.build)
@@ -67,7 +70,8 @@ class Feeding:
     def run(self, succeeded: Callable[[], None]) -> None:
         """Go on until the end; `succeeded` hears of each batch.
 
-        Raises `PositionMoved` where another build is to be looked for, and the errors of psycopg2 and kafka-python.
+        Raises `PositionMoved` where another build is to be looked for, `SourceChanged` where topic and log are, and
+        the errors of psycopg2 and kafka-python.
         """
         while not self._over.is_set():
             try:
@@ -77,6 +81,7 @@ class Feeding:
                 elif monotonic() > self._probe_at:
                     self._probe()
                 self._settle()
+                self._ask_for_log()
                 if not self._runner.build.live:
                     self._finish()
             except PositionMoved as moved:
@@ -84,7 +89,7 @@ class Feeding:
                 self._look_up()
 
     def _take(self, timeout_ms: int) -> bool:
-        """Take what has come. Raises `PositionMoved`."""
+        """Take what has come. Raises `PositionMoved`, `SourceChanged`."""
         came = self._consumer.poll(timeout_ms, max_records=MOST_EVENTS)
         self._poll_ms = min(2 * self._poll_ms, _POLL_MS)
         assigned = self._assignment.changed()
@@ -95,6 +100,7 @@ class Feeding:
         }
         if not by_partition:
             return False
+        self._watch.ask_for_topic()
         started_ns = time_ns()
         batch = self._taking.batch(by_partition, self._places)
         self._runner.apply(batch)
@@ -124,6 +130,12 @@ class Feeding:
         """Ask the broker something: what has nothing new and what is away look the same. Raises KafkaTimeoutError."""
         self._probe_at = monotonic() + _PROBE_SECONDS
         self._consumer.end_offsets(sorted(self._assignment.partitions), timeout_ms=1000 * _PROBE_SECONDS)
+        self._watch.ask_for_topic()
+
+    def _ask_for_log(self) -> None:
+        if monotonic() > self._ask_at:
+            self._ask_at = monotonic() + _PROBE_SECONDS
+            self._watch.ask_for_log(max((place.position for place in self._places.values()), default=0))
 
     def _finish(self) -> None:
         """Bring a build that has nearly caught up before its readers. Raises `PositionMoved` once it has been."""
@@ -144,7 +156,8 @@ class Feeding:
     def _look_up(self) -> None:
         """Find the build as it is now, and begin again where it stands.
 
-        Raises `PositionMoved` where it is gone, or readers see another one instead.
+        Raises `PositionMoved` where it is gone, or readers see another one instead, and `SourceChanged` where it has
+        gone back, which no worker does to it.
         """
         view, number = self._runner.view, self._runner.build.build
         with self._connection, self._connection.cursor() as cursor:
@@ -154,7 +167,10 @@ class Feeding:
             if build.live and not self._runner.build.live:
                 built(cursor, view, with_others=True)
         self._runner.build = build
+        before = self._places
         self._stand({partition.partition for partition in self._assignment.partitions})
+        if any(place.next_offset < before.get(number, place).next_offset for number, place in self._places.items()):
+            raise SourceChanged("the build stands where it stood before: its database was restored")
 
     def _skipped(self, record: Unreadable) -> None:
         self._log.warning(

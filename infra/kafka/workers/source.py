@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 import msgspec
+from kafka import KafkaAdminClient
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
+from infra.feed import head_position
 from infra.kafka import topics
-from infra.kafka.clients import admin_client
 from infra.kafka.names import Names
-from infra.kafka.relay.checkpoint import event_id_at, last_checkpoint, topic_id
+from infra.kafka.relay.checkpoint import RelayHalted, check, last_checkpoint, topic_id
 from infra.kafka.settings import KafkaSettings
 from infra.projection.builds import Build
 from infra.projection.partitions import Place
@@ -21,6 +22,10 @@ class NotFed(Exception):
 
 class NothingPublished(Exception):
     """No relay has published anything of the desk's yet."""
+
+
+class SourceChanged(Exception):
+    """The topic or the log is no longer the one that a worker began with: both have to be looked at anew."""
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -40,33 +45,51 @@ def refuse_total_order(views: Sequence[View]) -> None:
             )
 
 
-def open_source(settings: KafkaSettings, names: Names, log: Connection) -> Source:
+def open_source(admin: KafkaAdminClient, settings: KafkaSettings, names: Names, log: Connection) -> Source:
     """Return the topic that views of the desk whose log that is can be fed from.
 
-    Raises `NotFed`, `NothingPublished`, `TopicMismatch`, and kafka-python's errors.
+    Raises `NotFed`, also where a relay would halt, `NothingPublished`, `TopicMismatch`, and kafka-python's errors.
     """
-    admin = admin_client(settings)
-    try:
-        topics.ensure(admin, [topics.events_topic(names, settings), topics.relay_topic(names)], settings)
-        source = Source(names.events, topic_id(admin, names.events), settings.partitions)
-    finally:
-        admin.close()
+    topics.ensure(admin, [topics.events_topic(names, settings), topics.relay_topic(names)], settings)
+    source = Source(names.events, topic_id(admin, names.events), settings.partitions)
     published = last_checkpoint(settings, names)
     if published is None:
         raise NothingPublished(f"no relay has published to topic {names.events} yet: `caselog relay` does")
-    if published.desk != event_id_at(log, 1):
-        raise NotFed(f"topic {names.events} has the events of another desk (`caselog relay` says more)")
-    if published.events_topic_id != source.topic_id:
-        raise NotFed(
-            f"topic {names.events} was deleted and made again, and not all of the log is in it:"
-            " `caselog relay --reset-to 0` publishes it"
-        )
+    try:
+        check(published, log, names, source.topic_id)
+    except RelayHalted as halted:
+        raise NotFed(str(halted)) from None
     if published.begun_after > 0:
         raise NotFed(
             f"topic {names.events} has no events up to position {published.begun_after}, where publishing began,"
             " and a view needs them all: `caselog relay --reset-to 0` publishes them"
         )
     return source
+
+
+class Watch:
+    """Is what a worker reads still the topic that it began with, and the log still the one that was published?"""
+
+    def __init__(self, admin: KafkaAdminClient, log: Connection, source: Source) -> None:
+        self._admin = admin
+        self._log = log
+        self._source = source
+
+    def ask_for_topic(self) -> None:
+        """Raise `SourceChanged` where what was read until now may be another topic's.
+
+        kafka-python reads by a topic's name, and an id never comes back: asked after a read and before its records
+        count, the answer holds for all of them.
+        """
+        now = topic_id(self._admin, self._source.topic)
+        if now != self._source.topic_id:
+            raise SourceChanged(f"topic {self._source.topic} was deleted (its id was {self._source.topic_id})")
+
+    def ask_for_log(self, position: int) -> None:
+        """Raise `SourceChanged` where the log ends before a position that a partition of the view has come to."""
+        head = head_position(self._log)
+        if head < position:
+            raise SourceChanged(f"the log ends at {head}, and the view has come to {position}")
 
 
 def check_source(build: Build, places: Sequence[Place], source: Source) -> None:

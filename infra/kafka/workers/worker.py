@@ -17,7 +17,7 @@ from kafka.errors import KafkaError
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from infra.feed import head_position
-from infra.kafka.clients import subscribe
+from infra.kafka.clients import admin_client, subscribe
 from infra.kafka.failures import Reasons, cause_of, kind_of, reasons_kept, sentence_of
 from infra.kafka.names import Names
 from infra.kafka.settings import KafkaSettings
@@ -28,7 +28,7 @@ from infra.kafka.workers.batches import tags_besides
 from infra.kafka.workers.building import BroughtBack, Switching, leave_brought_back, open_build
 from infra.kafka.workers.feeding import Feeding
 from infra.kafka.workers.runner import PartitionRunner
-from infra.kafka.workers.source import NotFed, NothingPublished, open_source
+from infra.kafka.workers.source import NotFed, NothingPublished, SourceChanged, Watch, open_source
 from infra.pauses import LONGEST_SECONDS, Pauses
 from infra.postgres.pool import DatabaseUnavailable, connect
 from infra.projection.builds import Build, PositionMoved
@@ -148,6 +148,9 @@ class ViewWorker:
                 self._work()
             except PositionMoved as moved:
                 self._log.info("the build was changed; it is looked up again", reason=str(moved))
+            except SourceChanged as changed:
+                self._log.warning("topic and log are looked at anew", reason=str(changed))
+                self._over.wait(self._pauses.next())
             except (BuiltElsewhere, NewerVersion, NothingPublished) as other:
                 self._tell_once("view waits", str(other))
                 self._over.wait(_LOOK_AGAIN_SECONDS)
@@ -179,11 +182,12 @@ class ViewWorker:
         with (
             closing(connect(place.desk, place.schema, application_name=f"caselog {place.schema} worker")) as desk,
             closing(self._connect_to_write()) as connection,
+            closing(admin_client(place.settings)) as admin,
         ):
             desk.autocommit = True
             with connection, connection.cursor() as cursor:
                 leave_brought_back(cursor, self.view)
-            source = open_source(place.settings, place.names, desk)
+            source = open_source(admin, place.settings, place.names, desk)
             build = open_build(connection, self.view, source)
             self._told = ""
             runner = PartitionRunner(connection, self.view, build, log=desk)
@@ -197,7 +201,10 @@ class ViewWorker:
                     "view is fed by Kafka", build=build.build, live=build.live, group=consumer.config["group_id"]
                 )
                 switching = Switching(self._connect, head_position(desk))
-                feeding = Feeding(runner, connection, consumer, assignment, switching, self._announcer, self._over)
+                watch = Watch(admin, desk, source)
+                feeding = Feeding(
+                    runner, connection, consumer, assignment, switching, watch, self._announcer, self._over
+                )
                 feeding.run(self._pauses.succeeded)
 
     def _connect(self) -> Connection:

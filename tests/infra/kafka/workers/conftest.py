@@ -85,6 +85,12 @@ class FedDesk:
             cursor.execute("SELECT pg_notify(%s, %s)", (channel_of(self.schema), str(rows[-1][0])))
         return int(rows[-1][0])
 
+    def go_back(self, position: int) -> None:
+        """Let the log end where it ended when an older backup was taken."""
+        with closing(connect(self.dsn, self.schema)) as connection, connection, connection.cursor() as cursor:
+            cursor.execute("DELETE FROM events WHERE position > %s", (position,))
+            cursor.execute("UPDATE log_head SET position = %s", (position,))
+
     def publish(self) -> None:
         """Publish what there is, in the test's own thread."""
         with Pump(self.dsn, self.schema, self.settings) as pump:

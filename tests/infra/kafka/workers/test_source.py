@@ -29,8 +29,8 @@ SOURCE = Source("caselog.events", "t", 2)
 
 
 def opened(fed: FedDesk) -> Source:
-    with closing(connect(fed.dsn, fed.schema)) as connection:
-        return open_source(fed.settings, fed.names, connection)
+    with closing(connect(fed.dsn, fed.schema)) as connection, closing(admin_client(fed.settings)) as admin:
+        return open_source(admin, fed.settings, fed.names, connection)
 
 
 def published(fed: FedDesk, *, begin_after: int = 0) -> Checkpoint:
@@ -72,6 +72,20 @@ def test_another_desks_topic_is_refused(fed: FedDesk) -> None:
     with closing(connect(fed.dsn, fed.schema)) as connection, connection, connection.cursor() as cursor:
         cursor.execute("""UPDATE events SET metadata = '{"event_id":"another"}' WHERE position = 1""")
     with pytest.raises(NotFed, match="another desk"):
+        opened(fed)
+
+
+@pytest.mark.parametrize("grown_since", [False, True])
+def test_a_topic_that_tells_what_a_restored_log_does_not_is_refused(fed: FedDesk, grown_since: bool) -> None:
+    found = published(fed)
+    if grown_since:
+        with closing(connect(fed.dsn, fed.schema)) as connection, connection, connection.cursor() as cursor:
+            cursor.execute(
+                """UPDATE events SET metadata = '{"event_id":"another"}' WHERE position = %s""", (found.position,)
+            )
+    else:
+        fed.go_back(10)
+    with pytest.raises(NotFed, match="restored from an older backup"):
         opened(fed)
 
 

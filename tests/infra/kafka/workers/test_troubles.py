@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from infra.kafka.clients import admin_client
 from infra.kafka.settings import KafkaSettings
-from infra.kafka.workers import source
+from infra.kafka.workers import worker
 from infra.kafka.workers.worker import Place
 from infra.postgres.pool import connect
 from projections import queue
@@ -29,7 +29,7 @@ NOBODY = "127.0.0.1:1"
 @pytest.fixture(autouse=True)
 def asked_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A broker that does not answer is waited for a second, not ten."""
-    monkeypatch.setattr(source, "admin_client", partial(admin_client, timeout_ms=1_000))
+    monkeypatch.setattr(worker, "admin_client", partial(admin_client, timeout_ms=1_000))
 
 
 @contextmanager
