@@ -77,15 +77,23 @@ def tags_besides(handles: Collection[type[Event]]) -> Collection[str]:
 class Taking:
     """Makes batches of what a consumer gives.
 
-    `skipped` hears of each record that no relay of this desk has written.
+    `skipped` hears of each record that no relay of this desk has written. `head` tells where the log ends: a relay
+    publishes what is committed, so nothing of ours is beyond that, and what claims to be would hide all that follows.
     """
 
-    def __init__(self, skipped: Callable[[Unreadable], None]) -> None:
+    def __init__(self, skipped: Callable[[Unreadable], None], head: Callable[[], int]) -> None:
         self._skipped = skipped
+        self._ask_head = head
+        self._head = 0
 
     def batch(self, came: Mapping[int, Sequence[Unpacked]], places: Mapping[int, Place]) -> PartitionBatch:
         """Return the batch that records make, by partition, of a build that stands at these places."""
         return PartitionBatch([self._part(records, places[partition]) for partition, records in came.items()])
+
+    def _is_beyond(self, position: int) -> bool:
+        if position > self._head:
+            self._head = self._ask_head()
+        return position > self._head
 
     def _part(self, came: Sequence[Unpacked], start: Place) -> Part:
         records: list[UnpackedEvent] = []
@@ -95,6 +103,11 @@ class Taking:
         for each in came:
             if isinstance(each, Unreadable):
                 self._skipped(each)
+                skipped += 1
+                continue
+            if each.position > self._head and self._is_beyond(each.position):
+                reason = f"it tells of position {each.position}, and the log ends at {self._head}"
+                self._skipped(Unreadable(start.partition, each.offset, reason))
                 skipped += 1
                 continue
             if each.position <= position:

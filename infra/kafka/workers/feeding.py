@@ -59,7 +59,7 @@ class Feeding:
         self._watch = watch
         self._announcer = announcer
         self._over = over
-        self._taking = Taking(self._skipped)
+        self._taking = Taking(self._skipped, watch.head)
         self._indexed = runner.build.live
         self._switch_at = 0.0
         self._probe_at = self._ask_at = monotonic() + _PROBE_SECONDS

@@ -87,9 +87,13 @@ class Watch:
 
     def ask_for_log(self, position: int) -> None:
         """Raise `SourceChanged` where the log ends before a position that a partition of the view has come to."""
-        head = head_position(self._log)
+        head = self.head()
         if head < position:
             raise SourceChanged(f"the log ends at {head}, and the view has come to {position}")
+
+    def head(self) -> int:
+        """Return the position of the log's last event."""
+        return head_position(self._log)
 
 
 def check_source(build: Build, places: Sequence[Place], source: Source) -> None:
