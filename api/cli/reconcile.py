@@ -15,9 +15,9 @@ from api.cli.reconcile_views import COULD_NOT, FOUND, INTERRUPTED, reconcile_vie
 from api.compose_kafka import settings_of
 from infra.config import Config
 from infra.kafka.failures import Reasons, cause_of, reasons_kept, sentence_of
+from infra.kafka.reconcile.errors import CannotReconcile
 from infra.kafka.reconcile.findings import MEANINGS, Finding, by_kind
 from infra.kafka.reconcile.topic import Report, reconcile_topic
-from infra.kafka.reconcile.views import CannotReconcile
 from infra.kafka.relay.checkpoint import RelayHalted
 from infra.logging import configure_logging
 from projections.catalogue import VIEWS

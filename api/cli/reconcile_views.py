@@ -9,7 +9,8 @@ from api import compose
 from api.cli.rebuild import SHOWN, Bar, stopped_between_batches
 from api.compose_views import places
 from infra.config import Config
-from infra.kafka.reconcile.views import CannotReconcile, NotFedByKafka, Progress, reconcile_view
+from infra.kafka.reconcile.errors import CannotReconcile, NotFedByKafka
+from infra.kafka.reconcile.views import Progress, reconcile_view
 from infra.projection.comparing import Comparison, Difference
 from projections.catalogue import VIEWS
 from projections.view import View

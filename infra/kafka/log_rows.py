@@ -33,3 +33,11 @@ def read_page(connection: Connection, after: int, rows: int, *, up_to: int = _NO
         found[-1][0] if found else after,
         len(found) == rows,
     )
+
+
+def event_id_at(connection: Connection, position: int) -> str:
+    """Return the id of the event at a position; empty where there is none, or none of ours."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT metadata ->> 'event_id' FROM events WHERE position = %s", (position,))
+        row = cursor.fetchone()
+    return "" if row is None or row[0] is None else str(row[0])

@@ -116,3 +116,9 @@ def _problems(admin: KafkaAdminClient, topic: Topic) -> Sequence[str]:
         if value != wanted:
             problems.append(f"topic {topic.name} has {name}={value}, and {wanted} is wanted")
     return problems
+
+
+def topic_id(admin: KafkaAdminClient, topic: str) -> str:
+    """Return the broker's own id of a topic, another one when it has been deleted and made again."""
+    [described] = admin.describe_topics([topic])
+    return str(described["topic_id"])

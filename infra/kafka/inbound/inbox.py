@@ -29,7 +29,7 @@ from infra.kafka.inbound.lanes import work_through
 from infra.kafka.inbound.outgoing import Outgoing
 from infra.kafka.inbound.session import OutOfGroup, Session, TopicMadeAnew
 from infra.kafka.names import Names
-from infra.kafka.relay.producer import RecordRefused, TransactionalProducer
+from infra.kafka.producer import RecordRefused, TransactionalProducer
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import LARGEST_ANSWER_BYTES, command_topics, ensure
 from infra.metrics.instruments import KAFKA_COMMAND_BATCHES, KAFKA_COMMANDS, KAFKA_COMMANDS_WAITING

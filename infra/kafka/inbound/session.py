@@ -19,9 +19,9 @@ from kafka.structs import ConsumerGroupMetadata
 from infra.kafka.clients import subscribe
 from infra.kafka.fetched import FetchedRecord
 from infra.kafka.inbound.outgoing import Outgoing
+from infra.kafka.producer import Offsets, TransactionalProducer
 from infra.kafka.records import partition_of
-from infra.kafka.relay.checkpoint import topic_id
-from infra.kafka.relay.producer import Offsets, TransactionalProducer
+from infra.kafka.topics import topic_id
 
 ASK_SECONDS = 5.0
 """How often the broker is asked for the topic while nothing comes: it may have been deleted."""

@@ -11,11 +11,12 @@ from infra.feed import head_position
 from infra.kafka.clients import admin_client, consumer
 from infra.kafka.names import Names
 from infra.kafka.reconcile.comparing import Bounds, Comparison
+from infra.kafka.reconcile.errors import CannotReconcile
 from infra.kafka.reconcile.findings import Finding, TooManyFindings
 from infra.kafka.reconcile.reading import Interrupted, LogPages, PartitionReader
-from infra.kafka.reconcile.views import CannotReconcile
-from infra.kafka.relay.checkpoint import AnotherDesk, RelayHalted, check, last_checkpoint, topic_id
+from infra.kafka.relay.checkpoint import AnotherDesk, RelayHalted, check, last_checkpoint
 from infra.kafka.settings import KafkaSettings
+from infra.kafka.topics import topic_id
 from infra.postgres.pool import connect
 
 Progress = Callable[[int, int, int], None]

@@ -17,6 +17,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
 from domain.recorded import Metadata
 from infra.feed import head_position
+from infra.kafka.reconcile.errors import CannotReconcile, NotFedByKafka
 from infra.kafka.records import key_of, partition_of
 from infra.postgres.pool import connect
 from infra.projection import partitions
@@ -42,14 +43,6 @@ Progress = Callable[[Phase, int, int], None]
 """What is done, how much of it, and of how much: events, then tables."""
 
 _decode_metadata = msgspec.json.Decoder(Metadata).decode
-
-
-class CannotReconcile(Exception):
-    """There is nothing to compare, or no way to; the text says why."""
-
-
-class NotFedByKafka(CannotReconcile):
-    """The view has no live build in that database which Kafka feeds."""
 
 
 class _Interrupted(Exception):

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import KafkaTimeoutError
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from infra.feed import head_position
 from infra.kafka.clients import consumer
+from infra.kafka.log_rows import event_id_at
 from infra.kafka.names import Names
 from infra.kafka.records import EventRecord
 from infra.kafka.settings import KafkaSettings
@@ -120,20 +121,6 @@ def has_committed(
         return False
     finally:
         reader.close(timeout_ms=0)
-
-
-def topic_id(admin: KafkaAdminClient, topic: str) -> str:
-    """Return the broker's own id of a topic, another one when it has been deleted and made again."""
-    [described] = admin.describe_topics([topic])
-    return str(described["topic_id"])
-
-
-def event_id_at(connection: Connection, position: int) -> str:
-    """Return the id of the event at a position; empty where there is none, or none of ours."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT metadata ->> 'event_id' FROM events WHERE position = %s", (position,))
-        row = cursor.fetchone()
-    return "" if row is None or row[0] is None else str(row[0])
 
 
 def check(checkpoint: Checkpoint, connection: Connection, names: Names, events_topic_id: str) -> None:

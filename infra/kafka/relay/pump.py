@@ -11,21 +11,13 @@ from kafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from infra.kafka.clients import admin_client
+from infra.kafka.log_rows import event_id_at
 from infra.kafka.names import Names
-from infra.kafka.relay.checkpoint import (
-    Checkpoint,
-    CheckpointLost,
-    RelayHalted,
-    check,
-    event_id_at,
-    has_committed,
-    last_checkpoint,
-    topic_id,
-)
-from infra.kafka.relay.producer import RecordRefused, TransactionalProducer
+from infra.kafka.producer import RecordRefused, TransactionalProducer
+from infra.kafka.relay.checkpoint import Checkpoint, CheckpointLost, RelayHalted, check, has_committed, last_checkpoint
 from infra.kafka.relay.reading import MOST_EVENTS, LogReader, RecordBatch
 from infra.kafka.settings import KafkaSettings
-from infra.kafka.topics import LARGEST_RECORD_BYTES, ensure, events_topic, relay_topic
+from infra.kafka.topics import LARGEST_RECORD_BYTES, ensure, events_topic, relay_topic, topic_id
 from infra.postgres.pool import connect
 
 PATIENCE_SECONDS = 20.0

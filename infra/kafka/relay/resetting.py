@@ -8,12 +8,13 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 
 from infra.feed import head_position
 from infra.kafka.clients import admin_client
+from infra.kafka.log_rows import event_id_at
 from infra.kafka.names import Names
-from infra.kafka.relay.checkpoint import Checkpoint, event_id_at, last_checkpoint, topic_id
-from infra.kafka.relay.producer import RecordRefused, TransactionalProducer
+from infra.kafka.producer import RecordRefused, TransactionalProducer
+from infra.kafka.relay.checkpoint import Checkpoint, last_checkpoint
 from infra.kafka.relay.relay import ROLE
 from infra.kafka.settings import KafkaSettings
-from infra.kafka.topics import ensure, events_topic, relay_topic
+from infra.kafka.topics import ensure, events_topic, relay_topic, topic_id
 from infra.leadership import Leadership
 from infra.postgres.pool import connect
 

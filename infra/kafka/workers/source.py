@@ -9,8 +9,9 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 from infra.feed import head_position
 from infra.kafka import topics
 from infra.kafka.names import Names
-from infra.kafka.relay.checkpoint import RelayHalted, check, last_checkpoint, topic_id
+from infra.kafka.relay.checkpoint import RelayHalted, check, last_checkpoint
 from infra.kafka.settings import KafkaSettings
+from infra.kafka.topics import topic_id
 from infra.projection.builds import Build
 from infra.projection.partitions import Place
 from projections.view import View

@@ -9,15 +9,16 @@ import msgspec
 import pytest
 
 from infra.kafka.clients import admin_client, producer
+from infra.kafka.log_rows import event_id_at
 from infra.kafka.reconcile import reading
+from infra.kafka.reconcile.errors import CannotReconcile
 from infra.kafka.reconcile.findings import Finding
 from infra.kafka.reconcile.reading import LogPages
 from infra.kafka.reconcile.topic import Report, reconcile_topic
-from infra.kafka.reconcile.views import CannotReconcile
 from infra.kafka.records import EventRecord, mark_record
-from infra.kafka.relay.checkpoint import AnotherDesk, Checkpoint, event_id_at, topic_id
+from infra.kafka.relay.checkpoint import AnotherDesk, Checkpoint
 from infra.kafka.settings import KafkaSettings
-from infra.kafka.topics import ensure, events_topic, relay_topic
+from infra.kafka.topics import ensure, events_topic, relay_topic, topic_id
 from infra.postgres.pool import connect
 from tests.infra.kafka.relay.conftest import Relayed
 

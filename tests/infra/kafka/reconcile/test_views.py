@@ -9,7 +9,8 @@ import psycopg2
 import pytest
 
 from domain.subscription.events import AllowanceExhausted
-from infra.kafka.reconcile.views import CannotReconcile, reconcile_view
+from infra.kafka.reconcile.errors import CannotReconcile
+from infra.kafka.reconcile.views import reconcile_view
 from infra.kafka.records import key_of, partition_of
 from infra.postgres.migrations import migrate
 from infra.postgres.pool import connect

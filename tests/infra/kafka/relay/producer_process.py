@@ -11,8 +11,8 @@ sys.path.insert(0, str(Path(__file__).parents[4]))
 
 from kafka import TopicPartition
 
+from infra.kafka.producer import TransactionalProducer, Unfinished
 from infra.kafka.records import EventRecord
-from infra.kafka.relay.producer import TransactionalProducer, Unfinished
 from infra.kafka.settings import KafkaSettings
 
 if __name__ == "__main__":

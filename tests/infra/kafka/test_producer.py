@@ -1,4 +1,4 @@
-"""The inside of kafka-python that the relay's producer uses is as it takes it to be, and nothing is believed unseen."""
+"""The inside of kafka-python that our producer uses is as it takes it to be, and nothing is believed unseen."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,8 +9,8 @@ from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError, ProducerFe
 
 from infra.kafka.clients import admin_client, consumer
 from infra.kafka.names import Names
+from infra.kafka.producer import RecordRefused, TransactionalProducer
 from infra.kafka.records import EventRecord
-from infra.kafka.relay.producer import RecordRefused, TransactionalProducer
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import ensure, events_topic
 

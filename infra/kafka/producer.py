@@ -1,8 +1,8 @@
-"""kafka-python's transactional producer as the relay needs it: waits that end, many records at once, nothing assumed.
+"""How relay and inbox write: kafka-python's producer of transactions, its waits bounded, and nothing assumed.
 
 What is used of its inside, and why (docs/adr/0102-relay.md): `send` checks each record's headers, estimates its size
 and asks for its partition, which takes longer than to write the record; `commit_transaction` waits for ever; `close`
-gives up with an exception where records are under way. tests/infra/kafka/relay/test_producer.py holds it against the
+gives up with an exception where records are under way. tests/infra/kafka/test_producer.py holds it against the
 release that is installed.
 """
 
@@ -20,7 +20,7 @@ from infra.kafka.records import Headers
 from infra.kafka.settings import KafkaSettings
 
 TRANSACTION_SECONDS = 30
-"""After so long the broker ends a transaction of a relay that is gone; until then readers wait behind it."""
+"""After so long the broker ends a transaction of a process that is gone; until then readers wait behind it."""
 
 _REQUEST_SECONDS = 10
 _STEP_SECONDS = 0.2
