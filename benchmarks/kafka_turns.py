@@ -17,7 +17,7 @@ from infra.kafka.relay.reading import MOST_EVENTS, LogReader
 from infra.kafka.relay.relay import Relay
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import Topic, ensure
-from infra.kafka.workers.worker import Place, Workers
+from infra.kafka.workers.worker import Site, Workers
 from infra.logging import configure_logging
 from infra.postgres.pool import connect
 from projections.catalogue import VIEWS
@@ -88,7 +88,7 @@ def run_workers(pipe: Connection, url: str, schema: str, settings: KafkaSettings
     """Keep views from Kafka, once told to begin, until the pipe ends."""
     configure_logging("kafka-project")
     workers = Workers(
-        Place(desk=url, views=url, schema=schema, settings=settings), [view for view in VIEWS if view.name in names]
+        Site(desk=url, views=url, schema=schema, settings=settings), [view for view in VIEWS if view.name in names]
     )
     pipe.send("ready")
     try:

@@ -11,7 +11,7 @@ from api.compose_kafka import settings_of
 from api.compose_views import other_url
 from infra.config import Config
 from infra.kafka.workers.source import refuse_total_order
-from infra.kafka.workers.worker import Place, Workers
+from infra.kafka.workers.worker import Site, Workers
 from infra.logging import configure_logging
 from infra.postgres.migrations import migrate
 from infra.postgres.pool import connect
@@ -49,8 +49,8 @@ def kafka_project(views: tuple[str, ...], *, again: bool) -> None:
             _let_again(there or url, config.schema, chosen)
             return
         with compose.traces(config, "kafka-project"):
-            place = Place(desk=url, views=there or url, schema=config.schema, settings=settings)
-            run_until_stopped(Workers(place, chosen), "keeping views from Kafka")
+            site = Site(desk=url, views=there or url, schema=config.schema, settings=settings)
+            run_until_stopped(Workers(site, chosen), "keeping views from Kafka")
 
 
 def _let_again(url: str, schema: str, views: Sequence[View]) -> None:

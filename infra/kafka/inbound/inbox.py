@@ -27,7 +27,7 @@ from infra.kafka.fetched import FetchedRecord
 from infra.kafka.inbound.answering import Answering
 from infra.kafka.inbound.lanes import work_through
 from infra.kafka.inbound.outgoing import Outgoing
-from infra.kafka.inbound.session import OutOfGroup, Session, TopicMadeAnew
+from infra.kafka.inbound.session import CommandsTopicMadeAnew, OutOfGroup, Session
 from infra.kafka.names import Names
 from infra.kafka.producer import RecordRefused, TransactionalProducer
 from infra.kafka.settings import KafkaSettings
@@ -110,7 +110,7 @@ class Inbox:
                     with self._session() as session:
                         while not self._stopping.is_set():
                             self._turn(session, threads)
-                except TopicMadeAnew as news:
+                except CommandsTopicMadeAnew as news:
                     log.warning("the topic of commands is another one", topic=self._names.commands, error=str(news))
                 except (KafkaError, OutOfGroup, RecordRefused) as error:
                     if not self._stopping.is_set():

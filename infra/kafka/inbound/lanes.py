@@ -9,7 +9,7 @@ from infra.kafka.inbound.asked import Asked, NoCommand, asked
 from infra.kafka.inbound.outgoing import Outgoing, dead_letter, reply
 from infra.kafka.names import Names
 
-Place = tuple[int, int]
+RecordPlace = tuple[int, int]
 """Partition and offset."""
 
 
@@ -21,15 +21,15 @@ def work_through(
     names: Names,
     threads: ThreadPoolExecutor,
     is_stopping: Callable[[], bool],
-) -> tuple[dict[Place, Outgoing], Postponed | None]:
+) -> tuple[dict[RecordPlace, Outgoing], Postponed | None]:
     """Return what is to be sent for each record, by its place, and what some were postponed for.
 
     A record whose command was postponed is missing, and with it those of its key that follow. Records without a key
     keep the order of their partition. Once stopping, no further command is begun.
     """
-    done: dict[Place, Outgoing] = {}
+    done: dict[RecordPlace, Outgoing] = {}
     postponed: list[Postponed] = []
-    lanes: dict[tuple[int, bytes | None], list[tuple[Place, Asked]]] = {}
+    lanes: dict[tuple[int, bytes | None], list[tuple[RecordPlace, Asked]]] = {}
     for record in records:
         place = (record.partition, record.offset)
         try:
@@ -39,7 +39,7 @@ def work_through(
         else:
             lanes.setdefault((record.partition, record.key), []).append((place, wanted))
 
-    def walk(lane: Sequence[tuple[Place, Asked]]) -> None:
+    def walk(lane: Sequence[tuple[RecordPlace, Asked]]) -> None:
         for place, wanted in lane:
             if is_stopping():
                 return

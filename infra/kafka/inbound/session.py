@@ -35,7 +35,7 @@ class OutOfGroup(Exception):
     """The process is no longer a member of its group; it has to join again."""
 
 
-class TopicMadeAnew(Exception):
+class CommandsTopicMadeAnew(Exception):
     """The topic of commands is not the one that the process has joined for; the text says what follows."""
 
 
@@ -60,7 +60,7 @@ class Session:
     def poll(self, wait_ms: int) -> tuple[Records, ConsumerGroupMetadata]:
         """Return the next records, if some come in time, and the group as it was when they were read.
 
-        Raises `TopicMadeAnew`, `OutOfGroup`, kafka-python's errors.
+        Raises `CommandsTopicMadeAnew`, `OutOfGroup`, kafka-python's errors.
         """
         polled: Records = self.consumer.poll(wait_ms)
         # As of now: were it asked for later, the group might have moved on, and the broker could not tell.
@@ -84,7 +84,7 @@ class Session:
         self._ask_at = monotonic() + ASK_SECONDS
         now = topic_id(self._admin, self._topic)
         if now != self.topic_id:
-            raise TopicMadeAnew(
+            raise CommandsTopicMadeAnew(
                 f"it was deleted while commands were taken from it (its id was {self.topic_id}): what was not answered"
                 " is gone; commands are taken from the first record of the one that is there now, or is made"
             )

@@ -50,8 +50,8 @@ _LOOK_AGAIN_SECONDS = 2.0
 log = structlog.get_logger()
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the work is: the log's database, the views', which may be another, and the broker."""
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """Where workers work: the log's database, the views', which may be another, and the broker."""
 
     desk: str
     views: str
@@ -69,13 +69,13 @@ class Workers:
 
     def __init__(
         self,
-        place: Place,
+        site: Site,
         views: Sequence[View],
         *,
         session_timeout_ms: int = SESSION_TIMEOUT_MS,
         stop_seconds: float = STOP_SECONDS,
     ) -> None:
-        self._place = place
+        self._site = site
         self._views = tuple(views)
         self._session_timeout_ms = session_timeout_ms
         self._stop_seconds = stop_seconds
@@ -100,10 +100,10 @@ class Workers:
 
         kafka-python has waits that nothing ends: a thread in one of them is left behind, and its partitions to others.
         """
-        announcer = Announcer(self._place.views, self._place.schema)
+        announcer = Announcer(self._site.views, self._site.schema)
         announcer.start()
         workers = [
-            ViewWorker(self._place, view, announcer, self._over, self._session_timeout_ms) for view in self._views
+            ViewWorker(self._site, view, announcer, self._over, self._session_timeout_ms) for view in self._views
         ]
         threads = [threading.Thread(target=each.run, name=f"view {each.view.name}", daemon=True) for each in workers]
         with garbage_seldom_collected(), reasons_kept() as reasons:
@@ -128,10 +128,10 @@ class ViewWorker:
     """A worker's part of one view, in a thread of its own, through lost connections, rebalances and switches."""
 
     def __init__(
-        self, place: Place, view: View, announcer: Announcer, over: threading.Event, session_timeout_ms: int
+        self, site: Site, view: View, announcer: Announcer, over: threading.Event, session_timeout_ms: int
     ) -> None:
         self.view = view
-        self._place = place
+        self._site = site
         self._announcer = announcer
         self._over = over
         self._session_timeout_ms = session_timeout_ms
@@ -178,16 +178,16 @@ class ViewWorker:
         self._told = reason
 
     def _work(self) -> None:
-        place = self._place
+        site = self._site
         with (
-            closing(connect(place.desk, place.schema, application_name=f"caselog {place.schema} worker")) as desk,
+            closing(connect(site.desk, site.schema, application_name=f"caselog {site.schema} worker")) as desk,
             closing(self._connect_to_write()) as connection,
-            closing(admin_client(place.settings)) as admin,
+            closing(admin_client(site.settings)) as admin,
         ):
             desk.autocommit = True
             with connection, connection.cursor() as cursor:
                 leave_brought_back(cursor, self.view)
-            source = open_source(admin, place.settings, place.names, desk)
+            source = open_source(admin, site.settings, site.names, desk)
             build = open_build(connection, self.view, source)
             self._told = ""
             runner = PartitionRunner(connection, self.view, build, log=desk)
@@ -208,7 +208,7 @@ class ViewWorker:
                 feeding.run(self._pauses.succeeded)
 
     def _connect(self) -> Connection:
-        return view_connection(self._place.views, self._place.schema, self.view)
+        return view_connection(self._site.views, self._site.schema, self.view)
 
     def _connect_to_write(self) -> Connection:
         """Return a connection whose transactions the server undoes once this process stands still.
@@ -224,8 +224,8 @@ class ViewWorker:
     @contextmanager
     def _consumer(self, build: Build) -> Iterator[KafkaConsumer]:
         consumer = events_consumer(
-            self._place.settings,
-            group=self._place.names.view_group(self.view.name, build.build),
+            self._site.settings,
+            group=self._site.names.view_group(self.view.name, build.build),
             passed_over=tags_besides(self.view.handles),
             auto_offset_reset="none",
             partition_assignment_strategy=[CooperativeStickyAssignor],

@@ -18,7 +18,7 @@ from infra.kafka.names import Names
 from infra.kafka.relay.pump import Pump
 from infra.kafka.relay.relay import Relay
 from infra.kafka.settings import KafkaSettings
-from infra.kafka.workers.worker import Place, Workers
+from infra.kafka.workers.worker import Site, Workers
 from infra.log.tail import channel_of
 from infra.metrics.desk import DeskCollector
 from infra.postgres.pool import ConnectionPool, connect
@@ -67,9 +67,9 @@ class FedDesk:
         self.left = list(rows)
 
     @property
-    def place(self) -> Place:
+    def site(self) -> Site:
         """Where its workers work."""
-        return Place(desk=self.dsn, views=self.dsn, schema=self.schema, settings=self.settings)
+        return Site(desk=self.dsn, views=self.dsn, schema=self.schema, settings=self.settings)
 
     def append(self, events: int | None = None) -> int:
         """Append the next events of the log, and return its head."""
@@ -105,9 +105,9 @@ class FedDesk:
             yield
 
     @contextmanager
-    def working(self, *views: View, place: Place | None = None) -> Iterator[Workers]:
+    def working(self, *views: View, site: Site | None = None) -> Iterator[Workers]:
         """Let a worker keep views meanwhile."""
-        workers = Workers(place or self.place, views, session_timeout_ms=SESSION_TIMEOUT_MS)
+        workers = Workers(site or self.site, views, session_timeout_ms=SESSION_TIMEOUT_MS)
         workers.start()
         try:
             yield workers

@@ -9,12 +9,12 @@ ROOT = Path(__file__).parents[4]
 WORKER = """
 import signal, sys
 from infra.kafka.settings import KafkaSettings
-from infra.kafka.workers.worker import Place, Workers
+from infra.kafka.workers.worker import Site, Workers
 from projections import queue
 
 dsn, schema, bootstrap = sys.argv[1:]
-place = Place(desk=dsn, views=dsn, schema=schema, settings=KafkaSettings(bootstrap=(bootstrap,)))
-workers = Workers(place, [queue.VIEW], stop_seconds=0.1)
+site = Site(desk=dsn, views=dsn, schema=schema, settings=KafkaSettings(bootstrap=(bootstrap,)))
+workers = Workers(site, [queue.VIEW], stop_seconds=0.1)
 signal.signal(signal.SIGTERM, lambda *_: workers.request_stop())
 workers.run()
 """

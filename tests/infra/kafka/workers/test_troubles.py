@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from infra.kafka.clients import admin_client
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.workers import worker
-from infra.kafka.workers.worker import Place
+from infra.kafka.workers.worker import Site
 from infra.postgres.pool import connect
 from projections import queue
 from projections.view import View
@@ -33,9 +33,9 @@ def asked_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def telling(fed: FedDesk, place: Place) -> Iterator[list[Any]]:
+def telling(fed: FedDesk, site: Site) -> Iterator[list[Any]]:
     """Let a worker keep the view meanwhile; what it says comes into the list."""
-    with capture_logs() as lines, fed.working(VIEW, place=place):
+    with capture_logs() as lines, fed.working(VIEW, site=site):
         yield lines
 
 
@@ -57,16 +57,16 @@ def test_what_a_worker_cannot_reach_is_told_by_its_kind_and_the_desk_is_left_as_
 ) -> None:
     fed.append(10)
     fed.publish()
-    place = {
+    site = {
         "broker": msgspec.structs.replace(
-            fed.place, settings=msgspec.structs.replace(fed.settings, bootstrap=(NOBODY,))
+            fed.site, settings=msgspec.structs.replace(fed.settings, bootstrap=(NOBODY,))
         ),
-        "views": msgspec.structs.replace(fed.place, views=f"postgresql://{NOBODY}/none"),
+        "views": msgspec.structs.replace(fed.site, views=f"postgresql://{NOBODY}/none"),
         "password": msgspec.structs.replace(
-            fed.place, settings=msgspec.structs.replace(guarded_kafka, password="wrong")
+            fed.site, settings=msgspec.structs.replace(guarded_kafka, password="wrong")
         ),
     }[changed]
-    with telling(fed, place) as lines:
+    with telling(fed, site) as lines:
         line = said(lines, "view interrupted")
     gc.collect()  # kafka-python leaves a socket open where no connection comes about: let no later test be told of it
     assert (line["kind"], line["view"]) == (kind, VIEW.name)
@@ -78,7 +78,7 @@ def test_a_topic_with_fewer_partitions_than_the_settings_say_is_refused_with_bot
     fed.append(10)
     fed.publish()
     wider = msgspec.structs.replace(fed.settings, partitions=7)
-    with telling(fed, msgspec.structs.replace(fed.place, settings=wider)) as lines:
+    with telling(fed, msgspec.structs.replace(fed.site, settings=wider)) as lines:
         line = said(lines, "view cannot be fed by Kafka")
     assert "has 3 partitions" in line["reason"]
     assert "7" in line["reason"]
@@ -88,7 +88,7 @@ def test_a_topic_with_fewer_partitions_than_the_settings_say_is_refused_with_bot
 def test_a_worker_whose_database_went_away_under_it_goes_on_where_the_view_is(fed: FedDesk) -> None:
     fed.append(SETTING_UP)
     fed.publish()
-    with telling(fed, fed.place) as lines:
+    with telling(fed, fed.site) as lines:
         fed.await_fed(VIEW)
         with closing(connect(fed.dsn, fed.schema)) as connection, connection, connection.cursor() as cursor:
             cursor.execute(

@@ -58,7 +58,7 @@ def test_views_in_another_database_are_what_the_log_makes_while_they_go_on(
         part.start()
         stack.callback(part.stop)
     stack.enter_context(fed.relaying())
-    stack.enter_context(fed.working(*VIEWS, place=msgspec.structs.replace(fed.place, views=other_database)))
+    stack.enter_context(fed.working(*VIEWS, site=msgspec.structs.replace(fed.site, views=other_database)))
     names = [view.name for view in VIEWS]
     assert there.wait_for(names, head, WAIT_SECONDS)
     eventually(lambda: there.shows({view.name: view.version for view in VIEWS}))
@@ -86,7 +86,7 @@ def test_a_view_that_is_taken_back_is_left_alone_by_its_workers(
 ) -> None:
     head = fed.append(1_400)
     stack.enter_context(fed.relaying())
-    stack.enter_context(fed.working(queue.VIEW, place=msgspec.structs.replace(fed.place, views=other_database)))
+    stack.enter_context(fed.working(queue.VIEW, site=msgspec.structs.replace(fed.site, views=other_database)))
     assert there.wait_for(["queue"], head, WAIT_SECONDS)
     with capture_logs() as lines:
         assert take_back(other_database, fed.schema, queue.VIEW) is not None
