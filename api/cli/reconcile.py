@@ -55,6 +55,8 @@ def reconcile(first: int | None, last: int | None, as_json: bool, views: tuple[s
         if first is not None or last is not None or as_json:
             raise click.UsageError("--view compares the whole view: --from, --to and --json are for the topic")
         raise click.exceptions.Exit(reconcile_views(config, views))
+    if first is not None and last is not None and first > last:
+        raise click.UsageError(f"--from {first} is greater than --to {last}")
     settings = settings_of(config)
     reasons = Reasons()
     try:

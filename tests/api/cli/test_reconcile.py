@@ -65,6 +65,10 @@ def test_it_tells_what_is_wrong_with_places_and_ends_with_1_and_with_0_where_not
     assert f"not published yet: {head + 1} to {later} (5)\n" in right.stdout
     assert right.stdout.endswith("nothing is wrong\n")
     assert '"positions_per_second"' in right.stderr, "where there is no terminal, progress is lines of the log"
+    beyond = here("--from", str(head + 1))
+    assert beyond.returncode == 0
+    assert "of these positions nothing is published" in beyond.stdout
+    assert "no events compared\n" in beyond.stdout
 
     send(relayed, {1: [EventRecord(b"k", b"v", [])]})
     wrong = here()
@@ -99,6 +103,7 @@ def test_where_it_cannot_compare_it_says_why_in_one_line_and_ends_with_2(
     assert unnamed.returncode == 2
     assert "CASELOG_KAFKA_BOOTSTRAP" in unnamed.stderr
     assert here("--from", "none").returncode == 2
+    assert here("--from", "9", "--to", "3").returncode == 2
     assert here("--view", "queue", "--json").returncode == 2
 
 
