@@ -122,10 +122,9 @@ class Comparison:
         self._lanes = {number: Lane(number, records, bounds, self.findings) for number, records in partitions.items()}
 
     @property
-    def newer(self) -> tuple[int, int] | None:
-        """First and last position of records beyond what was said to be published."""
-        told = [lane.newer for lane in self._lanes.values() if lane.newer is not None]
-        return (min(low for low, _ in told), max(high for _, high in told)) if told else None
+    def newer(self) -> Mapping[int, tuple[int, int]]:
+        """First and last position of records beyond what was said to be published, by partition."""
+        return {number: lane.newer for number, lane in self._lanes.items() if lane.newer is not None}
 
     def run(self, log: Iterable[Expected], progress: Callable[[int], None] = lambda _: None) -> None:
         """Compare all events of the log within the bounds, then look at what else the partitions have.

@@ -124,15 +124,17 @@ def reconcile_topic(
                 ended_early = str(too_many)
         head = head_position(connection)
     findings = comparison.findings.told()
-    if comparison.newer is not None and comparison.newer[1] > head:
-        beyond = max(comparison.newer[0], head + 1)
+    strange = {number: span for number, span in comparison.newer.items() if span[1] > head}
+    if strange:
+        first_strange = max(min(low for low, _ in strange.values()), head + 1)
+        last_strange = max(high for _, high in strange.values())
         findings.append(
             Finding(
                 kind="unknown",
-                first=beyond,
-                last=comparison.newer[1],
-                count=comparison.newer[1] - beyond + 1,
-                partitions=tuple(partitions),
+                first=first_strange,
+                last=last_strange,
+                count=last_strange - first_strange + 1,
+                partitions=tuple(strange),
                 note=f"the log ends at {head}",
             )
         )

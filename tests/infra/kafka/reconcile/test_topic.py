@@ -145,7 +145,9 @@ def test_what_the_log_has_not_is_unknown_though_the_relay_does_not_tell_of_it(re
     head = relayed.grow(50)
     publish(relayed)
     send(relayed, {0: [mark_record(head + 1)], 1: [mark_record(head + 7)]})
-    assert told(reconciled(relayed)) == [("unknown", head + 1, head + 7, 7)]
+    report = reconciled(relayed)
+    assert told(report) == [("unknown", head + 1, head + 7, 7)]
+    assert report.findings[0].partitions == (0, 1)
 
 
 def test_events_that_are_not_published_yet_are_told_and_no_difference(relayed: Relayed) -> None:
