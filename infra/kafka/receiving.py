@@ -20,7 +20,10 @@ class LargeReads:
         self._buffer = memoryview(bytearray(READ_BYTES))
 
     def __call__(self) -> tuple[memoryview, Exception | None]:
-        """Return what has come, to be copied before the next call; with an error where the connection is over."""
+        """Return what has come, to be copied before the next call; an error where nothing has, and nothing will.
+
+        kafka-python throws away what comes with an error: a broker's last words (`last_answers`).
+        """
         buffer = self._buffer
         read = 0
         error: Exception | None = None
@@ -35,7 +38,7 @@ class LargeReads:
             pass
         except Exception as broken:  # noqa: BLE001 - as kafka-python does: whatever it is, the connection is over
             error = KafkaConnectionError(broken)
-        return buffer[:read], error
+        return buffer[:read], None if read else error
 
 
 def read_largely(client: Any) -> None:

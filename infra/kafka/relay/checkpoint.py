@@ -27,7 +27,8 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """What a relay has published: the log's events after `begun_after` up to `position`, each once.
 
     `desk` is the id of the log's first event, `event_id` that of the event at `position` (empty where it has none),
-    `events_topic_id` the broker's own id of the topic.
+    `events_topic_id` the broker's own id of the topic. `gap_after`, where it is not none: of the events after that
+    position some are not on the topic, or come behind later ones, because a person has set the relay elsewhere.
     """
 
     position: int
@@ -35,6 +36,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     desk: str
     event_id: str
     events_topic_id: str
+    gap_after: int | None = None
 
     def record(self) -> EventRecord:
         """Return it as a record of the relay's topic."""

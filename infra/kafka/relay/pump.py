@@ -6,6 +6,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
+import msgspec
 from kafka import TopicPartition
 from kafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
@@ -139,13 +140,7 @@ class Pump:
             self._producer.close()
 
     def _publish(self, batch: RecordBatch, now: Checkpoint) -> None:
-        then = Checkpoint(
-            position=batch.position,
-            begun_after=now.begun_after,
-            desk=now.desk,
-            event_id=batch.event_id,
-            events_topic_id=now.events_topic_id,
-        )
+        then = msgspec.structs.replace(now, position=batch.position, event_id=batch.event_id)
         too_large = next((i for i, each in enumerate(batch.records) if len(each.value) > LARGEST_RECORD_BYTES), None)
         if too_large is not None:
             raise EventTooLarge(batch, too_large, self._names.events)
@@ -172,7 +167,8 @@ class Pump:
         if has_committed(self._settings, names, self._settings.partitions, self._waits):
             raise CheckpointLost(
                 f"topic {names.events} has events, and topic {names.relay} does not say up to which position:"
-                " `caselog relay --reset-to` goes on after a position that you name, `caselog reconcile` tells which"
+                f" delete topic {names.events} to publish the log anew, or name by `caselog relay --reset-to` after"
+                " which position to go on (the highest `ce_position` on the topic); it feeds no views then"
             )
         begin_after = self._begin_after or 0
         first = Checkpoint(

@@ -1,7 +1,7 @@
 """The relay set to another position of the log, by a person who knows what readers will make of it."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 from kafka import TopicPartition
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
@@ -11,7 +11,7 @@ from infra.kafka.clients import admin_client
 from infra.kafka.log_rows import event_id_at
 from infra.kafka.names import Names
 from infra.kafka.producer import RecordRefused, TransactionalProducer
-from infra.kafka.relay.checkpoint import Checkpoint, last_checkpoint
+from infra.kafka.relay.checkpoint import Checkpoint, TopicMadeAnew, check, has_committed, last_checkpoint
 from infra.kafka.relay.relay import ROLE
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import ensure, events_topic, relay_topic, topic_id
@@ -28,7 +28,10 @@ class NoSuchPosition(Exception):
 
 
 class Reset:
-    """What may be set while no relay publishes. `before`: the checkpoint as it stands, none if there is none."""
+    """What may be set while no relay publishes.
+
+    `before`: the checkpoint as it stands, none if there is none; `empty`: whether the topic has no events.
+    """
 
     def __init__(
         self,
@@ -37,46 +40,53 @@ class Reset:
         connection: Connection,
         events_topic_id: str,
         before: Checkpoint | None,
+        *,
+        empty: bool,
     ) -> None:
         self._names = names
         self._producer = producer
         self._connection = connection
         self._events_topic_id = events_topic_id
         self.before = before
+        self._empty = empty
 
     def consequences(self, position: int) -> str:
         """Say what those who read the topic will see of it. Raises `NoSuchPosition`."""
         head = head_position(self._connection)
         if position > head:
             raise NoSuchPosition(f"the log ends at position {head}")
-        if self.before is None:
-            return f"The relay will begin after position {position}, whatever is on topic {self._names.events} already."
-        if self.before.events_topic_id != self._events_topic_id:
+        no_views = f" Topic {self._names.events} can feed no views from then on."
+        if self.before is None and not self._empty:
+            return (
+                f"The relay will begin after position {position}, whatever is on topic {self._names.events} already."
+                f"{no_views}"
+            )
+        if self.before is None or self.before.events_topic_id != self._events_topic_id:
             left = f" but the first {position}" if position else ""
             return f"All events{left} will be published to the new topic {self._names.events}."
         if position < self.before.position:
             return (
                 f"The events {position + 1} to {self.before.position} will be on topic {self._names.events} a second"
                 " time, under the same ids: every reader gets them twice, and `caselog reconcile` reports them."
+                f"{no_views if position < self.before.begun_after else ''}"
             )
         if position > self.before.position:
             return (
                 f"The events {self.before.position + 1} to {position} will never be on topic {self._names.events}:"
-                " no reader gets them, and `caselog reconcile` reports them."
+                f" no reader gets them, and `caselog reconcile` reports them.{no_views}"
             )
         return f"The relay goes on after position {position}, as it would have anyway."
 
     def write(self, position: int) -> Checkpoint:
         """Commit a checkpoint at the position. Raises kafka-python's errors."""
-        begun_after = min(position, self.before.begun_after) if self.before is not None else 0
-        if self.before is not None and self.before.events_topic_id != self._events_topic_id:
-            begun_after = position
+        begun_after, gap_after = self._left_out(position)
         checkpoint = Checkpoint(
             position=position,
             begun_after=begun_after,
             desk=event_id_at(self._connection, 1),
             event_id=event_id_at(self._connection, position),
             events_topic_id=self._events_topic_id,
+            gap_after=gap_after,
         )
         try:
             self._producer.publish([TopicPartition(self._names.relay, 0)], [checkpoint.record()])
@@ -84,12 +94,27 @@ class Reset:
             raise refused.error from refused
         return checkpoint
 
+    def _left_out(self, position: int) -> tuple[int, int | None]:
+        """Return after which event the topic begins then, and after which not all are there in their order."""
+        if self.before is None:
+            return (position, None) if self._empty else (0, 0)  # nobody knows what is there
+        if self.before.events_topic_id != self._events_topic_id:
+            return position, None
+        begun_after = min(position, self.before.begun_after)
+        gaps = [] if self.before.gap_after is None else [self.before.gap_after]
+        if position > self.before.position:
+            gaps.append(self.before.position)
+        if position < self.before.begun_after:
+            gaps.append(position)  # what comes now is earlier than what is there
+        return begun_after, min(gaps, default=None)
+
 
 @contextmanager
 def resetting(dsn: str, schema: str, settings: KafkaSettings) -> Iterator[Reset]:
     """Keep relays from leading, and give what sets their position.
 
-    Raises `RelayLeads`, `TopicMismatch`, kafka-python's errors, and `DatabaseUnavailable`.
+    Raises `RelayLeads`, `TopicMismatch`, kafka-python's errors, and `DatabaseUnavailable`; `RelayHalted` where the
+    topic has another log's events, which no position of this one puts right.
     """
     names = Names(schema)
     lead = Leadership(dsn, schema, ROLE)
@@ -104,6 +129,11 @@ def resetting(dsn: str, schema: str, settings: KafkaSettings) -> Iterator[Reset]
             # A person may think as long as they like before the write, so its waits are not counted from here.
             with closing(TransactionalProducer(settings, names.relay_transactional_id, lambda: True)) as producer:
                 producer.begin([names.events, names.relay])
-                yield Reset(names, producer, connection, events_topic_id, last_checkpoint(settings, names))
+                before = last_checkpoint(settings, names)
+                if before is not None:
+                    with suppress(TopicMadeAnew):
+                        check(before, connection, names, events_topic_id)
+                empty = before is None and not has_committed(settings, names, settings.partitions)
+                yield Reset(names, producer, connection, events_topic_id, before, empty=empty)
     finally:
         lead.release()

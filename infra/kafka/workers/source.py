@@ -60,10 +60,15 @@ def open_source(admin: KafkaAdminClient, settings: KafkaSettings, names: Names, 
         check(published, log, names, source.topic_id)
     except RelayHalted as halted:
         raise NotFed(str(halted)) from None
+    if published.gap_after is not None:
+        raise NotFed(
+            f"topic {names.events} has not all events after position {published.gap_after} in their order, since"
+            f" `caselog relay --reset-to` was used, and a view needs them so: {_publish_anew(names)}"
+        )
     if published.begun_after > 0:
         raise NotFed(
             f"topic {names.events} has no events up to position {published.begun_after}, where publishing began,"
-            " and a view needs them all: `caselog relay --reset-to 0` publishes them"
+            f" and a view needs them all, in order: {_publish_anew(names)}"
         )
     return source
 
@@ -95,6 +100,10 @@ class Watch:
     def head(self) -> int:
         """Return the position of the log's last event."""
         return head_position(self._log)
+
+
+def _publish_anew(names: Names) -> str:
+    return f"delete the topics {names.events} and {names.relay}, and `caselog relay` publishes the whole log anew"
 
 
 def check_source(build: Build, places: Sequence[Place], source: Source) -> None:

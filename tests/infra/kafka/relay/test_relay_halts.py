@@ -21,6 +21,7 @@ from infra.kafka.relay.checkpoint import (
     last_checkpoint,
 )
 from infra.kafka.relay.pump import BegunAlready
+from infra.kafka.relay.resetting import resetting
 from infra.kafka.topics import TopicMismatch
 from infra.postgres.pool import connect
 from tests.infra.kafka.processes import environment, running
@@ -59,6 +60,16 @@ def halted(relayed: Relayed, reason: type[Exception], **more: int) -> str:
     return str(error.value)
 
 
+def not_to_be_reset(relayed: Relayed, reason: type[Exception]) -> None:
+    before = last_checkpoint(relayed.settings, relayed.names)
+    with (
+        pytest.raises(reason, match=relayed.names.events),
+        resetting(relayed.dsn, relayed.schema, relayed.settings) as reset,
+    ):
+        reset.write(0)
+    assert last_checkpoint(relayed.settings, relayed.names) == before
+
+
 def delete(admin: KafkaAdminClient, *topics: str) -> None:
     admin.delete_topics(list(topics))
     eventually(lambda: not set(topics) & set(admin.list_topics()))
@@ -85,6 +96,7 @@ def test_the_topic_of_another_desk(relayed: Relayed, connection: Connection) -> 
     with connection.cursor() as cursor:
         cursor.execute('UPDATE events SET metadata = \'{"event_id":"of another"}\' WHERE position = 1')
     assert "another desk" in halted(relayed, AnotherDesk)
+    not_to_be_reset(relayed, AnotherDesk)
 
 
 @pytest.mark.parametrize("grown_since", [0, 40])
@@ -96,6 +108,7 @@ def test_a_log_restored_from_an_older_backup(relayed: Relayed, connection: Conne
     if grown_since:
         relayed.grow(grown_since, ids="another history")
     assert "restored from an older backup" in halted(relayed, LogWentBack)
+    not_to_be_reset(relayed, LogWentBack)
 
 
 def test_a_topic_that_was_deleted_and_made_again(relayed: Relayed, admin: KafkaAdminClient) -> None:
@@ -109,7 +122,13 @@ def test_a_topic_that_was_deleted_and_made_again(relayed: Relayed, admin: KafkaA
 def test_a_topic_whose_checkpoint_is_lost(relayed: Relayed, admin: KafkaAdminClient) -> None:
     publish(relayed)
     delete(admin, relayed.names.relay)
-    assert "caselog reconcile" in halted(relayed, CheckpointLost)
+    said = halted(relayed, CheckpointLost)
+    assert "the highest `ce_position` on the topic" in said
+    assert f"delete topic {relayed.names.events}" in said
+    with resetting(relayed.dsn, relayed.schema, relayed.settings) as reset:
+        assert "can feed no views" in reset.consequences(relayed.head())
+        now = reset.write(relayed.head())
+    assert (now.begun_after, now.gap_after) == (0, 0)
 
 
 def test_both_topics_deleted_is_a_beginning(relayed: Relayed, admin: KafkaAdminClient) -> None:

@@ -8,6 +8,7 @@ from api.cli.errors import USAGE, exit_code_of
 from infra.kafka.clients import admin_client
 from infra.kafka.relay.checkpoint import Checkpoint, last_checkpoint
 from infra.kafka.relay.pump import Pump
+from infra.kafka.relay.resetting import resetting
 from infra.kafka.workers.source import (
     NotFed,
     NothingPublished,
@@ -65,6 +66,32 @@ def test_a_topic_that_begins_later_than_the_log_is_refused(fed: FedDesk) -> None
     published(fed, begin_after=5)
     with pytest.raises(NotFed, match="up to position 5, where publishing began"):
         opened(fed)
+
+
+@pytest.mark.parametrize(
+    ("begin_after", "reset_to", "gaps"),
+    [(0, 30, (20, 20)), (5, 2, (2, 0))],
+    ids=["events passed over", "earlier events behind later ones"],
+)
+def test_a_topic_whose_relay_was_set_elsewhere_is_refused_for_good(
+    fed: FedDesk, begin_after: int, reset_to: int, gaps: tuple[int, int]
+) -> None:
+    published(fed, begin_after=begin_after)
+    fed.append(20)
+    for position, gap_after in zip((reset_to, 0), gaps, strict=True):
+        with resetting(fed.dsn, fed.schema, fed.settings) as reset:
+            assert position == 0 or "can feed no views" in reset.consequences(position)
+            reset.write(position)
+        fed.publish()
+        with pytest.raises(NotFed, match=f"not all events after position {gap_after} in their order"):
+            opened(fed)
+
+
+def test_a_topic_whose_relay_was_set_back_is_taken(fed: FedDesk) -> None:
+    published(fed)
+    with resetting(fed.dsn, fed.schema, fed.settings) as reset:
+        reset.write(3)
+    assert opened(fed).topic == fed.names.events
 
 
 def test_another_desks_topic_is_refused(fed: FedDesk) -> None:
