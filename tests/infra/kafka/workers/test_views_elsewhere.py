@@ -1,6 +1,5 @@
 """Views that workers keep in another database than the desk's: what is there is what the log makes, also under load."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
 import msgspec
@@ -20,12 +19,6 @@ from tests.infra.kafka.workers.conftest import WAIT_SECONDS, FedDesk
 from tests.waiting import eventually
 
 VIEWS = (ticket.VIEW, queue.VIEW, ledger.VIEW)
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as parts:
-        yield parts
 
 
 @pytest.fixture
