@@ -52,9 +52,13 @@ class Names(msgspec.Struct, frozen=True):
         """The consumer group that carries commands out."""
         return f"{self.prefix}.commands"
 
-    def view_group(self, view: str, build: int) -> str:
-        """The consumer group that keeps one build of a view."""
-        return f"{self.prefix}.view.{view}.{build}"
+    def view_group(self, view: str, build: int, *, elsewhere: bool = False) -> str:
+        """The consumer group that keeps one build of a view.
+
+        `elsewhere`: in a database of its own, which numbers its builds by itself. Workers of two builds of the same
+        number that shared a group would each be given a part of the partitions, and neither build would come on.
+        """
+        return f"{self.prefix}.view.{'elsewhere.' if elsewhere else ''}{view}.{build}"
 
 
 DEFAULT_NAMES = Names("caselog")

@@ -225,7 +225,9 @@ class ViewWorker:
     def _consumer(self, build: Build) -> Iterator[KafkaConsumer]:
         consumer = events_consumer(
             self._site.settings,
-            group=self._site.names.view_group(self.view.name, build.build),
+            group=self._site.names.view_group(
+                self.view.name, build.build, elsewhere=self._site.views != self._site.desk
+            ),
             passed_over=tags_besides(self.view.handles),
             auto_offset_reset="none",
             partition_assignment_strategy=[CooperativeStickyAssignor],

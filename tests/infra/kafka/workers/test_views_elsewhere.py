@@ -91,3 +91,19 @@ def test_a_view_that_is_taken_back_is_left_alone_by_its_workers(
         with connection.cursor() as cursor:
             cursor.execute("SELECT live, state, fed_by FROM projections")
             assert cursor.fetchall() == [(False, "ready", "kafka")]
+
+
+def test_workers_of_both_databases_share_no_partitions(
+    fed: FedDesk, other_database: str, there: ViewPositions, stack: ExitStack
+) -> None:
+    head = fed.append(200)
+    fed.publish()
+    stack.enter_context(fed.working(queue.VIEW))
+    stack.enter_context(fed.working(queue.VIEW, site=msgspec.structs.replace(fed.site, views=other_database)))
+    assert there.wait_for([queue.VIEW.name], head, 20)
+    here = fed.await_fed(queue.VIEW)
+    with closing(connect(other_database, fed.schema)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("SELECT build FROM projections WHERE view = %s", (queue.VIEW.name,))
+        assert cursor.fetchall() == [(here.build,)], (
+            "the builds have one number, so only a name tells their groups apart"
+        )
