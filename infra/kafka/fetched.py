@@ -32,7 +32,10 @@ class HasOffset(Protocol):
 
 
 class FetchedRecord(msgspec.Struct, gc=False):
-    """A record as kafka-python's `ConsumerRecord` has it; `timestamp` in milliseconds since 1970."""
+    """A record as kafka-python's `ConsumerRecord` has it; `timestamp` in milliseconds since 1970.
+
+    `unreadable`: why nothing of it can be read, where its batch cannot be unpacked.
+    """
 
     topic: str
     partition: int
@@ -42,6 +45,7 @@ class FetchedRecord(msgspec.Struct, gc=False):
     value: bytes | None
     header_bytes: bytes
     known_headers: list[tuple[str, bytes]] | None = None
+    unreadable: str | None = None
 
     @property
     def headers(self) -> list[tuple[str, bytes]]:
@@ -61,6 +65,11 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         """
         return records_in(batch, content, at, self.topic_partition)
 
+    def unreadable(self, offset: int, timestamp: int, reason: str) -> HasOffset:
+        """Return what stands for a record of a batch that cannot be unpacked."""
+        topic, partition = self.topic_partition
+        return FetchedRecord(topic, partition, offset, timestamp, None, None, b"\0", unreadable=reason)
+
     def _unpack_records(
         self, tp: TopicPartition, records: Any, key_deserializer: Any, value_deserializer: Any
     ) -> Iterator[HasOffset]:
@@ -72,16 +81,25 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
                 raise CorruptRecordError(f"{tp} has records of format {batch.magic}, which no broker of today writes")
             self.leader_epoch = batch.leader_epoch
             if not self._is_left_out(batch):
-                batch._maybe_uncompress()  # noqa: SLF001 - see `read_by`
-                content = bytes(batch._buffer)  # noqa: SLF001
                 try:
-                    for each in self.read(batch, content, batch._pos):  # noqa: SLF001
+                    for each in self._read(batch):
                         self.next_fetch_offset = each.offset + 1
                         yield each
                 except (ValueError, IndexError) as error:
                     raise CorruptRecordError(f"{tp} is damaged at offset {self.next_fetch_offset}: {error}") from error
             self.next_fetch_offset = batch.next_offset
         self.drain()
+
+    def _read(self, batch: Any) -> Iterable[HasOffset]:
+        try:
+            batch._maybe_uncompress()  # noqa: SLF001 - see `read_by`
+        except Exception as error:  # noqa: BLE001 - its checksum is right, so no reading it again will help
+            reason = f"it is compressed in a way that cannot be unpacked here: {error}"
+            return [
+                self.unreadable(offset, batch.max_timestamp, reason)
+                for offset in range(batch.base_offset, batch.next_offset)
+            ]
+        return self.read(batch, bytes(batch._buffer), batch._pos)  # noqa: SLF001
 
     def _is_left_out(self, batch: Any) -> bool:
         """Whether a batch says how a transaction ended, or is of one that was aborted; as kafka-python tells it."""

@@ -21,6 +21,10 @@ LARGEST_COMMAND_BYTES = 17 * 1024 * 1024
 LARGEST_ANSWER_BYTES = 18 * 1024 * 1024
 """The same as a dead letter, with the reason."""
 
+READABLE = {"compression.type": "uncompressed"}
+"""The broker unpacks what others compress, by a method of which we may not have the library. So a record in a topic is
+also as large as the broker has measured it, and its sender is told where that is too large."""
+
 _WEEK_MS = str(7 * 24 * 60 * 60 * 1000)
 
 
@@ -53,21 +57,23 @@ def events_topic(names: Names, settings: KafkaSettings) -> Topic:
             "retention.ms": "-1",
             "retention.bytes": "-1",
             "max.message.bytes": str(LARGEST_RECORD_BYTES),
-        },
+        }
+        | READABLE,
     )
 
 
 def relay_topic(names: Names) -> Topic:
     """The relay's checkpoint: one key, of which the last value counts."""
-    return Topic(names.relay, 1, {"cleanup.policy": "compact"})
+    return Topic(names.relay, 1, {"cleanup.policy": "compact"} | READABLE)
 
 
 def command_topics(names: Names, settings: KafkaSettings) -> tuple[Topic, ...]:
     """What commands come by and are answered by, for a week; what turned out to be no command, for ever."""
     week = {"cleanup.policy": "delete", "retention.ms": _WEEK_MS}
+    taken = week | {"max.message.bytes": str(LARGEST_COMMAND_BYTES)} | READABLE
     answers = {"max.message.bytes": str(LARGEST_ANSWER_BYTES)}
     return (
-        Topic(names.commands, settings.partitions, week | {"max.message.bytes": str(LARGEST_COMMAND_BYTES)}),
+        Topic(names.commands, settings.partitions, taken),
         Topic(names.replies, settings.partitions, week | answers),
         Topic(names.dead_commands, 1, {"cleanup.policy": "delete", "retention.ms": "-1"} | answers),
     )
@@ -96,7 +102,8 @@ def ensure(admin: KafkaAdminClient, topics: Sequence[Topic], settings: KafkaSett
 
 def kafka_binding(topic: Topic) -> dict[str, Any]:
     """Return a topic as an AsyncAPI document tells of it (the Kafka binding of a channel, version 0.5.0)."""
-    told = {name: [value] if name == "cleanup.policy" else int(value) for name, value in topic.settings.items()}
+    settings = {name: value for name, value in topic.settings.items() if name not in READABLE}
+    told = {name: [value] if name == "cleanup.policy" else int(value) for name, value in settings.items()}
     return {"topic": topic.name, "partitions": topic.partitions, "topicConfiguration": told, "bindingVersion": "0.5.0"}
 
 

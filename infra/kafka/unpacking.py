@@ -167,6 +167,10 @@ class _UnpackedRecords(PartitionRecords):
 
     passed_over: Container[bytes] = ()
 
+    def unreadable(self, offset: int, timestamp: int, reason: str) -> Unreadable:  # noqa: ARG002 - no event has it
+        """Return what stands for a record of a batch that cannot be unpacked."""
+        return Unreadable(self.topic_partition.partition, offset, reason)
+
     def read(self, batch: Any, content: bytes, at: int) -> Iterator[Unpacked]:
         """Yield what a batch holds."""
         return unpack(

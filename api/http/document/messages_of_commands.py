@@ -78,6 +78,13 @@ _OF_DEAD: dict[str, Json] = {
     "dead-reason": {**_TEXT, "description": "And in a sentence."},
     "dead-timestamp": {**_NUMBER, "description": "When the record was written: milliseconds since 1970."},
 }
+_OF_CUT: dict[str, Json] = {
+    "dead-record-bytes": {
+        **_NUMBER,
+        "description": "Where the record was too large to be set aside whole: how large. It has the beginning of its"
+        " value, and neither its key nor its own headers.",
+    }
+}
 
 
 def allowed_commands() -> tuple[CommandType, ...]:
@@ -181,7 +188,9 @@ def schemas_of_commands(names: Names) -> Json:
             "Which record is answered.",
             {"status": {"const": "200"}, "content-type": {"const": _JSON}, **_OF_EVERY_ANSWER, **request},
         ),
-        "DeadHeaders": _headers("What says why, behind the headers that the record came with.", _OF_DEAD | request),
+        "DeadHeaders": _headers(
+            "What says why, behind the headers that the record came with.", _OF_DEAD | _OF_CUT | request, tuple(_OF_CUT)
+        ),
     }
 
 

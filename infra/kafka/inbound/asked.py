@@ -21,8 +21,13 @@ HEADERS = (CORRELATION_ID, IDEMPOTENCY_KEY, ACTOR, TRACEPARENT, CONTENT_TYPE)
 CALLER = "kafka"
 """Within what idempotency keys of commands by Kafka are told apart, and what their actors' names begin with."""
 
-DeadCode = Literal["no_value", "too_large", "invalid_header", "unsupported_media_type", "malformed_json", "no_command"]
+DeadCode = Literal[
+    "unreadable", "no_value", "too_large", "invalid_header", "unsupported_media_type", "malformed_json", "no_command"
+]
 DEAD_CODES: tuple[str, ...] = get_args(DeadCode)
+
+LONGEST_KEY = 64 * 1024
+"""In bytes; an answer has its command's key, and has to have room beside it."""
 
 ACTOR_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]{1,120}$"
 
@@ -70,6 +75,10 @@ class NoCommand(Exception):
 
 def asked(record: FetchedRecord, topic_id: str) -> Asked:
     """Return what a record asks for. Raises `NoCommand`."""
+    if record.unreadable is not None:
+        raise NoCommand("unreadable", record.unreadable)
+    if record.key is not None and len(record.key) > LONGEST_KEY:
+        raise NoCommand("too_large", f"the key has {len(record.key)} bytes, at most {LONGEST_KEY} are taken")
     address = Address(record.topic, topic_id, record.partition, record.offset)
     headers = _headers(record)
     value = _value(record)

@@ -10,6 +10,15 @@ from infra.kafka.inbound.answering import Answered, Outcome, Refused
 from infra.kafka.inbound.asked import CORRELATION_ID, IDEMPOTENCY_KEY, Address, NoCommand
 from infra.kafka.names import Names
 from infra.kafka.records import CONTENT_TYPE, Headers
+from infra.kafka.topics import LARGEST_COMMAND_BYTES
+
+LARGEST_DEAD_BYTES = LARGEST_COMMAND_BYTES
+"""Of key, value and headers of a record, as the topic of commands takes them."""
+
+KEPT_BYTES = 1024 * 1024
+"""How much of a value is kept of a record that is larger."""
+
+LARGEST_REPLY_BYTES = LARGEST_COMMAND_BYTES
 
 _REPLAYED = ("idempotency-replayed", b"true")
 
@@ -27,7 +36,17 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
 
 
 def reply(answered: Answered, names: Names) -> Outgoing:
-    """Return the answer of a record's commands: what HTTP answers, with what its headers and its status say."""
+    """Return the answer of a record's commands: what HTTP answers, with what its headers and its status say.
+
+    Problems do not name every field at fault where there are so many that no topic would take the answer.
+    """
+    made = _reply(answered, names)
+    if made.value is None or len(made.value) <= LARGEST_REPLY_BYTES:
+        return made
+    return _reply(msgspec.structs.replace(answered, outcomes=_shortened(answered.outcomes)), names)
+
+
+def _reply(answered: Answered, names: Names) -> Outgoing:
     asked = answered.asked
     headers = [("status", b"200"), ("content-type", CONTENT_TYPE)]
     kind = "answered"
@@ -57,22 +76,46 @@ def reply(answered: Answered, names: Names) -> Outgoing:
 
 
 def dead_letter(record: FetchedRecord, topic_id: str, reason: NoCommand, names: Names) -> Outgoing:
-    """Return a record that is no command as it came, with the reason in headers behind its own."""
+    """Return a record that is no command as it came, with the reason in headers behind its own.
+
+    Of one that is larger than any topic of ours takes it, the beginning of its value, and how long it was.
+    """
     address = Address(record.topic, topic_id, record.partition, record.offset)
+    key, value, headers = record.key, record.value, [(name, text or b"") for name, text in record.headers]
+    size = sum(len(part) for part in (key or b"", value or b"", record.header_bytes))
+    if size > LARGEST_DEAD_BYTES:
+        key, value, headers = None, (value or b"")[:KEPT_BYTES], [("dead-record-bytes", b"%d" % size)]
     return Outgoing(
         "dead",
         names.dead_commands,
-        record.key,
-        # kafka-python sends no record that has neither key nor value
-        b"" if record.key is None and record.value is None else record.value,
+        key,
+        b"" if key is None and value is None else value,  # kafka-python sends no record that has neither
         [
-            *((name, value or b"") for name, value in record.headers),
+            *headers,
             ("dead-code", reason.code.encode()),
             ("dead-reason", str(reason).encode()),
             ("dead-timestamp", b"%d" % record.timestamp),
             *_request(address),
         ],
     )
+
+
+def _shortened(outcomes: tuple[Outcome, ...] | Problem) -> tuple[Outcome, ...] | Problem:
+    if isinstance(outcomes, Problem):
+        return _without_errors(outcomes)
+    return tuple(
+        msgspec.structs.replace(outcome, problem=_without_errors(outcome.problem))
+        if isinstance(outcome, Refused)
+        else outcome
+        for outcome in outcomes
+    )
+
+
+def _without_errors(problem: Problem) -> Problem:
+    if not problem.errors:
+        return problem
+    detail = f"{len(problem.errors)} fields are wrong: too many to name each in an answer"
+    return msgspec.structs.replace(problem, errors=(), detail=detail)
 
 
 def _of_batch(outcome: Outcome) -> BatchAnswer:
