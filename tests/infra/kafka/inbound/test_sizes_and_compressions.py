@@ -21,7 +21,6 @@ from tests.desk import Desk
 from tests.infra.kafka.inbound.conftest import Correspondence, taking
 from tests.waiting import eventually
 
-
 BLANKS = b" " * 4096
 """Behind a command, so that there is something to compress: kafka-python sends what does not get smaller as it is."""
 
