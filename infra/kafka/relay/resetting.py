@@ -55,7 +55,10 @@ class Reset:
         head = head_position(self._connection)
         if position > head:
             raise NoSuchPosition(f"the log ends at position {head}")
-        no_views = f" Topic {self._names.events} can feed no views from then on."
+        no_views = (
+            f" Topic {self._names.events} can feed no views from then on: stop their workers, which find that out only"
+            " when they begin again, and bring each view back to the log by `caselog rebuild VIEW`."
+        )
         if self.before is None and not self._empty:
             return (
                 f"The relay will begin after position {position}, whatever is on topic {self._names.events} already."

@@ -38,7 +38,9 @@ def test_back_means_twice_and_is_said(published: Relayed) -> None:
 def test_forward_means_never_and_is_said(published: Relayed) -> None:
     head = published.grow(10)
     with resetting(published.dsn, published.schema, published.settings) as reset:
-        assert f"The events {head - 9} to {head} will never be on topic" in reset.consequences(head)
+        said = reset.consequences(head)
+        assert f"The events {head - 9} to {head} will never be on topic" in said
+        assert "stop their workers" in said
         reset.write(head)
     with published.relaying():
         published.grow(1)
