@@ -12,6 +12,7 @@ from collections.abc import Callable
 import msgspec
 import structlog
 from eventsourcing.persistence import InternalError
+from psycopg2.errors import InvalidSchemaName, UndefinedFunction, UndefinedTable
 
 from commands.answers import Answer
 from commands.dispatch import Commands, Request
@@ -44,6 +45,8 @@ class Refused(msgspec.Struct, frozen=True, gc=False):
     problem: Problem
     replayed: bool = False
 
+
+_NO_DESK = (UndefinedTable, UndefinedFunction, InvalidSchemaName)
 
 Outcome = Answer | Refused
 Barred = Callable[[str], str | None]
@@ -128,7 +131,8 @@ class Answering:
         problem = problem_of(error, asked.correlation_id)
         if problem is not None:
             return problem
-        if isinstance(error, InternalError):  # a server that takes no writes now, such as one that is to stand by
+        if isinstance(error, InternalError) or isinstance(error.__cause__, _NO_DESK):
+            # A server that takes no writes now, such as one that is to stand by; or a desk that is being restored.
             return make_problem(UNAVAILABLE, UNAVAILABLE.description, asked.correlation_id)
         if isinstance(error, UnknownTag):
             reason = f"it follows an event of a newer release, {error}, which this one cannot read"

@@ -19,6 +19,7 @@ from infra.kafka.inbound import inbox, session
 from infra.kafka.names import Names
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import command_topics, ensure
+from infra.postgres.pool import connect
 from tests.api.cli.conftest import Cli
 from tests.api.http.test_no_database import SCHEMA, Outage
 from tests.desk import Desk
@@ -145,6 +146,21 @@ def test_a_database_that_is_away_costs_no_command_and_doubles_none(
         outage.end()
         check_all_once(desk, post, 60)
     assert post.read(names.dead_commands) == []
+
+
+def test_a_desk_that_is_put_aside_for_a_restore_is_waited_for(
+    database: str, schema: str, desk: Desk, post: Correspondence, kafka: KafkaSettings, names: Names, log: Lines
+) -> None:
+    with closing(connect(database)) as connection, taking(kafka, names, desk.dispatcher):
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f'ALTER SCHEMA "{schema}" RENAME TO "{schema}_before"')
+            try:
+                post.send(register("c-0"), "c")
+                await_line(log, "commands by Kafka wait and are tried again", code="unavailable")
+            finally:
+                cursor.execute(f'ALTER SCHEMA "{schema}_before" RENAME TO "{schema}"')
+        check_all_once(desk, post, 1)
 
 
 def test_topics_that_are_not_as_they_have_to_be_are_named_and_nothing_is_taken(
