@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from kafka import KafkaProducer, TopicPartition
+from kafka.admin import NewTopic
 from kafka.consumer.fetcher import Fetcher
 from kafka.errors import CorruptRecordError
 
@@ -28,6 +29,7 @@ from infra.kafka.records import (
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.unpacked import UnpackedEvent, Unreadable
 from infra.kafka.unpacking import Unpacked, events_consumer
+from tests.infra.kafka.inbound.test_sizes_and_compressions import register, send_compressed
 
 METADATA = Metadata(
     event_id="e-1", correlation_id="c-1", actor="agent é", command_id="k-1", causation_id="e-0", customer_id="cust-7"
@@ -171,6 +173,21 @@ def test_a_compressed_batch_is_read_as_well(kafka: KafkaSettings, place: TopicPa
         for record in RECORDS:
             plain.send(place.topic, partition=place.partition, **msgspec.structs.asdict(record))
     assert len(read(events_consumer(kafka), place, len(RECORDS))) == len(RECORDS)
+
+
+def test_a_batch_that_nobody_here_can_unpack_is_passed_over_and_told(
+    kafka: KafkaSettings, writer: KafkaProducer, schema: str
+) -> None:
+    plain = TopicPartition(f"{schema}.as-it-comes", 0)
+    admin = admin_client(kafka)
+    admin.create_topics([NewTopic(plain.topic, 1, 1)])
+    admin.wait_for_topics([plain.topic])
+    admin.close()
+    send_compressed(kafka, plain.topic, "snappy", register("alpine"))
+    send(writer, plain, [ORDINARY])
+    unreadable, event = read(events_consumer(kafka), plain, 2)
+    assert (unreadable.partition, unreadable.offset, event.position) == (0, 0, 42)
+    assert unreadable.reason.startswith("it is compressed in a way that cannot be unpacked here: ")
 
 
 def test_what_our_relays_write_is_recognised_without_looking_at_each_header(
