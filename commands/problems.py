@@ -8,8 +8,8 @@ from eventsourcing.persistence import InterfaceError, OperationalError
 
 from commands.errors import Conflict, IdempotencyKeyReused, RequestError, UnknownAggregate, VersionMismatch
 from commands.ports import OutcomeUnknown, TookTooLong
+from commands.wire.field_errors import FieldError, InvalidData
 from commands.wire.json_text import MalformedJson
-from commands.wire.schema import FieldError, InvalidData
 from domain.refusal import Refusal
 from domain.setting import InvalidSetting
 

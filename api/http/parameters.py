@@ -5,9 +5,10 @@ from typing import Any
 
 from flask import request
 
+from commands.wire.field_errors import FieldError, InvalidData
 from commands.wire.fields import Flag, Instant, Line, WholeNumber
 from commands.wire.json_text import GREATEST_INTEGER
-from commands.wire.schema import FieldError, InvalidData, WireSchema, load, pointer_step
+from commands.wire.schema import WireSchema, load, pointer_step
 
 AS_OF = "as_of_position"
 MOST_ROWS = 500

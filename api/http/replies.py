@@ -7,7 +7,7 @@ from flask import Response
 
 from api.http.correlation import correlation_id
 from commands.problems import MEDIA_TYPE, Problem, ProblemType, make_problem
-from commands.wire.schema import FieldError
+from commands.wire.field_errors import FieldError
 
 JSON = "application/json"
 RETRY_AFTER_SECONDS = 1

@@ -3,23 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 from marshmallow import RAISE, Schema, ValidationError
 
-
-class FieldError(msgspec.Struct, frozen=True, gc=False):
-    """A wrong field: where (JSON pointer, RFC 6901) and what was expected there."""
-
-    pointer: str
-    detail: str
-
-
-class InvalidData(ValueError):
-    """Data that does not fit its schema; `errors` names every wrong field, in the order of their pointers."""
-
-    def __init__(self, errors: list[FieldError]) -> None:
-        super().__init__("; ".join(f"{error.pointer or 'the whole'} {error.detail}" for error in errors))
-        self.errors = errors
+from commands.wire.field_errors import FieldError, InvalidData
 
 
 class WireSchema(Schema):

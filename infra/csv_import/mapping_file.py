@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 from marshmallow import fields, validate
 
 from commands.wire.catalogue import COMMAND_TYPES, CommandType
+from commands.wire.field_errors import InvalidData
 from commands.wire.fields import Line, Many, Part, Table, Text, WholeNumber
-from commands.wire.schema import InvalidData, WireSchema, load
+from commands.wire.schema import WireSchema, load
 from infra.csv_import.errors import MappingInvalid
 from infra.csv_import.mapping import (
     CUSTOMER_COMMANDS,

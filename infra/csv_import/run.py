@@ -17,7 +17,7 @@ from commands.handlers.catalogue import HANDLERS
 from commands.lookups import Settings
 from commands.ports import Clock
 from commands.wire.catalogue import CommandType
-from commands.wire.schema import InvalidData
+from commands.wire.field_errors import InvalidData
 from domain.refusal import Refusal
 from infra.csv_import.book import ImportBook, fingerprint_of, import_lock, is_finished, key_of
 from infra.csv_import.errors import Failure, ImportFailed, Unmappable

@@ -7,8 +7,8 @@ from eventsourcing.persistence import DataError, InterfaceError, OperationalErro
 from commands.errors import Conflict, IdempotencyKeyReused, UnknownTicket, VersionMismatch
 from commands.ports import OutcomeUnknown
 from commands.problems import problem_of
+from commands.wire.field_errors import FieldError, InvalidData
 from commands.wire.json_text import MalformedJson
-from commands.wire.schema import FieldError, InvalidData
 from domain.calendar import InvalidCalendar
 from domain.refusal import Refusal
 

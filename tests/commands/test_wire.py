@@ -9,7 +9,7 @@ from marshmallow.validate import Range
 from commands.wire.catalogue import COMMAND_TYPES
 from commands.wire.customers import OfSubscription
 from commands.wire.examples import EXAMPLES
-from commands.wire.schema import InvalidData
+from commands.wire.field_errors import InvalidData
 from commands.wire.settings import TermsData
 from domain.plan import Terms, check_terms
 

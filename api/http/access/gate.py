@@ -11,7 +11,7 @@ from api.http.problems.types import IDENTITY_UNAVAILABLE, TOO_MANY_REQUESTS, UNA
 from api.http.replies import ProblemRaised
 from api.http.services import Services
 from commands.problems import FORBIDDEN
-from commands.wire.schema import FieldError, InvalidData
+from commands.wire.field_errors import FieldError, InvalidData
 from infra.access.api_keys import PREFIX
 from infra.access.rate_limits import WINDOW_SECONDS
 

@@ -23,7 +23,7 @@ from commands.problems import (
     problem_of,
     type_of_refusal,
 )
-from commands.wire.schema import FieldError, InvalidData
+from commands.wire.field_errors import FieldError, InvalidData
 from domain.calendar import InvalidCalendar
 from domain.plan import InvalidTerms
 from domain.sla_policy import InvalidSlaPolicy

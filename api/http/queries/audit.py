@@ -11,10 +11,10 @@ from api.http.parameters import InstantParameter, NumberParameter, Parameters
 from api.http.queries.query import Asked, Query
 from api.http.shapes.differences import StatementDiff, TicketDiff
 from commands.errors import UnknownCustomer, UnknownSubscription, UnknownTicket
+from commands.wire.field_errors import FieldError, InvalidData
 from commands.wire.fields import Period
 from commands.wire.headers import GREATEST_VERSION
 from commands.wire.json_text import GREATEST_INTEGER
-from commands.wire.schema import FieldError, InvalidData
 from projections.moment import Moment
 
 _KINDS = ("", "_version", "_position")

@@ -26,8 +26,8 @@ from api.http.streaming.body import Streams
 from api.http.streaming.forms import CONTENT_TYPES, asked_form
 from api.http.waiting import Waiting
 from commands.answers import etag
+from commands.wire.field_errors import FieldError, InvalidData
 from commands.wire.fields import IDENTIFIER_PATTERN
-from commands.wire.schema import FieldError, InvalidData
 from infra.feed import desk_zone, head_position
 from projections import ticket
 from projections.progress import not_readable

@@ -10,8 +10,8 @@ from api.http.queries.query import Asked, Query, choose, page_of
 from api.http.shapes.common import Page, Shape
 from api.http.shapes.sla import BreachShape, DueShape, SlaOverview, TicketSla
 from commands.errors import UnknownTicket
+from commands.wire.field_errors import FieldError, InvalidData
 from commands.wire.fields import Choice, Identifier
-from commands.wire.schema import FieldError, InvalidData
 from domain.sla_policy import ClockName
 from projections import setting, sla, ticket
 

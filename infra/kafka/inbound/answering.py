@@ -31,8 +31,8 @@ from commands.problems import (
 )
 from commands.wire.batch import OneCommand, read_batch, read_one
 from commands.wire.catalogue import COMMAND_TYPES
+from commands.wire.field_errors import FieldError, InvalidData
 from commands.wire.headers import is_idempotency_key
-from commands.wire.schema import FieldError, InvalidData
 from domain.tags import UnknownTag
 from infra.kafka.inbound.asked import CALLER, Asked
 
