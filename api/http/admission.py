@@ -29,6 +29,8 @@ NEVER_SHED = ("/health/", "/metrics")
 LONGEST_DISCARDED = 1024 * 1024
 MOST_DISCARDING = SPARE_THREADS // 4
 """Threads that senders of nothing can keep."""
+DISCARD_WAIT_SECONDS = 0.02
+"""How long others wait for one of these: those who do send are done within a millisecond or two."""
 
 _discarding = BoundedSemaphore(MOST_DISCARDING)
 _COMMANDS = "/v1/commands"
@@ -151,7 +153,7 @@ def _discard_body(environ: dict[str, Any]) -> None:
     length = environ.get("CONTENT_LENGTH", "")
     if not length.isdecimal() or not 0 < int(length) <= LONGEST_DISCARDED or "HTTP_EXPECT" in environ:
         return
-    if _discarding.acquire(blocking=False):
+    if _discarding.acquire(timeout=DISCARD_WAIT_SECONDS):
         try:
             environ["wsgi.input"].read(int(length))
         finally:
