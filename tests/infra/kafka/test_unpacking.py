@@ -75,8 +75,8 @@ def place(kafka: KafkaSettings, schema: str) -> TopicPartition:
 
 @pytest.fixture
 def writer(kafka: KafkaSettings, schema: str) -> Iterator[KafkaProducer]:
-    """A producer of transactions."""
-    made = producer(kafka, transactional_id=Names(schema).relay_transactional_id)
+    """A producer of transactions, whose records wait for `flush`: those of one are in one batch."""
+    made = producer(kafka, transactional_id=Names(schema).relay_transactional_id, linger_ms=5_000)
     made.init_transactions()
     yield made
     made.close()
