@@ -240,13 +240,18 @@ def finish(connection: Connection, runner: BuildRunner, *, from_kafka: bool = Fa
         return False
     with connection, connection.cursor() as cursor:
         built(cursor, runner.view)
+    drop_older(connection, runner.view)
+    return True
+
+
+def drop_older(connection: Connection, view: View) -> None:
+    """Drop the builds before the one that is kept; where their tables are still read, a later switch does."""
     with suppress(LockNotAvailable), connection, connection.cursor() as cursor:
         wait_for_locks(cursor)
-        kept = kept_build(cursor, runner.view)
-        for build in unseen_builds(cursor, runner.view, spare="kafka"):
+        kept = kept_build(cursor, view)
+        for build in unseen_builds(cursor, view, spare="kafka"):
             if kept is None or build != kept.build:
-                drop_build(cursor, runner.view, build)
-    return True
+                drop_build(cursor, view, build)
 
 
 def _follow(

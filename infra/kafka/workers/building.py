@@ -1,7 +1,7 @@
 """Which build do the workers of a view keep, and when do readers see it? One, however many workers ask at once."""
 
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from time import monotonic
 
 from psycopg2.errors import LockNotAvailable
@@ -15,16 +15,14 @@ from infra.projection.builds import (
     Build,
     begin_build,
     drop_build,
-    kept_build,
     live_build,
     lock_live,
     may_build,
     switch,
     unfinished_build,
-    unseen_builds,
     wait_for_locks,
 )
-from infra.projection.rebuild import BuiltElsewhere, NewerVersion
+from infra.projection.rebuild import BuiltElsewhere, NewerVersion, drop_older
 from projections.view import View
 
 LONGEST_HOLD_SECONDS = 2.0
@@ -107,7 +105,7 @@ class Switching:
             except LockNotAvailable:
                 return False
             if switched:
-                _drop_older(connection, runner.view)
+                drop_older(connection, runner.view)
             return switched
 
     def create_indexes(self, runner: PartitionRunner) -> bool:
@@ -130,15 +128,6 @@ class Switching:
                 return False
         switch(cursor, runner.view, runner.build)
         return True
-
-
-def _drop_older(connection: Connection, view: View) -> None:
-    with suppress(LockNotAvailable), connection, connection.cursor() as cursor:
-        wait_for_locks(cursor)
-        kept = kept_build(cursor, view)
-        for build in unseen_builds(cursor, view, spare="kafka"):
-            if kept is None or build != kept.build:
-                drop_build(cursor, view, build)
 
 
 def _one_at_a_time(cursor: Cursor, what: str) -> None:
