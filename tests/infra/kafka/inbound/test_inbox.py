@@ -187,9 +187,8 @@ def test_a_command_that_the_database_could_not_take_is_tried_again_and_those_of_
     assert post.read(names.dead_commands) == []
 
 
-def test_a_process_that_ends_before_its_answers_are_written_leaves_them_to_the_next_and_nothing_is_done_twice(
-    desk: Desk, post: Correspondence, kafka: KafkaSettings, names: Names, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def die_before_the_first_answers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let a process end once, when its first answers are about to be written; what is returned is empty until then."""
     answer = Session.answer
     died: list[int] = []
 
@@ -200,6 +199,13 @@ def test_a_process_that_ends_before_its_answers_are_written_leaves_them_to_the_n
         answer(session, *arguments)
 
     monkeypatch.setattr(Session, "answer", dies)
+    return died
+
+
+def test_a_process_that_ends_before_its_answers_are_written_leaves_them_to_the_next_and_nothing_is_done_twice(
+    desk: Desk, post: Correspondence, kafka: KafkaSettings, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    died = die_before_the_first_answers(monkeypatch)
     for number in range(20):
         post.post(register(f"c-{number}"), f"c-{number}")
     post.flush()
@@ -215,16 +221,7 @@ def test_a_command_that_was_refused_stays_refused_when_its_record_is_read_again(
     desk: Desk, post: Correspondence, kafka: KafkaSettings, names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The process dies when the first is refused and the second, which would let it through, is in the log."""
-    answer = Session.answer
-    died: list[int] = []
-
-    def dies(session: Session, *arguments: Any) -> None:
-        if not died:
-            died.append(1)
-            raise OutOfGroup("as if it had been killed")
-        answer(session, *arguments)
-
-    monkeypatch.setattr(Session, "answer", dies)
+    died = die_before_the_first_answers(monkeypatch)
     update = {"command": "update-customer", "data": {"customer_id": "alpine", "name": "Alpine"}}
     post.post(update, "alpine", correlation_id="alone", idempotency_key="k")
     post.post({"commands": [update]}, "alpine", correlation_id="many")
