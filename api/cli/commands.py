@@ -5,6 +5,7 @@ A command's module is imported when it is asked for: all of them together take a
 
 import signal
 import sys
+import traceback
 from importlib import import_module
 
 import click
@@ -38,6 +39,10 @@ _COMMANDS = {
     "config": "config:config",
 }
 """Where each is, in the order in which they are told."""
+
+
+FAULT = 70
+"""The exit code of a fault of the program, as in sysexits.h. Python's own is 1, which says that something differs."""
 
 
 class _Commands(click.Group):
@@ -79,12 +84,13 @@ def run() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a fault is told with its trace
         from api.cli.errors import exit_code_of, sentence_of  # noqa: PLC0415 - knows what all commands may raise
 
         code = exit_code_of(error)
         if code is None:
-            raise
+            traceback.print_exc()
+            sys.exit(FAULT)
         click.echo(f"caselog: {sentence_of(error)}", err=True)
         sys.exit(code)
     sys.exit(ended_with if isinstance(ended_with, int) else 0)

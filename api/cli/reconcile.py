@@ -11,12 +11,13 @@ from tqdm import tqdm
 
 from api import compose
 from api.cli.rebuild import stopped_between_batches
-from api.cli.reconcile_views import COULD_NOT, FOUND, INTERRUPTED, reconcile_views
+from api.cli.reconcile_views import AWAY, FOUND, INTERRUPTED, NOTHING_TO_COMPARE, reconcile_views
 from api.compose_kafka import settings_of
 from infra.config import Config
-from infra.kafka.failures import Reasons, cause_of, reasons_kept, sentence_of
+from infra.kafka.failures import cause_of, reasons_kept, sentence_of
 from infra.kafka.reconcile.errors import CannotReconcile
 from infra.kafka.reconcile.findings import MEANINGS, Finding, by_kind
+from infra.kafka.reconcile.reading import Interrupted
 from infra.kafka.reconcile.topic import Report, reconcile_topic
 from infra.kafka.relay.checkpoint import RelayHalted
 from infra.logging import configure_logging
@@ -46,8 +47,8 @@ def reconcile(first: int | None, last: int | None, as_json: bool, views: tuple[s
     marks must be true. Events that it has not published yet are told and are no difference. With --to, a partition is
     read to the first record beyond it. Interrupted, it tells what it has found, and --from goes on from there.
 
-    Exit code 0: nothing is wrong; 1: something is; 2: it could not be compared; 3: the database cannot be had; 130:
-    interrupted with nothing found.
+    Exit code 0: nothing is wrong; 1: something is; 2: there is nothing to compare, or the command is used wrongly; 3:
+    broker or database cannot be had; 130: interrupted with nothing found.
     """
     configure_logging()
     config = Config.from_environment()
@@ -58,18 +59,19 @@ def reconcile(first: int | None, last: int | None, as_json: bool, views: tuple[s
     if first is not None and last is not None and first > last:
         raise click.UsageError(f"--from {first} is greater than --to {last}")
     settings = settings_of(config)
-    reasons = Reasons()
-    try:
-        with compose.database(config, existing=True) as url, stopped_between_batches() as stopping, _Bar() as bar:
-            compose.prepare(config, url)
-            with reasons_kept() as reasons:
+    with compose.database(config, existing=True) as url, stopped_between_batches() as stopping, _Bar() as bar:
+        compose.prepare(config, url)
+        with reasons_kept() as reasons:
+            try:
                 report = reconcile_topic(
                     url, config.schema, settings, first=first, last=last, stopping=stopping, progress=bar
                 )
-    except (CannotReconcile, RelayHalted) as problem:
-        _could_not(str(problem))
-    except KafkaError as error:
-        _could_not(sentence_of(cause_of(error, reasons)))
+            except (CannotReconcile, RelayHalted) as problem:
+                _could_not(str(problem), NOTHING_TO_COMPARE)
+            except (KafkaError, OSError) as error:
+                _could_not(sentence_of(cause_of(error, reasons)), AWAY)
+            except Interrupted:
+                _could_not("it was interrupted before anything was compared", INTERRUPTED)
     if as_json:
         click.echo(msgspec.json.encode(report))
     else:
@@ -80,9 +82,9 @@ def reconcile(first: int | None, last: int | None, as_json: bool, views: tuple[s
         raise click.exceptions.Exit(INTERRUPTED)
 
 
-def _could_not(why: str) -> NoReturn:
+def _could_not(why: str, code: int) -> NoReturn:
     click.echo(f"caselog: {why}", err=True)
-    raise click.exceptions.Exit(COULD_NOT) from None
+    raise click.exceptions.Exit(code) from None
 
 
 def _tell(report: Report) -> None:

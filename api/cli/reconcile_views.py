@@ -15,8 +15,9 @@ from infra.projection.comparing import Comparison, Difference
 from projections.catalogue import VIEWS
 from projections.view import View
 
-FOUND, COULD_NOT, INTERRUPTED = 1, 2, 130
-"""Exit codes: something is wrong; it could not be compared; it was interrupted and nothing was wrong until then."""
+FOUND, NOTHING_TO_COMPARE, AWAY, INTERRUPTED = 1, 2, 3, 130
+"""Exit codes: something is wrong; there is nothing to compare; broker or database cannot be had, so nobody has looked;
+it was interrupted and nothing was wrong until then."""
 
 _KINDS = {"only in the old": "only in the view", "only in the new": "missing in the view", "changed": "changed"}
 
@@ -39,7 +40,7 @@ def reconcile_views(config: Config, names: Sequence[str]) -> int:
                     found = _reconcile(found_in, url, config.schema, view, differs, bar, stopping)
             except CannotReconcile as problem:
                 click.echo(f"caselog: {problem}", err=True)
-                code = max(code, COULD_NOT)
+                code = max(code, NOTHING_TO_COMPARE)
                 continue
             if found is None:
                 click.echo(f"{view.name}: interrupted; nothing was changed.", err=True)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from api.cli.commands import FAULT
 from api.cli.errors import UNAVAILABLE
-from api.cli.reconcile_views import COULD_NOT, FOUND, INTERRUPTED
+from api.cli.reconcile_views import AWAY, FOUND, INTERRUPTED, NOTHING_TO_COMPARE
 from api.http.document.asyncapi import asyncapi_document
 from infra.kafka.names import DEFAULT_NAMES
 from infra.kafka.reconcile.findings import MEANINGS
@@ -96,4 +97,5 @@ def test_the_page_says_of_each_trouble_what_the_code_says() -> None:
 
 def test_the_page_has_each_exit_code_of_reconcile() -> None:
     told = {int(code) for code in re.findall(r"^\| (\d+) \|", TEXT, re.MULTILINE)}
-    assert told == {0, FOUND, COULD_NOT, UNAVAILABLE, INTERRUPTED}
+    assert told == {0, FOUND, NOTHING_TO_COMPARE, AWAY, FAULT, INTERRUPTED}
+    assert AWAY == UNAVAILABLE

@@ -192,6 +192,7 @@ class Comparison:
             findings.add("unknown", *at)
         elif head.key is not None and partition_of(head.key, len(self._lanes)) != lane.partition:
             findings.add("misplaced", *at)
+            self._note_difference(head, event, *at)
             self._misplaced.append(position)
         elif event.partition != lane.partition:
             findings.add("altered", *at, "key, and so it stands in another partition")
@@ -200,13 +201,18 @@ class Comparison:
             findings.add("altered", *at, "ce_position or ce_id: it is another event's")
         elif missing.take(position) or position <= self._bounds.after:
             findings.add("reordered", *at)
-            if not _is_same(head, event.record):
-                findings.add("altered", *at, difference(head, event.record))
+            self._note_difference(head, event, *at)
             if position <= lane.mark:
                 findings.add("wrong_mark", lane.partition, lane.mark, None, "an event up to there came after it")
         else:
             findings.add("doubled", *at)
+            self._note_difference(head, event, *at)
         lane.advance()
+
+    def _note_difference(self, head: KafkaRecord, event: Expected, partition: int, position: int, offset: int) -> None:
+        """Say of a record that stands where it should not whether it is at least the log's."""
+        if not _is_same(head, event.record):
+            self.findings.add("altered", partition, position, offset, difference(head, event.record))
 
     def _note_mark(self, lane: Lane, head: KafkaRecord) -> None:
         position = lane.position

@@ -97,7 +97,8 @@ class Findings:
 
     def __init__(self) -> None:
         self._ranges: list[Finding] = []
-        self._open: dict[int, Finding] = {}
+        self._open: dict[int, list[Finding]] = {}
+        """Ranges of each partition that the next record may belong to: several, where two things are wrong with one."""
         self.missing: dict[int, Missing] = {}
 
     def missing_of(self, partition: int) -> Missing:
@@ -112,17 +113,19 @@ class Findings:
 
     def add(self, kind: Kind, partition: int, position: int, offset: int | None = None, note: str = "") -> None:
         """Note something about a record; like ones that follow each other in a partition are one range."""
-        last = self._open.get(partition)
-        if last is not None and (last.kind, last.note) == (kind, note):
-            last.first, last.last, last.count = min(last.first, position), max(last.last, position), last.count + 1
-            return
+        open_ones = self._open.get(partition, [])
+        for found in open_ones:
+            if (found.kind, found.note) == (kind, note):
+                found.first, found.last = min(found.first, position), max(found.last, position)
+                found.count += 1
+                return
         if len(self._ranges) >= MOST_RANGES:
             raise TooManyFindings(f"more than {MOST_RANGES:,} different ranges are wrong")
         found = Finding(
             kind=kind, first=position, last=position, count=1, partitions=(partition,), offset=offset, note=note
         )
         self._ranges.append(found)
-        self._open[partition] = found
+        self._open[partition] = [*(each for each in open_ones if each.last == position), found]
 
     def interrupt(self, partition: int) -> None:
         """Say that a record was as it had to be."""

@@ -69,7 +69,7 @@ class PartitionReader:
             if records:
                 self._told = next((says for each in reversed(records) if (says := _says(each)) >= 0), self._told)
                 return records
-            self._be_patient(asked)
+            _be_patient(self._place, asked)
 
     def _grew(self) -> bool:
         """Wait a while for more if it does not yet tell of what is published; return whether there is."""
@@ -106,12 +106,13 @@ class PartitionReader:
             for record in self._consumer.poll(timeout_ms=POLL_MS, max_records=10).get(self._place, ()):
                 if (says := _says(record)) >= 0:
                     return says
-            self._be_patient(asked)
+            _be_patient(self._place, asked)
         return None
 
-    def _be_patient(self, asked: float) -> None:
-        if monotonic() - asked > SILENT_SECONDS:
-            raise KafkaTimeoutError(f"the broker gave nothing of {self._place.topic}-{self._place.partition} in time")
+
+def _be_patient(place: TopicPartition, asked: float) -> None:
+    if monotonic() - asked > SILENT_SECONDS:
+        raise KafkaTimeoutError(f"the broker gave nothing of {place.topic}-{place.partition} in time")
 
 
 def _says(record: KafkaRecord) -> int:
@@ -119,6 +120,27 @@ def _says(record: KafkaRecord) -> int:
         return place_of(record)[0]
     except NotOurs:
         return -1
+
+
+def last_told(consumer: KafkaConsumer, place: TopicPartition, going_on: Callable[[], None]) -> int:
+    """Return the furthest position that the last records of ours in a partition tell of; 0 where it has none."""
+    consumer.assign([place])
+    first, end = int(consumer.beginning_offsets([place])[place]), int(consumer.end_offsets([place])[place])
+    look = NEAR_ENOUGH
+    while True:
+        begin, furthest = max(first, end - look), 0
+        consumer.seek(place, begin)
+        asked = monotonic()
+        while consumer.position(place) < end:
+            going_on()
+            records = consumer.poll(timeout_ms=POLL_MS).get(place, ())
+            furthest = max(furthest, *map(_says, records), 0)
+            if records:
+                asked = monotonic()
+            _be_patient(place, asked)
+        if furthest or begin == first:
+            return furthest
+        look *= 10
 
 
 class LogPages:

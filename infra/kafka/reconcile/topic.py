@@ -5,7 +5,8 @@ from contextlib import ExitStack, closing
 from threading import Event as Flag
 
 import msgspec
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from infra.feed import head_position
 from infra.kafka.clients import admin_client, consumer
@@ -13,7 +14,7 @@ from infra.kafka.names import Names
 from infra.kafka.reconcile.comparing import Bounds, Comparison
 from infra.kafka.reconcile.errors import CannotReconcile
 from infra.kafka.reconcile.findings import Finding, TooManyFindings
-from infra.kafka.reconcile.reading import Interrupted, LogPages, PartitionReader
+from infra.kafka.reconcile.reading import Interrupted, LogPages, PartitionReader, last_told
 from infra.kafka.relay.checkpoint import AnotherDesk, RelayHalted, check, last_checkpoint
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import topic_id
@@ -45,6 +46,14 @@ class Report(msgspec.Struct, kw_only=True, omit_defaults=True):
     notes: Sequence[str] = ()
 
 
+class _Said(msgspec.Struct, frozen=True):
+    """What has to be on the topic: the events after `begun_after` up to `position`; `notes`: what is odd about that."""
+
+    begun_after: int
+    position: int
+    notes: Sequence[str] = ()
+
+
 def reconcile_topic(
     dsn: str,
     schema: str,
@@ -57,7 +66,8 @@ def reconcile_topic(
 ) -> Report:
     """Compare topic and log between two positions, both included; by default all that is published.
 
-    Memory does not grow with either. Raises `CannotReconcile`, `AnotherDesk`, kafka-python's errors and the database's.
+    Memory does not grow with either. Raises `CannotReconcile`, `AnotherDesk`, kafka-python's errors and the database's,
+    and `Interrupted` where that comes before anything is compared.
     """
     flag = stopping or Flag()
 
@@ -71,32 +81,15 @@ def reconcile_topic(
         closing(admin_client(settings)) as admin,
     ):
         connection.autocommit = True
-        there = set(admin.list_topics())
-        for topic in (names.events, names.relay):
-            if topic not in there:
-                raise CannotReconcile(f"there is no topic {topic}: no relay of this desk has ever published to it")
-        checkpoint = last_checkpoint(settings, names)
-        if checkpoint is None:
-            raise CannotReconcile(f"topic {names.relay} does not say how far the log is published")
-        notes = []
-        try:
-            check(checkpoint, connection, names, topic_id(admin, names.events))
-        except AnotherDesk:
-            raise
-        except RelayHalted as halted:
-            notes.append(str(halted))
-        published = checkpoint.position
-        bounds = Bounds(
-            max(checkpoint.begun_after, (first or 1) - 1),
-            min(published, last or published),
-            published,
-        )
+        said = _said(settings, names, connection, admin, going_on)
+        published, notes = said.position, list(said.notes)
+        bounds = Bounds(max(said.begun_after, (first or 1) - 1), min(published, last or published), published)
         if bounds.after > bounds.up_to:
             bounds = Bounds(bounds.up_to, bounds.up_to, published)
         nothing_asked = bounds.after == bounds.up_to and (first, last) != (None, None)
         if nothing_asked:
             notes.append(
-                f"of these positions nothing is published, which goes from {checkpoint.begun_after + 1} to {published}"
+                f"of these positions nothing is published, which goes from {said.begun_after + 1} to {published}"
             )
         with ExitStack() as stack:
             partitions = {
@@ -107,7 +100,7 @@ def reconcile_topic(
                     published=published,
                     going_on=going_on,
                 ).records()
-                for number in range(len(admin.describe_topics([names.events])[0]["partitions"]))
+                for number in range(_partitions(admin, names))
             }
             log = LogPages(connection, len(partitions))
             ended_early: str | None = None
@@ -150,6 +143,47 @@ def reconcile_topic(
         ended_early=ended_early,
         notes=tuple(notes),
     )
+
+
+def _said(
+    settings: KafkaSettings,
+    names: Names,
+    connection: Connection,
+    admin: KafkaAdminClient,
+    going_on: Callable[[], None],
+) -> _Said:
+    """Return what the relay's checkpoint says; where that is lost, what the records of the topic say themselves."""
+    there = set(admin.list_topics())
+    if names.events not in there:
+        raise CannotReconcile(f"there is no topic {names.events}: no relay of this desk has ever published to it")
+    checkpoint = last_checkpoint(settings, names) if names.relay in there else None
+    if checkpoint is not None:
+        try:
+            check(checkpoint, connection, names, topic_id(admin, names.events))
+        except AnotherDesk:
+            raise
+        except RelayHalted as halted:
+            return _Said(checkpoint.begun_after, checkpoint.position, (str(halted),))
+        return _Said(checkpoint.begun_after, checkpoint.position)
+    with closing(_reader(settings)) as reader:
+        told = max(
+            last_told(reader, TopicPartition(names.events, number), going_on)
+            for number in range(_partitions(admin, names))
+        )
+    if not told:
+        raise CannotReconcile(
+            f"topic {names.events} has no record of this desk, and topic {names.relay} does not say how far the log is"
+            " published"
+        )
+    note = (
+        f"the relay's checkpoint is lost (topic {names.relay}): compared is the log from its first event to {told}, the"
+        f" last that the records of topic {names.events} tell of"
+    )
+    return _Said(0, told, (note,))
+
+
+def _partitions(admin: KafkaAdminClient, names: Names) -> int:
+    return len(admin.describe_topics([names.events])[0]["partitions"])
 
 
 def _reader(settings: KafkaSettings) -> KafkaConsumer:

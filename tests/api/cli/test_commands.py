@@ -6,7 +6,7 @@ import sys
 import click
 import pytest
 
-from api.cli.commands import caselog
+from api.cli.commands import FAULT, caselog, run
 from tests.api.cli.conftest import ROOT
 
 OF_HTTP = {"flask", "granian", "jwt", "marshmallow"}
@@ -45,3 +45,18 @@ def test_a_process_imports_nothing_that_only_others_need(command: str, without: 
     imported = {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines()}
     assert "click" in imported, "it tells"
     assert imported & without == set()
+
+
+def test_a_fault_of_the_program_has_an_exit_code_that_nothing_else_has(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(**_: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(caselog, "main", fail)
+    with pytest.raises(SystemExit) as ended:
+        run()
+    assert ended.value.code == FAULT == 70
+    told = capsys.readouterr().err
+    assert told.startswith("Traceback")
+    assert told.endswith("RuntimeError: a fault\n")

@@ -8,6 +8,7 @@ import signal
 import socket
 from contextlib import closing
 from functools import partial
+from typing import Any
 
 import pytest
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
@@ -17,6 +18,7 @@ from infra.kafka.clients import admin_client
 from infra.kafka.log_rows import LogPage, read_page
 from infra.kafka.reconcile import reading, topic
 from infra.kafka.records import EventRecord
+from infra.kafka.relay.checkpoint import Checkpoint, last_checkpoint
 from infra.kafka.settings import KafkaSettings
 from infra.postgres.pool import connect
 from tests.api.cli.conftest import Cli, Here
@@ -84,16 +86,31 @@ def test_it_tells_what_is_wrong_with_places_and_ends_with_1_and_with_0_where_not
 
 # kafka-python leaves sockets open where nobody answers
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore:unclosed:ResourceWarning")
-def test_where_it_cannot_compare_it_says_why_in_one_line_and_ends_with_2(
-    here: Here, relayed: Relayed, monkeypatch: pytest.MonkeyPatch
+def test_where_the_broker_is_away_or_refuses_us_it_says_so_in_one_line_and_ends_with_3(
+    here: Here, relayed: Relayed, guarded_kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     relayed.grow(1)
-    with monkeypatch.context() as patch:
-        patch.setattr(topic, "admin_client", partial(admin_client, timeout_ms=500))
-        away = here(CASELOG_KAFKA_BOOTSTRAP=f"127.0.0.1:{unused_port()}")
+    monkeypatch.setattr(topic, "admin_client", partial(admin_client, timeout_ms=500))
+    away = here(CASELOG_KAFKA_BOOTSTRAP=f"127.0.0.1:{unused_port()}")
     gc.collect()
-    assert away.returncode == 2
+    assert away.returncode == 3
     assert re.fullmatch(r"caselog: the broker cannot be reached: .*\n", away.stderr)
+    refused = here(
+        CASELOG_KAFKA_BOOTSTRAP=guarded_kafka.bootstrap[0],
+        CASELOG_KAFKA_SECURITY=guarded_kafka.security,
+        CASELOG_KAFKA_SASL_MECHANISM=guarded_kafka.sasl_mechanism,
+        CASELOG_KAFKA_USERNAME=guarded_kafka.username,
+        CASELOG_KAFKA_PASSWORD="wrong",
+    )
+    gc.collect()
+    assert refused.returncode == 3
+    assert refused.stderr == ("caselog: the broker refuses us: Authentication failed: Invalid username or password\n")
+
+
+def test_where_there_is_nothing_to_compare_it_says_why_in_one_line_and_ends_with_2(
+    here: Here, relayed: Relayed
+) -> None:
+    relayed.grow(1)
     nothing = here()
     assert nothing.returncode == 2
     assert nothing.stderr == (
@@ -150,3 +167,13 @@ def test_interrupted_it_tells_what_it_found_until_then_and_ends_with_130_or_with
     assert "Traceback" not in ended.stderr
     monkeypatch.setattr(reconcile._Bar, "__call__", shown)
     assert here("--from", told[1]).returncode == 1
+
+    def interrupt_early(*arguments: Any) -> Checkpoint | None:
+        os.kill(os.getpid(), signal.SIGINT)
+        return last_checkpoint(*arguments)
+
+    monkeypatch.setattr(topic, "last_checkpoint", interrupt_early)
+    ended = here()
+    assert (ended.returncode, ended.stdout) == (130, "")
+    assert ended.stderr.endswith("caselog: it was interrupted before anything was compared\n")
+    assert "Traceback" not in ended.stderr

@@ -146,6 +146,44 @@ def test_an_event_that_stands_there_once_more_is_doubled_near_or_far(behind: int
     assert found_in(topic, 60) == [("doubled", 15, 15, 1)]
 
 
+@pytest.mark.parametrize("behind", [0, 1, 20])
+def test_a_copy_that_is_not_the_events_is_told_as_doubled_and_as_altered(behind: int) -> None:
+    topic = published(60)
+    partition, place = index_of(topic, 15)
+    copy = msgspec.structs.replace(event_at(15).record, value=b"{}")
+    topic[partition].insert(place + 1 + behind, copy)
+    findings = compared(topic, 60).findings.told()
+    assert [(each.kind, each.first, each.last, each.count) for each in findings] == [
+        ("doubled", 15, 15, 1),
+        ("altered", 15, 15, 1),
+    ]
+    assert findings[1].note == "value"
+
+
+def test_a_copy_before_the_event_is_told_as_altered_and_the_event_as_doubled() -> None:
+    topic = published(60)
+    partition, place = index_of(topic, 15)
+    topic[partition].insert(place, msgspec.structs.replace(event_at(15).record, value=b"{}"))
+    assert found_in(topic, 60) == [("doubled", 15, 15, 1), ("altered", 15, 15, 1)]
+
+
+def test_an_event_altered_and_in_another_partition_is_both() -> None:
+    topic = published(60)
+    partition, place = index_of(topic, 15)
+    topic[partition][place] = mark_record(15)
+    altered = msgspec.structs.replace(event_at(15).record, value=b"{}")
+    topic[(partition + 1) % PARTITIONS].insert(3, altered)
+    assert found_in(topic, 60) == [("altered", 15, 15, 1), ("misplaced", 15, 15, 1)]
+
+
+def test_all_of_it_once_more_and_altered_is_two_ranges() -> None:
+    topic = published(60)
+    again = published(60)
+    for number in topic:
+        topic[number] += [msgspec.structs.replace(record, value=b"{}") for record in again[number] if record.key]
+    assert found_in(topic, 60) == [("doubled", 1, 60, 60), ("altered", 1, 60, 60)]
+
+
 def test_all_of_it_once_more_is_one_range() -> None:
     topic = published(60)
     again = published(60)

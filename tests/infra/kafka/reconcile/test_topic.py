@@ -21,6 +21,7 @@ from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import ensure, events_topic, relay_topic, topic_id
 from infra.postgres.pool import connect
 from tests.infra.kafka.relay.conftest import Relayed
+from tests.waiting import eventually
 
 Topic = dict[int, list[EventRecord]]
 Arrange = Callable[[Topic], None]
@@ -236,6 +237,36 @@ def test_where_there_is_nothing_to_compare_it_says_why(relayed: Relayed, postgre
         ensure(admin, [events_topic(relayed.names, relayed.settings), relay_topic(relayed.names)], relayed.settings)
     with pytest.raises(CannotReconcile, match="does not say how far"):
         reconciled(relayed)
+
+
+def test_where_the_checkpoint_is_lost_the_topic_says_up_to_where_it_is_compared(
+    relayed: Relayed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "NEAR_ENOUGH", 10)
+    head = relayed.grow(100)
+    lost: list[int] = []
+
+    def arrange(topic: Topic) -> None:
+        lost.append(int(dict(topic[1].pop(3).headers)["ce_position"]))
+        topic[1] += [EventRecord(b"", b"", [])] * 20  # the look behind them for the last of ours
+
+    publish(relayed, arrange)
+    with closing(admin_client(relayed.settings)) as admin:
+        admin.delete_topics([relayed.names.relay])
+        eventually(lambda: relayed.names.relay not in admin.list_topics())
+    later = relayed.grow(7)
+    report = reconciled(relayed)
+    assert [each for each in told(report) if each[0] != "foreign"] == [("missing", lost[0], lost[0], 1)]
+    assert (report.after, report.compared_to, report.published, report.head) == (0, head, head, later)
+    [note] = report.notes
+    assert f"checkpoint is lost (topic {relayed.names.relay})" in note
+    assert f"to {head}," in note
+    with closing(connect(relayed.dsn, relayed.schema)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("DELETE FROM events WHERE position > 80")
+        cursor.execute("UPDATE log_head SET position = 80")
+    report = reconciled(relayed)
+    assert ("unknown", 81, head, head - 80) in told(report), "what the log has not is told without it as well"
+    assert {each[0] for each in told(report)} == {"missing", "foreign", "unknown"}
 
 
 def test_a_topic_of_another_desk_is_named_and_not_compared(relayed: Relayed) -> None:
