@@ -27,10 +27,10 @@ class Leadership:
         self._retry_seconds = retry_seconds
         self._connection: Connection | None = None
 
-    def acquire(self, stopping: threading.Event) -> bool:
+    def acquire(self, stopping: threading.Event, meanwhile: Callable[[], None] = lambda: None) -> bool:
         """Wait until this process leads, and return true; false once `stopping` is set.
 
-        Waits out a database that cannot be reached.
+        Waits out a database that cannot be reached. `meanwhile` is called after each time that it was asked in vain.
         """
         waiting = False
         while not stopping.is_set():
@@ -40,19 +40,26 @@ class Leadership:
             if not waiting:
                 log.info("standing by", role=self._role, schema=self._schema)
                 waiting = True
+            meanwhile()
             stopping.wait(self._retry_seconds)
         return False
 
-    def run(self, lead: Callable[[], None], stopping: threading.Event) -> None:
+    def run(
+        self, lead: Callable[[], None], stopping: threading.Event, standing_by: Callable[[], None] = lambda: None
+    ) -> None:
         """Call `lead` whenever this process has got the lead, until `stopping` is set; it returns once it is to end.
 
-        The lead is given up after each call, however it ended, so that another process can take over.
+        The lead is given up after each call, however it ended, so that another process can take over. `standing_by` is
+        called each time that another leads; what it raises ends the waiting.
         """
-        while self.acquire(stopping):
-            try:
-                lead()
-            finally:
-                self.release()
+        try:
+            while self.acquire(stopping, standing_by):
+                try:
+                    lead()
+                finally:
+                    self.release()
+        finally:
+            self.release()
 
     def try_acquire(self) -> bool:
         """Return whether this process leads now."""

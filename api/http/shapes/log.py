@@ -50,11 +50,18 @@ class RelayShape(Shape, kw_only=True):
             " `halted`: somebody has to look at it."
         ),
     ]
-    seen_at: Annotated[datetime, Meta(description="When the relay last said so.")]
-    error: (
-        Annotated[str, Meta(description="The last error there was, also if all has been well since.")] | UnsetType
+    seen_at: Annotated[datetime, Meta(description="When the relay that leads last said so.")]
+    last_error: (
+        Annotated[
+            str,
+            Meta(
+                description="What a relay that led met last, this one or one before it; also if all has been well since"
+                " (`state` tells how it is now)."
+            ),
+        ]
+        | UnsetType
     ) = UNSET
-    error_at: datetime | UnsetType = UNSET
+    last_error_at: Annotated[datetime, Meta(description="When that was.")] | UnsetType = UNSET
 
 
 class ProjectionsPage(Page[ProjectionShape], kw_only=True):

@@ -1,17 +1,19 @@
 """Who publishes the log to Kafka? Of several processes one leads; after any error it begins from what is committed."""
 
 import threading
+from contextlib import closing
 from time import monotonic, perf_counter
 
 import structlog
 
+from infra.kafka.clients import admin_client
 from infra.kafka.failures import Reasons, cause_of, kind_of, reasons_kept, sentence_of
 from infra.kafka.names import Names
 from infra.kafka.relay.checkpoint import Checkpoint, RelayHalted
 from infra.kafka.relay.pump import PATIENCE_SECONDS, EventTooLarge, Pump
 from infra.kafka.relay.standing import Standing
 from infra.kafka.settings import KafkaSettings
-from infra.kafka.topics import TopicMismatch
+from infra.kafka.topics import TopicMismatch, ensure, events_topic, relay_topic
 from infra.leadership import Leadership
 from infra.log.tail import channel_of
 from infra.metrics.instruments import RELAY_ERRORS, RELAY_SECONDS, RELAYED_EVENTS
@@ -25,6 +27,9 @@ IDLE_SECONDS = 1.0
 
 GATHER_SECONDS = 0.01
 """How long at most a log that grows without pause is left to grow between two transactions."""
+
+LOOK_TIMEOUT_MS = 5_000
+"""How long one that stands by waits for the broker when it looks at the topics."""
 
 GRACE_SECONDS = 1.2
 """How long a transaction under way may take once the process is to stop."""
@@ -42,8 +47,8 @@ class Relay:
     """Publishes one desk's log until it is stopped; of several relays one leads.
 
     `begin_after` is where a topic begins that has no checkpoint yet, by default with the first event. What somebody has
-    to look at ends `run` if it is found before anything was published (`RelayHalted`, `TopicMismatch`); later the relay
-    stands still, tells of it, and looks again.
+    to look at ends `run` if it is found before anything was published (`RelayHalted`, `TopicMismatch`; of one that
+    stands by the latter); later the relay stands still, tells of it, and looks again.
     """
 
     def __init__(self, dsn: str, schema: str, settings: KafkaSettings, *, begin_after: int | None = None) -> None:
@@ -65,6 +70,11 @@ class Relay:
         self._limit: int | None = None
         self._standing = Standing(dsn, schema)
         self._reasons = Reasons()
+        self._looked = False
+        """Whether it has seen the topics in order."""
+        self._told_standing_by: str | None = None
+        self._look_at = 0.0
+        self._look_pauses = Pauses(IDLE_SECONDS)
 
     def request_stop(self) -> None:
         """Let `run` return within two seconds (a signal handler may call this)."""
@@ -83,7 +93,7 @@ class Relay:
         def work() -> None:
             try:
                 with reasons_kept() as self._reasons:
-                    self._leadership.run(self._lead, self._stopping)
+                    self._leadership.run(self._lead, self._stopping, self._stand_by)
             except BaseException as error:  # noqa: BLE001 - it is raised again where `run` was called
                 failures.append(error)
             finally:
@@ -97,6 +107,33 @@ class Relay:
             log.warning("the broker does not answer; what is under way is left to the next relay")
         if failures:
             raise failures[0]
+
+    def _stand_by(self) -> None:
+        """Look once at the topics that are there: what is wrong with them is not found only at a takeover.
+
+        It makes none, and tells nothing of how the relay stands: that is for who leads. Raises `TopicMismatch`.
+        """
+        if self._looked or monotonic() < self._look_at:
+            return
+        self._reasons.last = None
+        names = Names(self._schema)
+        try:
+            with closing(admin_client(self._settings, timeout_ms=LOOK_TIMEOUT_MS)) as admin:
+                there = set(admin.list_topics())
+                topics = (events_topic(names, self._settings), relay_topic(names))
+                ensure(admin, [topic for topic in topics if topic.name in there], self._settings)
+        except TopicMismatch:
+            raise
+        except Exception as error:  # noqa: BLE001 - told by its kind, as where it leads
+            cause = cause_of(error, self._reasons)
+            said, kind = sentence_of(cause), kind_of(cause)
+            if said != self._told_standing_by:
+                log.warning("the topics have not been looked at; it is tried again", kind=kind, error=said)
+            self._told_standing_by = said
+            self._look_at = monotonic() + self._look_pauses.next()
+        else:
+            log.info("the topics are as they have to be", topic=names.events)
+            self._looked = True
 
     def _lead(self) -> None:
         listener = Listener(
@@ -137,7 +174,7 @@ class Relay:
         ) as pump:
             pump.open()
             now = pump.checkpoint
-            self._ever, self._known = True, now
+            self._ever, self._looked, self._known = True, True, now
             if self._limit is not None:
                 pump.shrink_to(self._limit)
             else:

@@ -37,8 +37,9 @@ log = structlog.get_logger()
 class RelayStanding(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """How far the log is in Kafka. `lag_seconds` is how long the oldest event that is not has been in the log.
 
-    `begun_after`: events up to there were never meant to be. `error` is the last one there was, `error_at` when
-    (RFC 3339), also if all has been well since: `state` tells how it is now. `seen_at`: when the relay last said so.
+    `begun_after`: events up to there were never meant to be. `last_error` is what a relay that led met last, this one
+    or one before it, `last_error_at` when (RFC 3339), also if all has been well since: `state` tells how it is now.
+    `seen_at`: when the relay that leads last said so.
     """
 
     position: int
@@ -47,8 +48,8 @@ class RelayStanding(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     lag_seconds: float
     state: State
     seen_at: str
-    error: str | None = None
-    error_at: str | None = None
+    last_error: str | None = None
+    last_error_at: str | None = None
 
 
 def standing(connection: Connection) -> RelayStanding | None:
@@ -66,8 +67,8 @@ def standing(connection: Connection) -> RelayStanding | None:
         lag_seconds=lag_seconds,
         state=state,
         seen_at=seen_at.isoformat(),
-        error=error,
-        error_at=None if error_at is None else error_at.isoformat(),
+        last_error=error,
+        last_error_at=None if error_at is None else error_at.isoformat(),
     )
 
 

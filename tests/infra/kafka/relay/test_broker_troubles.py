@@ -95,6 +95,7 @@ def test_whenever_the_broker_is_away_the_desk_goes_on_and_the_relay_catches_up(
         standby = second if leader is first else first
         said = leader.await_line("the relay tries again")
         assert said["kind"] == "broker_away"
+        assert standby.await_line("the topics have not been looked at")["kind"] == "broker_away"
         assert leader.stop(5) == 0  # it has never seen a broker
         broker.start()
         without.await_published()
@@ -135,7 +136,7 @@ def test_wrong_credentials_are_named_and_right_ones_do(
     monkeypatch.setattr(pump, "_FIRST_ANSWER_MS", 1_000)
     relayed.settings = msgspec.structs.replace(guarded_kafka, password="wrong")
     with relayed.relaying():
-        error = relayed.await_state("retrying").error
+        error = relayed.await_state("retrying").last_error
         assert error == "the broker refuses us: Authentication failed: Invalid username or password"
     relayed.settings = guarded_kafka
     with relayed.relaying():

@@ -2,6 +2,9 @@
 
 from contextlib import closing
 
+from msgspec.structs import fields
+
+from api.http.shapes.log import RelayShape
 from infra.kafka.records import PositionMark, ReceivedEvent
 from infra.kafka.relay.checkpoint import last_checkpoint
 from infra.kafka.relay.standing import Standing
@@ -69,7 +72,7 @@ def test_figures_and_projections_tell_how_far_it_is_and_what_it_met(relayed: Rel
     behind = relayed.grow(7)
     now = relayed.standing()
     assert now is not None
-    assert (now.position, now.begun_after, now.lag_events, now.state, now.error) == (
+    assert (now.position, now.begun_after, now.lag_events, now.state, now.last_error) == (
         behind - 7,
         0,
         7,
@@ -87,4 +90,12 @@ def test_figures_and_projections_tell_how_far_it_is_and_what_it_met(relayed: Rel
     assert relayed.figures()["caselog_relay_failing"] == 1
     now = relayed.standing()
     assert now is not None
-    assert (now.position, now.state, now.error) == (behind - 7, "halted", "a reason")
+    assert (now.position, now.state, now.last_error) == (behind - 7, "halted", "a reason")
+    with closing(Standing(relayed.dsn, relayed.schema)) as standing:
+        standing.publishing(behind, 0)
+    now = relayed.standing()
+    assert now is not None
+    assert (now.state, now.last_error) == ("publishing", "a reason"), "it stays, under a name that says it is the last"
+    assert now.last_error_at is not None
+    assert now.last_error_at < now.seen_at
+    assert [each.name for each in fields(RelayShape)] == [each.name for each in fields(now)], "the API tells all of it"

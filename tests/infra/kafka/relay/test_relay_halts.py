@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from kafka import KafkaAdminClient
@@ -23,6 +24,7 @@ from infra.kafka.relay.checkpoint import (
 from infra.kafka.relay.pump import BegunAlready
 from infra.kafka.relay.resetting import resetting
 from infra.kafka.topics import TopicMismatch
+from infra.leadership import Leadership
 from infra.postgres.pool import connect
 from tests.infra.kafka.processes import environment, running
 from tests.infra.kafka.relay.conftest import Relayed
@@ -56,7 +58,7 @@ def halted(relayed: Relayed, reason: type[Exception], **more: int) -> str:
     assert relayed.records() == before
     now = relayed.standing()
     assert now is not None
-    assert (now.state, now.error) == ("halted", str(error.value))
+    assert (now.state, now.last_error) == ("halted", str(error.value))
     return str(error.value)
 
 
@@ -88,7 +90,31 @@ def test_a_topic_with_too_few_partitions_ends_the_process_with_the_reason(
     assert "Traceback" not in said
     with pytest.raises(TopicMismatch, match="2 partitions"):
         relayed.relay().run()
-    assert "2 partitions" in str(relayed.await_state("halted").error)
+    assert "2 partitions" in str(relayed.await_state("halted").last_error)
+
+
+@pytest.fixture
+def led_elsewhere(relayed: Relayed) -> Iterator[Leadership]:
+    """Let another process lead."""
+    lead = Leadership(relayed.dsn, relayed.schema, "relay")
+    assert lead.try_acquire()
+    yield lead
+    lead.release()
+
+
+def test_one_that_stands_by_names_a_topic_with_too_few_partitions_as_well_and_ends(
+    relayed: Relayed, admin: KafkaAdminClient, led_elsewhere: Leadership
+) -> None:
+    admin.create_topics([NewTopic(relayed.names.events, 2, 1)])
+    relay = relayed.relay()
+    at_the_latest = Timer(20, relay.request_stop)
+    at_the_latest.start()
+    with pytest.raises(TopicMismatch, match=f"topic {relayed.names.events} has 2 partitions, and 3 are wanted"):
+        relay.run()
+    at_the_latest.cancel()
+    assert led_elsewhere.held()
+    assert relayed.standing() is None, "how the relay stands is for the one that leads to say"
+    assert relayed.names.relay not in admin.list_topics(), "and so is making topics"
 
 
 def test_the_topic_of_another_desk(relayed: Relayed, connection: Connection) -> None:
@@ -171,11 +197,11 @@ def test_an_event_larger_than_the_topic_takes_is_named_and_waited_before(
     with relayed.relaying():
         relayed.await_published(large - 1)
         now = relayed.await_state("halted")
-        assert f"position {large} (WorkLogged.v1 of ticket-{large}, 60011 bytes)" in str(now.error)
+        assert f"position {large} (WorkLogged.v1 of ticket-{large}, 60011 bytes)" in str(now.last_error)
         assert now.position == large - 1
         monkeypatch.undo()
         relayed.await_published()
-        assert relayed.await_state("publishing").error
+        assert relayed.await_state("publishing").last_error
     relayed.check_all_once_in_order()
 
 
@@ -188,7 +214,7 @@ def test_what_is_found_later_does_not_end_the_process(
         delete(admin, relayed.names.events)
         relayed.grow(10)
         now = relayed.await_state("halted")
-        assert "deleted and made again" in str(now.error)
+        assert "deleted and made again" in str(now.last_error)
         delete(admin, relayed.names.relay, relayed.names.events)
         relayed.grow(10)
         relayed.await_published()
