@@ -3,10 +3,14 @@
 import gc
 import json
 import os
+import pty
 import re
 import signal
 import socket
-from contextlib import closing
+import subprocess
+import sys
+import termios
+from contextlib import closing, suppress
 from functools import partial
 from typing import Any
 
@@ -21,7 +25,7 @@ from infra.kafka.records import EventRecord
 from infra.kafka.relay.checkpoint import Checkpoint, last_checkpoint
 from infra.kafka.settings import KafkaSettings
 from infra.postgres.pool import connect
-from tests.api.cli.conftest import Cli, Here
+from tests.api.cli.conftest import ROOT, Cli, Here
 from tests.infra.kafka.reconcile.test_topic import publish, send
 from tests.infra.kafka.relay.conftest import Relayed
 
@@ -53,6 +57,37 @@ def unused_port() -> int:
         nobody.bind(("127.0.0.1", 0))
         port: int = nobody.getsockname()[1]
         return port
+
+
+def test_on_a_terminal_it_shows_a_bar(cli: Cli, relayed: Relayed) -> None:
+    relayed.grow(2_000 - relayed.head())
+    publish(relayed)
+    ours, its = pty.openpty()
+    termios.tcsetwinsize(its, (24, 100))
+    where = {"CASELOG_KAFKA_BOOTSTRAP": relayed.settings.bootstrap[0], "CASELOG_KAFKA_PARTITIONS": "3"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "api.cli", "reconcile"],
+        cwd=ROOT,
+        env={**cli.environment, **where},
+        stdout=subprocess.PIPE,
+        stderr=its,
+        text=True,
+    ) as process:
+        os.close(its)
+        shown = b""
+        with suppress(OSError):  # so the end of a terminal is told
+            while part := os.read(ours, 1 << 16):
+                shown += part
+        os.close(ours)
+        said, _ = process.communicate()
+    assert process.returncode == 0
+    assert said.endswith("nothing is wrong\n")
+    bar = shown.decode()
+    assert re.search(r"\rreconciling: +(50|100)%\|█+ *\| [12]\.00k/2\.00k \[\d\d:\d\d<\d\d:\d\d, .* events/s\]", bar), (
+        bar
+    )
+    assert bar.endswith("\r"), "it is gone once the result is told"
+    assert "positions_per_second" not in bar, "lines of the log are for where there is no terminal"
 
 
 def test_it_tells_what_is_wrong_with_places_and_ends_with_1_and_with_0_where_nothing_is(

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -16,6 +17,7 @@ from infra.kafka.clients import consumer
 from infra.kafka.names import Names
 from infra.kafka.records import PositionMark, ReceivedEvent, received
 from infra.kafka.relay import standing as relay_standing
+from infra.kafka.relay.checkpoint import Checkpoint
 from infra.kafka.relay.pump import Pump
 from infra.kafka.relay.relay import Relay
 from infra.kafka.relay.standing import RelayStanding, State, standing
@@ -161,6 +163,19 @@ class Relayed:
     def events(self) -> list[ReceivedEvent]:
         """Return all events, partition by partition."""
         return [each for records in self.records().values() for each in records if isinstance(each, ReceivedEvent)]
+
+    def transactions(self) -> list[int]:
+        """Return how many events each transaction of the relays has brought: each has left its checkpoint."""
+        place = TopicPartition(self.names.relay, 0)
+        positions: list[int] = []
+        with closing(consumer(self.settings)) as reader:
+            reader.assign([place])
+            end = reader.end_offsets([place])[place]
+            reader.seek_to_beginning(place)
+            while reader.position(place) < end:
+                records = reader.poll(500).get(place, ())
+                positions += [msgspec.json.decode(record.value, type=Checkpoint).position for record in records]
+        return [position - before for before, position in pairwise(positions)]
 
     def check_all_once_in_order(self, after: int = 0) -> None:
         """Each event of the log once, to the byte, in order within its partition; marks after what they promise."""

@@ -11,14 +11,22 @@ from infra.kafka.relay.standing import Standing
 from tests.infra.kafka.relay.conftest import Relayed
 
 
-def test_what_is_in_the_log_and_what_comes_to_it_is_published_once_and_in_order(relayed: Relayed) -> None:
-    relayed.grow(7_000)
+def test_what_is_in_the_log_and_what_comes_to_it_is_published_once_and_in_order_by_as_much_as_waits(
+    relayed: Relayed,
+) -> None:
+    behind = relayed.grow(6_000)
     with relayed.relaying():
         relayed.await_published()
+        assert relayed.transactions() == [5_000, behind - 5_000], "behind, each takes as much as it may"
+        for _ in range(3):
+            relayed.grow(1)
+            relayed.await_published()
+        assert relayed.transactions()[2:] == [1, 1, 1], "idle, each event has one of its own at once"
         relayed.desk.ticket(relayed.desk.customer())
         relayed.await_published()
         relayed.grow(300)
         relayed.await_published()
+        assert relayed.transactions()[-1] == 300, "and what has come meanwhile goes together"
     relayed.check_all_once_in_order()
 
 
