@@ -10,6 +10,7 @@ from commands.ports import Clock
 from domain.desk import Desk
 from infra.clock import SystemClock, TestClock
 from infra.config import Config, ConfigError
+from infra.log.factory import environment_of
 from infra.postgres.data_folder import DataFolderInUse, EmbeddedServerError
 from infra.postgres.embedded import EmbeddedServer
 from infra.postgres.migrations import migrate
@@ -53,9 +54,7 @@ def application(config: Config, url: str, *, statement_timeout_ms: int = 0) -> C
     """Return the write side over the log of the desk. Statements that somebody waits for are given up after a while."""
     return CaselogApplication(
         {
-            "PERSISTENCE_MODULE": "infra.log",
-            "CASELOG_DATABASE_URL": url,
-            "CASELOG_SCHEMA": config.schema,
+            **environment_of(url, config.schema),
             "CASELOG_POOL_SIZE": str(config.pool_size),
             "CASELOG_POOL_WAIT_MS": str(config.pool_wait_ms),
             "CASELOG_STATEMENT_TIMEOUT_MS": str(statement_timeout_ms),

@@ -15,6 +15,7 @@ from commands.due import DueItem, request_for
 from commands.founding import found_desk
 from commands.handlers.catalogue import HANDLERS
 from commands.wire.catalogue import COMMAND_TYPES
+from infra.log.factory import environment_of
 from infra.postgres.pool import connect
 
 CUSTOMERS = 400
@@ -55,9 +56,7 @@ class Templates:
 
     def __init__(self, url: str, schema: str, first: datetime) -> None:
         self._url, self._schema = url, schema
-        self._application = CaselogApplication(
-            {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": url, "CASELOG_SCHEMA": schema}
-        )
+        self._application = CaselogApplication(environment_of(url, schema))
         self._at = first
         self._clock = _Clock(first - timedelta(days=1))
         self._dispatcher = Dispatcher(self._application, self._clock, HANDLERS)

@@ -29,6 +29,7 @@ from commands.application import CaselogApplication
 from commands.handlers.streams import EVOLVE_TICKET
 from commands.memory import Loaded
 from domain.ticket.state import Ticket
+from infra.log.factory import environment_of
 from infra.postgres.pool import connect
 from projections.catalogue import VIEWS
 
@@ -238,7 +239,7 @@ def _of_log(server: BenchmarkServer, schema: str, made: Generated, options: Name
     """Measure the log by itself, once; names as in `_UNITS`."""
     with closing(OurRecorder(server.url, schema)) as recorder:
         yield "appends by 16 threads", recorder.turn(THREADS, options.seconds).events_per_second
-    environment = {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": server.url, "CASELOG_SCHEMA": schema}
+    environment = environment_of(server.url, schema)
     with CaselogApplication(environment) as application:
         chosen = Random(SEED).sample(made.open_cases, _LOADS)
         yield "a case loaded", median([_load_us(application, case) for case in chosen])

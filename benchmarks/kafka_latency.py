@@ -5,16 +5,13 @@ Their clocks are one: that of the machine since its start.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from multiprocessing.connection import Connection
 from random import Random
-from time import perf_counter, sleep
-
-import msgspec
+from time import perf_counter
 
 from benchmarks.kafka_turns import child, partitions_of, run_relay
-from benchmarks.visibility import THREADS, planned_requests
+from benchmarks.planned_commands import carried_out, planned, position_of, requests_on
 from commands.application import CaselogApplication
 from commands.dispatch import Dispatcher, Request
 from commands.handlers.catalogue import HANDLERS
@@ -22,12 +19,9 @@ from infra.clock import SystemClock
 from infra.kafka.clients import consumer
 from infra.kafka.names import Names
 from infra.kafka.settings import KafkaSettings
+from infra.log.factory import environment_of
 
 _WARM_UP_SECONDS = 3.0
-
-
-class _Position(msgspec.Struct):
-    position: int
 
 
 def acknowledged_to_readable(
@@ -85,26 +79,18 @@ def _command(
     seconds: float,
     seed: int,
 ) -> None:
-    application = CaselogApplication(
-        {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": url, "CASELOG_SCHEMA": schema}
-    )
+    application = CaselogApplication(environment_of(url, schema))
     random = Random(seed)
-    requests = planned_requests(customers, cases, random)
+    commands = planned(requests_on(customers, cases, random), per_second, _WARM_UP_SECONDS + seconds, random)
     with application:
         dispatcher = Dispatcher(application, SystemClock(), HANDLERS)
 
-        def carry_out(request: Request) -> tuple[int, float]:
+        def carry_out(request: Request, _due: float) -> tuple[int, float]:
             answer = dispatcher.execute(request)
             at = perf_counter()
-            return msgspec.json.decode(answer.body, type=_Position).position, at
+            return position_of(answer), at
 
         pipe.send("ready")
         pipe.recv()
-        started, at = perf_counter(), 0.0
-        futures = []
-        with ThreadPoolExecutor(THREADS) as pool:
-            while (at := at + random.expovariate(per_second)) < _WARM_UP_SECONDS + seconds:
-                if (early := started + at - perf_counter()) > 0:
-                    sleep(early)
-                futures.append((at, pool.submit(carry_out, next(requests))))
-        pipe.send([future.result() for at, future in futures if at >= _WARM_UP_SECONDS])
+        answered = carried_out(commands, carry_out)
+        pipe.send([each for command, each in zip(commands, answered, strict=True) if command.at >= _WARM_UP_SECONDS])

@@ -33,6 +33,7 @@ from domain.recorded import RecordedEvent
 from domain.ticket.commands import AddNote, AddReply, OpenTicket, TicketCommand
 from domain.ticket.decide import decide
 from domain.ticket.state import Ticket
+from infra.log.factory import environment_of
 from infra.postgres.migrations import migrate
 
 SIZES = (10, 1_000, 100_000)
@@ -203,9 +204,7 @@ def _commands(size: int, levels: ServiceLevels) -> Iterator[TicketCommand]:
 
 
 def _application(server: BenchmarkServer) -> CaselogApplication:
-    return CaselogApplication(
-        {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": server.url, "CASELOG_SCHEMA": _SCHEMA}
-    )
+    return CaselogApplication(environment_of(server.url, _SCHEMA))
 
 
 class _Case(Aggregate):

@@ -27,6 +27,7 @@ from commands.handlers.catalogue import HANDLERS
 from commands.wire.catalogue import COMMAND_TYPES
 from infra.access.api_keys import digest_of, new_secret
 from infra.clock import SystemClock
+from infra.log.factory import environment_of
 from infra.postgres.migrations import migrate
 
 SCHEMA = "benchmark"
@@ -189,9 +190,7 @@ def free_port() -> int:
 
 
 def _furnish(server: BenchmarkServer) -> tuple[list[str], list[str]]:
-    application = CaselogApplication(
-        {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": server.url, "CASELOG_SCHEMA": SCHEMA}
-    )
+    application = CaselogApplication(environment_of(server.url, SCHEMA))
     with application:
         found_desk(application, now=SystemClock().now(), zone="America/Denver", currency="USD")
         dispatcher = Dispatcher(application, SystemClock(), HANDLERS)
@@ -226,7 +225,7 @@ def send(dispatcher: Dispatcher, command: str, data: dict[str, Any]) -> Answer:
 
 def _let_in(url: str, schema: str) -> None:
     """Make the service's key, if the desk does not have it."""
-    environment = {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": url, "CASELOG_SCHEMA": schema}
+    environment = environment_of(url, schema)
     with CaselogApplication(environment) as application:
         if application.holder(CLAIM, digest_of(SECRET)) is None:
             Dispatcher(application, SystemClock(), HANDLERS).execute(

@@ -1,31 +1,25 @@
 """How long after a command was due can a reader see it? Commands at planned instants, views kept by a projector."""
 
-import gc
 import multiprocessing
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from random import Random
-from time import perf_counter, sleep
-from typing import Any
+from time import perf_counter
 
 import msgspec
 
+from benchmarks.planned_commands import Planned, carried_out, planned, position_of, requests_on
 from commands.application import CaselogApplication
 from commands.dispatch import Dispatcher, Request
 from commands.handlers.catalogue import HANDLERS
-from commands.wire.catalogue import COMMAND_TYPES
 from infra.clock import SystemClock
+from infra.log.factory import environment_of
 from infra.projection.positions import ViewPositions
 
-THREADS = 16
 _SPAWN = multiprocessing.get_context("spawn")
 _PATIENCE_SECONDS = 30.0
-_PERSON = {"name": "Ada Guest", "email": "ada@example.com"}
-_STAFF = {"role": "staff", "name": "Kim Agent", "email": "kim@desk.example"}
 
 
 class Visible(msgspec.Struct, frozen=True):
@@ -83,18 +77,16 @@ def _run(
     seconds: float,
     seed: int,
 ) -> None:
-    application = CaselogApplication(
-        {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": url, "CASELOG_SCHEMA": schema}
-    )
+    application = CaselogApplication(environment_of(url, schema))
     positions = ViewPositions(url, schema)
     positions.start()
     with application:
         run = _Run(Dispatcher(application, SystemClock(), HANDLERS), positions, views)
-        requests = planned_requests(customers, cases, Random(seed))
-        run.at_planned_instants(requests, 200.0, 2.0, Random(seed + 1))  # warms up
+        requests = requests_on(customers, cases, Random(seed))
+        run.carry_out(planned(requests, 200.0, 2.0, Random(seed + 1)))  # warms up
         run.answered.clear()
         run.visible.clear()
-        took = run.at_planned_instants(requests, per_second, seconds, Random(seed + 2))
+        took = run.carry_out(planned(requests, per_second, seconds, Random(seed + 2)))
         pipe.send((run.answered, run.visible, took))
     positions.stop()
 
@@ -105,46 +97,26 @@ class _Run:
     def __init__(self, commands: Dispatcher, positions: ViewPositions, views: Sequence[str]) -> None:
         self.answered: list[float] = []
         self.visible: list[float] = []
-        self._failures: list[Exception] = []
         self._commands = commands
         self._positions = positions
         self._views = views
         self._changed = threading.Condition()
         self._unseen: deque[tuple[int, float]] = deque()
 
-    def at_planned_instants(
-        self, requests: Iterator[Request], per_second: float, seconds: float, random: Random
-    ) -> float:
-        """Carry out requests when they are due, and return how long that took."""
-        planned: list[float] = []
-        at = 0.0
-        while (at := at + random.expovariate(per_second)) < seconds:
-            planned.append(at)
-        due = [(at, next(requests)) for at in planned]
-        gc.freeze()  # what the benchmark itself holds is not the application's to look through
-        watcher = threading.Thread(target=self._watch, args=(len(self.visible) + len(planned),), daemon=True)
+    def carry_out(self, commands: Sequence[Planned]) -> float:
+        """Carry commands out when they are due, and return how long it took until all were seen."""
+        watcher = threading.Thread(target=self._watch, args=(len(self.visible) + len(commands),), daemon=True)
         watcher.start()
         started = perf_counter()
-        with ThreadPoolExecutor(THREADS) as pool:
-            for at, request in due:
-                if (early := started + at - perf_counter()) > 0:
-                    sleep(early)
-                pool.submit(self._carry_out, request, started + at)
-        if self._failures:
-            raise self._failures[0]
+        carried_out(commands, self._carry_out)
         watcher.join()
         return perf_counter() - started
 
-    def _carry_out(self, request: Request, planned: float) -> None:
-        try:
-            answer = self._commands.execute(request)
-        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
-            self._failures.append(error)
-            return
-        self.answered.append(perf_counter() - planned)
-        position = msgspec.json.decode(answer.body, type=_Position).position
+    def _carry_out(self, request: Request, due: float) -> None:
+        answer = self._commands.execute(request)
+        self.answered.append(perf_counter() - due)
         with self._changed:
-            self._unseen.append((position, planned))
+            self._unseen.append((position_of(answer), due))
             self._changed.notify()
 
     def _watch(self, wanted: int) -> None:
@@ -153,42 +125,7 @@ class _Run:
                 self._changed.wait_for(lambda: self._unseen)
                 waiting = list(self._unseen)
                 self._unseen.clear()
-            for position, planned in sorted(waiting):
+            for position, due in sorted(waiting):
                 if not self._positions.wait_for(self._views, position, _PATIENCE_SECONDS):
                     raise TimeoutError(f"position {position} was never seen")
-                self.visible.append(perf_counter() - planned)
-
-
-class _Position(msgspec.Struct):
-    position: int
-
-
-def planned_requests(customers: Sequence[str], cases: Sequence[str], random: Random) -> Iterator[Request]:
-    """Yield open-ticket 1, add-reply 2, log-work 1, in turns, on customers and cases by chance."""
-    worked = (datetime.now(UTC) - timedelta(minutes=45)).isoformat()
-    number = 0
-    while True:
-        for command in ("open-ticket", "add-reply", "log-work", "add-reply"):
-            number += 1
-            data: dict[str, Any]
-            if command == "open-ticket":
-                data = {
-                    "customer_id": random.choice(customers),
-                    "requester": _PERSON,
-                    "category": "how_to",
-                    "subject": "Opening hours",
-                    "description": "x" * 200,
-                }
-            elif command == "add-reply":
-                data = {"ticket": random.choice(cases), "author": _STAFF, "body": "x" * 200}
-            else:
-                data = {"ticket": random.choice(cases), "agent": "kim", "activity": "research"}
-                data |= {"started_at": worked, "duration_seconds": random.randrange(60, 1_800)}
-            yield Request(
-                command=command,
-                data=COMMAND_TYPES[command].load(data),
-                fingerprint="",
-                caller="benchmark",
-                actor="benchmark",
-                correlation_id="benchmark",
-            )
+                self.visible.append(perf_counter() - due)

@@ -27,6 +27,7 @@ from commands.dispatch import Dispatcher, Request
 from commands.founding import found_desk
 from commands.handlers.catalogue import HANDLERS
 from infra.clock import SystemClock
+from infra.log.factory import environment_of
 from infra.postgres.migrations import migrate
 
 _SCHEMA = "benchmark"
@@ -156,7 +157,7 @@ class _Receiver:
 
 @contextmanager
 def _desk(url: str) -> Iterator[_Commands]:
-    environment = {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": url, "CASELOG_SCHEMA": _SCHEMA}
+    environment = environment_of(url, _SCHEMA)
     with CaselogApplication(environment) as application:
         clock = SystemClock()
         found_desk(application, now=clock.now(), zone="America/Denver", currency="USD")

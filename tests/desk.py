@@ -13,6 +13,7 @@ from commands.dispatch import Dispatcher, Handler, Request
 from commands.founding import found_desk
 from commands.handlers.catalogue import HANDLERS
 from domain.recorded import RecordedEvent
+from infra.log.factory import environment_of
 from infra.postgres.pool import connect
 
 MONDAY = datetime(2026, 11, 2, 17, 0, tzinfo=UTC)
@@ -41,9 +42,7 @@ class Desk:
     def __init__(self, dsn: str, schema: str) -> None:
         self.clock = StandingClock(MONDAY)
         self.imported: str | None = None
-        self.application = CaselogApplication(
-            {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": dsn, "CASELOG_SCHEMA": schema}
-        )
+        self.application = CaselogApplication(environment_of(dsn, schema))
         found_desk(self.application, now=self.clock.now(), zone="America/Denver", currency="USD")
         self.dispatcher = self.dispatcher_with({})
 

@@ -28,6 +28,11 @@ from infra.postgres.migrations import migrate
 T = TypeVar("T", bound=LogTrackingRecorder)
 
 
+def environment_of(url: str, schema: str) -> dict[str, str]:
+    """Return what an application is configured by whose log is that of a desk, in the database of a libpq URL."""
+    return {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": url, "CASELOG_SCHEMA": schema}
+
+
 class LogFactory(InfrastructureFactory[LogTrackingRecorder]):
     """The log as `PERSISTENCE_MODULE=infra.log`. One schema is one log: applications that name the same one share it.
 

@@ -17,6 +17,7 @@ from benchmarks.running_desk import send
 from commands.application import CaselogApplication
 from commands.dispatch import Dispatcher
 from commands.handlers.catalogue import HANDLERS
+from infra.log.factory import environment_of
 from infra.postgres.pool import connect
 from infra.projection.feed import read_batch
 from projections.catalogue import VIEWS
@@ -93,7 +94,7 @@ def test_every_view_can_be_made_of_it(postgres_dsn: str, made: tuple[str, Genera
 
 def test_the_desk_goes_on_with_it(postgres_dsn: str, made: tuple[str, Generated]) -> None:
     schema, generated = made
-    environment = {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": postgres_dsn, "CASELOG_SCHEMA": schema}
+    environment = environment_of(postgres_dsn, schema)
     clock = StandingClock(AT + timedelta(hours=1))
     staff = {"role": "staff", "name": "Kim", "email": "kim@desk.example"}
     with CaselogApplication(environment) as application:

@@ -19,6 +19,7 @@ from domain.recorded import RecordedEvent
 from domain.refusal import Refusal
 from domain.tags import tag_of
 from domain.ticket.refusals import EntryExists, TicketIsClosed
+from infra.log.factory import environment_of
 from tests.desk import MONDAY, PERSON, Desk, body_of
 
 Rival = Callable[[Handler, Callable[[], object]], Handler]
@@ -382,7 +383,7 @@ class LosingApplication(CaselogApplication):
 def test_after_a_lost_acknowledgement_the_key_tells_what_became_of_the_command(
     desk: Desk, ticket: str, database: str, schema: str, committed: bool
 ) -> None:
-    environment = {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": database, "CASELOG_SCHEMA": schema}
+    environment = environment_of(database, schema)
     with LosingApplication(environment) as application:
         application.committed = committed
         losing = Dispatcher(application, desk.clock, HANDLERS)
@@ -398,7 +399,7 @@ def test_after_a_lost_acknowledgement_the_key_tells_what_became_of_the_command(
 def test_without_a_key_a_lost_acknowledgement_is_told_and_nothing_is_repeated(
     desk: Desk, ticket: str, database: str, schema: str
 ) -> None:
-    environment = {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": database, "CASELOG_SCHEMA": schema}
+    environment = environment_of(database, schema)
     with LosingApplication(environment) as application, pytest.raises(OutcomeUnknown):
         losing = Dispatcher(application, desk.clock, HANDLERS)
         desk.send("add-note", via=losing, ticket=ticket, author=STAFF, body="once")

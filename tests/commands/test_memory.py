@@ -15,6 +15,7 @@ from commands.memory import Loaded, Memory
 from commands.ports import Replay
 from domain.refusal import Refusal
 from domain.ticket.refusals import TicketIsClosed
+from infra.log.factory import environment_of
 from tests.desk import PERSON, Desk, body_of
 
 KIM = {"role": "staff", **PERSON}
@@ -23,9 +24,7 @@ KIM = {"role": "staff", **PERSON}
 @pytest.fixture
 def other(desk: Desk, database: str, schema: str) -> Iterator[Dispatcher]:
     """A dispatcher with a memory of its own, as another process has one."""
-    application = CaselogApplication(
-        {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": database, "CASELOG_SCHEMA": schema}
-    )
+    application = CaselogApplication(environment_of(database, schema))
     yield Dispatcher(application, desk.clock, HANDLERS)
     application.close()
 

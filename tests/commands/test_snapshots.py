@@ -21,6 +21,7 @@ from commands.snapshots import fingerprint, keep, restore
 from domain.subscription.state import Subscription
 from domain.subscription.state import evolve as evolve_subscription
 from domain.ticket.state import Ticket
+from infra.log.factory import environment_of
 from infra.postgres.pool import connect
 from tests.desk import PERSON, Desk
 from tests.domain.subscription.histories import History, happened, histories
@@ -38,9 +39,7 @@ def connection(database: str, schema: str) -> Iterator[Connection]:
 
 def anew(database: str, schema: str) -> CaselogApplication:
     """The write side of a process that has just started."""
-    return CaselogApplication(
-        {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": database, "CASELOG_SCHEMA": schema}
-    )
+    return CaselogApplication(environment_of(database, schema))
 
 
 def kept(connection: Connection) -> list[tuple[str, int]]:

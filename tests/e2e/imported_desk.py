@@ -15,6 +15,7 @@ from infra.clock import SystemClock
 from infra.csv_import.mapping import Mapping
 from infra.csv_import.mapping_file import load_mapping
 from infra.csv_import.run import Progress, Report, run_import
+from infra.log.factory import environment_of
 from infra.postgres.migrations import migrate
 from infra.postgres.pool import ConnectionPool, connect
 from infra.projection.rebuild import rebuild
@@ -51,9 +52,7 @@ class ImportedDesk(msgspec.Struct, frozen=True):
 def application(dsn: str, schema: str) -> Iterator[CaselogApplication]:
     """The write side of a desk in Rome, founded when it is new."""
     migrate(dsn, schema)
-    opened = CaselogApplication(
-        {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": dsn, "CASELOG_SCHEMA": schema}
-    )
+    opened = CaselogApplication(environment_of(dsn, schema))
     with closing(opened):
         found_desk(opened, now=datetime.now(UTC), zone="Europe/Rome", currency="USD")
         yield opened

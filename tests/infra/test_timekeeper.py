@@ -17,6 +17,7 @@ from domain.subscription.events import GrantExpired, MonthStarted
 from domain.ticket.events import CustomerReminded, ServiceLevelBreached, ServiceLevelsChanged
 from infra import timekeeper
 from infra.leadership import Leadership
+from infra.log.factory import environment_of
 from infra.postgres.pool import ConnectionPool
 from infra.projection.positions import ViewPositions
 from infra.projection.projector import Projector
@@ -63,11 +64,7 @@ class Keeping:
 
     def timekeeper_on_its_own(self, stack: ExitStack) -> Timekeeper:
         """Return a timekeeper that shares no connection and no memory with others."""
-        application = stack.enter_context(
-            CaselogApplication(
-                {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": self._dsn, "CASELOG_SCHEMA": self._schema}
-            )
-        )
+        application = stack.enter_context(CaselogApplication(environment_of(self._dsn, self._schema)))
         pool = stack.enter_context(closing(ConnectionPool(self._dsn, self._schema, 2, 5)))
         return Timekeeper(
             dispatcher=Dispatcher(application, self.desk.clock, HANDLERS),

@@ -26,6 +26,7 @@ from commands.wire.examples import EXAMPLES
 from domain.api_key import Role
 from infra.access.api_keys import KeyRing, digest_of, new_secret
 from infra.access.rate_limits import RateLimits
+from infra.log.factory import environment_of
 from infra.metrics.exposition import Metrics
 from infra.metrics.measured import MeasuredCommands
 from infra.postgres.migrations import migrate
@@ -190,11 +191,7 @@ def api(postgres_dsn: str) -> Iterator[Api]:
     clock = StandingClock(MONDAY)
     with ExitStack() as parts:
         parts.callback(_drop, postgres_dsn, schema)
-        application = parts.enter_context(
-            CaselogApplication(
-                {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": postgres_dsn, "CASELOG_SCHEMA": schema}
-            )
-        )
+        application = parts.enter_context(CaselogApplication(environment_of(postgres_dsn, schema)))
         found_desk(application, now=clock.now(), zone="America/Denver", currency="USD")
         pool = parts.enter_context(closing(ConnectionPool(postgres_dsn, schema, size=4)))
         projector, views = Projector(postgres_dsn, schema, VIEWS), ViewPositions(postgres_dsn, schema)

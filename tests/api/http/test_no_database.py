@@ -16,6 +16,7 @@ from commands.handlers.catalogue import HANDLERS
 from commands.wire.examples import EXAMPLES
 from infra.access.api_keys import KeyRing
 from infra.access.rate_limits import RateLimits
+from infra.log.factory import environment_of
 from infra.metrics.exposition import Metrics
 from infra.postgres.migrations import migrate
 from infra.postgres.pool import ConnectionPool
@@ -63,7 +64,7 @@ def outage(postgres_dsn: str) -> Iterator[Outage]:
 def api(outage: Outage) -> Iterator[Api]:
     clock = StandingClock(MONDAY)
     with ExitStack() as parts:
-        environment = {"PERSISTENCE_MODULE": "infra.log", "CASELOG_DATABASE_URL": outage.dsn, "CASELOG_SCHEMA": SCHEMA}
+        environment = environment_of(outage.dsn, SCHEMA)
         application = parts.enter_context(CaselogApplication(environment))
         found_desk(application, now=clock.now(), zone="America/Denver", currency="USD")
         pool = parts.enter_context(closing(ConnectionPool(outage.dsn, SCHEMA, size=2)))
