@@ -2,7 +2,7 @@
 # because the first line of an installed script has a length limit that a long path exceeds.
 
 PYTHON_IN_VENV := .venv/bin/python
-unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE VIRTUAL_ENV PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 INSTALL := $(PYTHON_IN_VENV) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore
 
 .PHONY: help run test check format soak bench lock
@@ -19,7 +19,7 @@ run: .venv/installed
 	@exec $(PYTHON_IN_VENV) -m api.cli up
 
 test: check
-	$(PYTHON_IN_VENV) -m pytest -n 2
+	$(PYTHON_IN_VENV) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: .venv/installed-dev
 	$(PYTHON_IN_VENV) -m ruff check .

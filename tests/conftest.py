@@ -21,6 +21,18 @@ from tests.broker import guarded_kafka, kafka, kafka_addresses, kafka_bootstrap,
 __all__ = ["guarded_kafka", "kafka", "kafka_addresses", "kafka_bootstrap"]
 
 ROOT = Path(__file__).parents[1]
+_LONGEST = (
+    "tests/e2e/test_import_of_the_real_file.py",
+    "tests/e2e/test_kafka_killed.py",
+    "tests/e2e",
+    "tests/api/http/test_contract.py",
+    "tests/infra/kafka",
+    "tests/api/cli",
+    "tests/infra",
+    "tests/docs",
+    "tests/deploy",
+)
+"""Files and folders that take long, the longest first; all others come after them, in their own order."""
 _server_key = pytest.StashKey["SharedServer"]()
 _numbers = count(1)
 
@@ -50,6 +62,15 @@ class SharedServer:
     def stop(self) -> None:
         """Wait until the server has gone and its data is removed."""
         self._process.communicate()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long: a long file at the end would run alone, while other workers have nothing to do."""
+    items.sort(key=lambda item: _rank(item.nodeid))
+
+
+def _rank(node_id: str) -> int:
+    return next((rank for rank, each in enumerate(_LONGEST) if node_id.startswith(each)), len(_LONGEST))
 
 
 def pytest_configure_node(node: object) -> None:
