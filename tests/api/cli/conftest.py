@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from api.cli.commands import run
+from api.cli.commands import _COMMANDS, run
 
 ROOT = Path(__file__).parents[3]
 
@@ -62,7 +62,8 @@ class Here:
             for name, value in {**self._environment, **environment}.items():
                 patch.setenv(name, value)
             patch.setattr(sys, "argv", ["caselog", self._command, *arguments])
-            patch.setattr(import_module(f"api.cli.{self._command}"), "configure_logging", lambda: None)
+            if module := _COMMANDS.get(self._command, "").partition(":")[0]:
+                patch.setattr(import_module(f"api.cli.{module}"), "configure_logging", lambda: None, raising=False)
             self._said.readouterr()
             with pytest.raises(SystemExit) as ended:
                 run()
@@ -70,3 +71,24 @@ class Here:
         code = ended.value.code
         assert isinstance(code, int)
         return subprocess.CompletedProcess([self._command, *arguments], code, out, err)
+
+
+class CliHere(Cli):
+    """Runs `caselog` as `Cli` does, in this process: for what a command says and does, not for how its process ends."""
+
+    def __init__(
+        self, dsn: str, schema: str, monkeypatch: pytest.MonkeyPatch, said: pytest.CaptureFixture[str]
+    ) -> None:
+        super().__init__(dsn, schema)
+        self._ours = {name: value for name, value in self.environment.items() if name.startswith("CASELOG_")}
+        self._monkeypatch = monkeypatch
+        self._said = said
+
+    def __call__(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        command, *rest = arguments
+        return Here(command, self._ours, self._monkeypatch, self._said)(*rest, **environment)
+
+
+@pytest.fixture
+def here(database: str, schema: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CliHere:
+    return CliHere(database, schema, monkeypatch, capsys)

@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from tests.api.cli.conftest import Cli
+from tests.api.cli.conftest import Cli, CliHere
 from tests.desk import MONDAY, PERSON, Desk, body_of
 
 
@@ -105,9 +105,9 @@ def test_diff_without_a_second_moment_goes_up_to_now(cli: Cli, case: str, databa
     ],
 )
 def test_wrong_usage_names_what_is_wrong_and_exits_with_2(
-    cli: Cli, case: str, arguments: tuple[str, ...], told: str
+    here: CliHere, case: str, arguments: tuple[str, ...], told: str
 ) -> None:
-    wrong = cli(*arguments)
+    wrong = here(*arguments)
     assert wrong.returncode == 2, wrong.stderr
     assert told in wrong.stderr
     assert "Traceback" not in wrong.stderr

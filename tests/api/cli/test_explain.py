@@ -11,7 +11,7 @@ from api.cli.words.clocks import clocks_in_words
 from api.cli.words.lines import line_in_words
 from domain.sla_policy import ClockName
 from domain.ticket.commands import TicketCommand
-from tests.api.cli.conftest import Cli
+from tests.api.cli.conftest import Cli, CliHere
 from tests.desk import MONDAY, PERSON, Desk, body_of
 from tests.domain.clocks.test_explain import T8, history_of
 from tests.domain.subscription.sentences import allowance
@@ -183,8 +183,8 @@ def worked(database: str, schema: str) -> Iterator[Desk]:
     desk.application.close()
 
 
-def test_a_line_is_explained_with_its_facts_its_rules_and_its_amount(cli: Cli, worked: Desk) -> None:
-    shown = cli("explain", "line", "alpine", "2026-11", "w-1")
+def test_a_line_is_explained_with_its_facts_its_rules_and_its_amount(here: CliHere, worked: Desk) -> None:
+    shown = here("explain", "line", "alpine", "2026-11", "w-1")
     assert shown.returncode == 0, shown.stderr
     lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
     assert lines[0] == "w-1 work of kim on C-000001, begun Mon 2026-11-02 10:00:00 MST"
@@ -194,8 +194,8 @@ def test_a_line_is_explained_with_its_facts_its_rules_and_its_amount(cli: Cli, w
     assert lines[-1] == "in all 45 min, 112.50 USD"
 
 
-def test_a_bill_is_explained_sum_by_sum_with_its_parts(cli: Cli, worked: Desk) -> None:
-    shown = cli("explain", "statement", "alpine", "2026-11")
+def test_a_bill_is_explained_sum_by_sum_with_its_parts(here: CliHere, worked: Desk) -> None:
+    shown = here("explain", "statement", "alpine", "2026-11")
     assert shown.returncode == 0, shown.stderr
     lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
     (rated,) = (each for each in lines if each.startswith("on demand 112.50 event"))
@@ -205,12 +205,12 @@ def test_a_bill_is_explained_sum_by_sum_with_its_parts(cli: Cli, worked: Desk) -
     assert "in all 262.50" in lines
 
 
-def test_work_that_moved_is_explained_with_the_case_it_stands_on(cli: Cli, worked: Desk) -> None:
+def test_work_that_moved_is_explained_with_the_case_it_stands_on(here: CliHere, worked: Desk) -> None:
     worked.send("merge-ticket", ticket="C-000001", into="C-000002")
-    shown = cli("explain", "line", "alpine", "2026-11", "w-1")
+    shown = here("explain", "line", "alpine", "2026-11", "w-1")
     assert "w-1  work of kim on C-000002" in shown.stdout
     assert "it moved to case C-000002" in shown.stdout
-    before = cli("explain", "line", "alpine", "2026-11", "w-1", "--as-of", (MONDAY + timedelta(hours=1)).isoformat())
+    before = here("explain", "line", "alpine", "2026-11", "w-1", "--as-of", (MONDAY + timedelta(hours=1)).isoformat())
     assert before.returncode == 0, before.stderr
 
 
@@ -225,16 +225,16 @@ def test_the_clocks_of_a_case_are_explained_from_a_shell(cli: Cli, worked: Desk)
     assert f"event {position}" not in shown.stdout, "it had not happened then, and moves no clock"
 
 
-def test_the_clocks_of_a_merged_case_are_told_as_cancelled(cli: Cli, worked: Desk) -> None:
+def test_the_clocks_of_a_merged_case_are_told_as_cancelled(here: CliHere, worked: Desk) -> None:
     worked.send("merge-ticket", ticket="C-000002", into="C-000001")
-    shown = cli("explain", "due", "C-000002")
+    shown = here("explain", "due", "C-000002")
     assert "merged into C-000001" in shown.stdout
     assert "first_response 1: cancelled Mon 2026-11-02 11:00:00 MST" in shown.stdout
-    assert "merged into C-000001" in cli("history", "C-000002").stdout
+    assert "merged into C-000001" in here("history", "C-000002").stdout
 
 
-def test_a_clock_that_never_ran_is_told_as_such(cli: Cli, worked: Desk) -> None:
-    shown = cli("explain", "due", "C-000001", "--clock", "next_response")
+def test_a_clock_that_never_ran_is_told_as_such(here: CliHere, worked: Desk) -> None:
+    shown = here("explain", "due", "C-000001", "--clock", "next_response")
     assert shown.returncode == 0
     assert shown.stdout.endswith("it has no next_response so far\n")
 
@@ -254,8 +254,8 @@ def test_a_clock_that_never_ran_is_told_as_such(cli: Cli, worked: Desk) -> None:
         (("statement", "alpine", "2026-11", "--as-of", "2026-01-01T00:00:00Z"), "2026-01-01"),
     ],
 )
-def test_what_cannot_be_explained_is_named(cli: Cli, worked: Desk, arguments: tuple[str, ...], named: str) -> None:
-    wrong = cli("explain", *arguments)
+def test_what_cannot_be_explained_is_named(here: CliHere, worked: Desk, arguments: tuple[str, ...], named: str) -> None:
+    wrong = here("explain", *arguments)
     assert wrong.returncode == 2, wrong.stdout
     assert named in wrong.stderr
     assert "Traceback" not in wrong.stderr

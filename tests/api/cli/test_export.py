@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from api.cli.export_page import document_of, made_by, page_of
-from tests.api.cli.conftest import Cli
+from tests.api.cli.conftest import Cli, CliHere
 from tests.desk import MONDAY, Desk, body_of
 
 SCRIPT = "<script>alert('x')</script><img src=x onerror=alert(1)>"
@@ -67,8 +67,8 @@ def test_a_document_has_the_case_whole(cli: Cli, case: str) -> None:
     assert types.count("WorkRated.v1") == types.count("WorkRevised.v1") == types.count("MonthStarted.v1") == 1
 
 
-def test_the_chain_can_be_worked_out_with_a_json_library_alone(cli: Cli, case: str) -> None:
-    document = exported(cli, case)
+def test_the_chain_can_be_worked_out_with_a_json_library_alone(here: CliHere, case: str) -> None:
+    document = exported(here, case)
     link = "0" * 64
     for event in document["events"]:
         text = json.dumps(event, sort_keys=True, separators=(",", ":"))
@@ -93,14 +93,14 @@ def test_a_file_is_what_the_log_says_also_when_the_case_has_gone_on(
     assert "is what the log says" in verified.stdout
 
 
-def test_as_of_an_instant_it_holds_nothing_later_and_is_sound(cli: Cli, case: str, tmp_path: Path) -> None:
+def test_as_of_an_instant_it_holds_nothing_later_and_is_sound(here: CliHere, case: str, tmp_path: Path) -> None:
     file = tmp_path / "case.json"
     as_of = (MONDAY + timedelta(minutes=30)).isoformat()
-    assert cli("export", case, "--as-of", as_of, "--out", str(file)).returncode == 0
+    assert here("export", case, "--as-of", as_of, "--out", str(file)).returncode == 0
     document = json.loads(file.read_text())
     assert document["ticket"]["status"] == "new"
     assert [each["type"] for each in document["events"]] == ["TicketOpened.v1"]
-    assert cli("export", "--verify", str(file)).returncode == 0
+    assert here("export", "--verify", str(file)).returncode == 0
 
 
 def change(document: Any, path: str, value: Any) -> None:
@@ -124,23 +124,23 @@ def change(document: Any, path: str, value: Any) -> None:
     ],
 )
 def test_a_file_that_was_changed_is_told_field_by_field(
-    cli: Cli, case: str, tmp_path: Path, path: str, value: Any, told: list[str]
+    here: CliHere, case: str, tmp_path: Path, path: str, value: Any, told: list[str]
 ) -> None:
-    document = exported(cli, case)
+    document = exported(here, case)
     change(document, path, value)
     file = tmp_path / "changed.json"
     file.write_text(json.dumps(document))
-    verified = cli("export", "--verify", str(file))
+    verified = here("export", "--verify", str(file))
     assert verified.returncode == 1, verified.stderr
     assert all(each in verified.stdout for each in told), verified.stdout
 
 
-def test_an_event_left_out_is_missed(cli: Cli, case: str, tmp_path: Path) -> None:
-    document = exported(cli, case)
+def test_an_event_left_out_is_missed(here: CliHere, case: str, tmp_path: Path) -> None:
+    document = exported(here, case)
     del document["events"][-1]
     file = tmp_path / "short.json"
     file.write_text(json.dumps(document))
-    verified = cli("export", "--verify", str(file))
+    verified = here("export", "--verify", str(file))
     assert verified.returncode == 1
     assert "is missing in the file" in verified.stdout
 
@@ -167,50 +167,50 @@ def page_with(cli: Cli, case: str, file: Path, was: str, becomes: str) -> str:
         ("</h2>\n", "</h2> \n"),
     ],
 )
-def test_a_page_is_verified_as_people_read_it(cli: Cli, case: str, tmp_path: Path, was: str, becomes: str) -> None:
-    told = page_with(cli, case, tmp_path / "case.html", was, becomes)
+def test_a_page_is_verified_as_people_read_it(here: CliHere, case: str, tmp_path: Path, was: str, becomes: str) -> None:
+    told = page_with(here, case, tmp_path / "case.html", was, becomes)
     assert "is not what the log says" in told
     assert "the file has" in told
     assert "line " in told
 
 
-def test_a_row_removed_from_a_page_is_told(cli: Cli, case: str, tmp_path: Path) -> None:
-    page = cli("export", case, "--format", "html").stdout
+def test_a_row_removed_from_a_page_is_told(here: CliHere, case: str, tmp_path: Path) -> None:
+    page = here("export", case, "--format", "html").stdout
     (row,) = [line for line in page.split("\n") if "<b>TicketAssigned.v1</b>" in line]
-    told = page_with(cli, case, tmp_path / "case.html", f"{row}\n", "")
+    told = page_with(here, case, tmp_path / "case.html", f"{row}\n", "")
     assert "the log has" in told
     assert "the file has" not in told
     assert "<tr id=" in told
 
 
-def test_a_page_of_another_release_is_told_as_half_checked(cli: Cli, case: str, tmp_path: Path) -> None:
-    told = page_with(cli, case, tmp_path / "case.html", f"caselog page {made_by()}", f"caselog page {'0' * 16}")
+def test_a_page_of_another_release_is_told_as_half_checked(here: CliHere, case: str, tmp_path: Path) -> None:
+    told = page_with(here, case, tmp_path / "case.html", f"caselog page {made_by()}", f"caselog page {'0' * 16}")
     assert "its visible part was not checked" in told
     assert "0" * 16 in told
     assert "is what the log says" in told
 
 
-def test_a_page_that_does_not_say_what_made_it_is_never_sound(cli: Cli, case: str, tmp_path: Path) -> None:
+def test_a_page_that_does_not_say_what_made_it_is_never_sound(here: CliHere, case: str, tmp_path: Path) -> None:
     generator = f'<meta name="generator" content="caselog page {made_by()}">'
-    assert "was not checked" in page_with(cli, case, tmp_path / "case.html", generator, "")
+    assert "was not checked" in page_with(here, case, tmp_path / "case.html", generator, "")
 
 
-def test_a_page_and_its_document_falsified_alike_are_told_both(cli: Cli, case: str, tmp_path: Path) -> None:
-    document = exported(cli, case)
+def test_a_page_and_its_document_falsified_alike_are_told_both(here: CliHere, case: str, tmp_path: Path) -> None:
+    document = exported(here, case)
     change(document, "work/0/amount_cents", 1)
     file = tmp_path / "case.html"
     file.write_text(page_of(document))
-    verified = cli("export", "--verify", str(file))
+    verified = here("export", "--verify", str(file))
     assert verified.returncode == 1
     assert "/work/0/amount_cents" in verified.stdout
     assert "line " in verified.stdout
 
 
-def test_a_field_that_is_there_twice_hides_nothing(cli: Cli, case: str, tmp_path: Path) -> None:
-    text = json.dumps(exported(cli, case))
+def test_a_field_that_is_there_twice_hides_nothing(here: CliHere, case: str, tmp_path: Path) -> None:
+    text = json.dumps(exported(here, case))
     file = tmp_path / "case.json"
     file.write_text(text.replace('"amount_cents": ', '"amount_cents": 1, "amount_cents": ', 1))
-    verified = cli("export", "--verify", str(file))
+    verified = here("export", "--verify", str(file))
     assert verified.returncode == 2, verified.stdout
     assert "'amount_cents' twice" in verified.stderr
 
@@ -229,11 +229,11 @@ def test_a_field_that_is_there_twice_hides_nothing(cli: Cli, case: str, tmp_path
     ],
 )
 def test_what_is_no_export_is_refused_by_the_files_name(
-    cli: Cli, case: str, tmp_path: Path, text: str, why: str
+    here: CliHere, case: str, tmp_path: Path, text: str, why: str
 ) -> None:
     file = tmp_path / "other"
     file.write_text(text)
-    refused = cli("export", "--verify", str(file))
+    refused = here("export", "--verify", str(file))
     assert refused.returncode == 2, refused.stdout
     assert f"{file} is no export of a case: " in refused.stderr
     assert why in refused.stderr
@@ -241,7 +241,7 @@ def test_what_is_no_export_is_refused_by_the_files_name(
     assert "recursion" not in refused.stderr
 
 
-def test_a_file_that_cannot_be_read_says_why(cli: Cli, case: str, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_says_why(here: CliHere, case: str, tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "latin").write_bytes("é".encode("latin-1"))
     for name, why in (
@@ -250,7 +250,7 @@ def test_a_file_that_cannot_be_read_says_why(cli: Cli, case: str, tmp_path: Path
         ("", "Is a directory"),
         ("nowhere", "No such file"),
     ):
-        refused = cli("export", "--verify", str(tmp_path / name))
+        refused = here("export", "--verify", str(tmp_path / name))
         assert refused.returncode == 2
         assert f"{tmp_path / name} cannot be read: " in refused.stderr
         assert why in refused.stderr
@@ -268,8 +268,8 @@ def test_a_file_that_cannot_be_read_says_why(cli: Cli, case: str, tmp_path: Path
         (("--verify", "README.md"), "README.md is no export of a case: it is neither JSON nor a page"),
     ],
 )
-def test_wrong_usage_names_what_is_wrong(cli: Cli, case: str, arguments: tuple[str, ...], told: str) -> None:
-    wrong = cli("export", *arguments)
+def test_wrong_usage_names_what_is_wrong(here: CliHere, case: str, arguments: tuple[str, ...], told: str) -> None:
+    wrong = here("export", *arguments)
     assert wrong.returncode == 2, wrong.stderr
     assert told in wrong.stderr
     assert "Traceback" not in wrong.stderr
@@ -290,8 +290,8 @@ class Markup(HTMLParser):
         self.text += data
 
 
-def test_what_people_wrote_stays_text_on_the_page(cli: Cli, case: str) -> None:
-    page = cli("export", case, "--format", "html").stdout
+def test_what_people_wrote_stays_text_on_the_page(here: CliHere, case: str) -> None:
+    page = here("export", case, "--format", "html").stdout
     parsed = Markup()
     parsed.feed(page)
     scripts = [attributes for tag, attributes in parsed.tags if tag == "script"]
@@ -307,17 +307,17 @@ def test_what_people_wrote_stays_text_on_the_page(cli: Cli, case: str) -> None:
     assert "default-src 'none'" in page
 
 
-def test_every_position_that_a_page_links_to_is_on_it(cli: Cli, case: str) -> None:
+def test_every_position_that_a_page_links_to_is_on_it(here: CliHere, case: str) -> None:
     parsed = Markup()
-    parsed.feed(cli("export", case, "--format", "html").stdout)
+    parsed.feed(here("export", case, "--format", "html").stdout)
     targets = {f"#{found['id']}" for _, found in parsed.tags if "id" in found}
     links = {str(found["href"]) for _, found in parsed.tags if "href" in found}
     assert links
     assert links <= targets
 
 
-def test_a_page_speaks_by_the_desks_clock_and_leaves_no_event_without_words(cli: Cli, case: str) -> None:
-    page = cli("export", case, "--format", "html").stdout
+def test_a_page_speaks_by_the_desks_clock_and_leaves_no_event_without_words(here: CliHere, case: str) -> None:
+    page = here("export", case, "--format", "html").stdout
     rows = [line for line in page.split("\n") if line.startswith('<tr id="e')]
     assert [row for row in rows if "</b> <details>" in row] == []
     assert any("WorkRevised.v1</b> " in row for row in rows)
@@ -325,8 +325,8 @@ def test_a_page_speaks_by_the_desks_clock_and_leaves_no_event_without_words(cli:
     assert [head for head in heads if "+00:00" in head] == []
 
 
-def test_work_stands_on_a_page_in_the_order_it_was_done_in(cli: Cli, case: str) -> None:
-    document = exported(cli, case)
+def test_work_stands_on_a_page_in_the_order_it_was_done_in(here: CliHere, case: str) -> None:
+    document = exported(here, case)
     (entry,) = document["work"]
     began = ("2026-11-03T10:00:00-07:00", "2026-11-03T16:30:00Z", "2026-11-03T09:45:00-07:00")
     document["work"] = [{**entry, "agent": f"agent {at}", "started_at": at} for at in began]
@@ -334,14 +334,14 @@ def test_work_stands_on_a_page_in_the_order_it_was_done_in(cli: Cli, case: str) 
     assert sorted(began, key=lambda at: page.index(f"<td>agent {at}")) == [began[1], began[2], began[0]]
 
 
-def test_a_verdict_that_is_the_state_is_told_once(cli: Cli, case: str) -> None:
-    document = exported(cli, case)
+def test_a_verdict_that_is_the_state_is_told_once(here: CliHere, case: str) -> None:
+    document = exported(here, case)
     document["clocks"][0] |= {"state": "breached", "verdict": "breached"}
     page = page_of(document)
     assert ">breached</span>" in page
     assert "breached, breached" not in page
 
 
-def test_a_page_holds_the_document_itself(cli: Cli, case: str) -> None:
-    document = exported(cli, case)
+def test_a_page_holds_the_document_itself(here: CliHere, case: str) -> None:
+    document = exported(here, case)
     assert document_of(page_of(document)) == document

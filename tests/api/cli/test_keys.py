@@ -7,7 +7,7 @@ import pytest
 
 from infra.access.api_keys import KeyRing, digest_of, find_key
 from infra.postgres.pool import ConnectionPool
-from tests.api.cli.conftest import Cli
+from tests.api.cli.conftest import Cli, CliHere
 
 
 @pytest.fixture
@@ -45,8 +45,8 @@ def test_a_key_is_made_listed_and_revoked(cli: Cli, pool: ConnectionPool) -> Non
     assert again.returncode == 0
 
 
-def test_the_secret_is_kept_nowhere(cli: Cli, database: str, schema: str) -> None:
-    secret = made_by(cli, "--name", "crm", "--role", "agent")["secret"]
+def test_the_secret_is_kept_nowhere(here: CliHere, database: str, schema: str) -> None:
+    secret = made_by(here, "--name", "crm", "--role", "agent")["secret"]
     with closing(psycopg2.connect(database)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = %s", (schema,))
         for (table,) in cursor.fetchall():
@@ -54,17 +54,17 @@ def test_the_secret_is_kept_nowhere(cli: Cli, database: str, schema: str) -> Non
             assert cursor.fetchall() == [(0,)], table
 
 
-def test_no_two_keys_open_under_one_name(cli: Cli) -> None:
+def test_no_two_keys_open_under_one_name(here: CliHere) -> None:
     """Events carry the name: it has to say which key it was."""
-    first = made_by(cli, "--name", "crm", "--role", "service")
-    again = cli("keys", "create", "--name", "crm", "--role", "manager")
+    first = made_by(here, "--name", "crm", "--role", "service")
+    again = here("keys", "create", "--name", "crm", "--role", "manager")
     assert again.returncode == 2
     assert "a key named 'crm' opens already" in again.stderr
-    assert cli("keys", "revoke", first["key_id"]).returncode == 0
-    made_by(cli, "--name", "crm", "--role", "manager")
+    assert here("keys", "revoke", first["key_id"]).returncode == 0
+    made_by(here, "--name", "crm", "--role", "manager")
 
 
-def test_what_cannot_be_is_refused_in_a_sentence(cli: Cli) -> None:
+def test_what_cannot_be_is_refused_in_a_sentence(here: CliHere) -> None:
     for options, reason in (
         (("create", "--name", "web", "--role", "requester"), "needs the customer"),
         (("create", "--name", "development", "--role", "agent"), "makes in development"),
@@ -74,19 +74,19 @@ def test_what_cannot_be_is_refused_in_a_sentence(cli: Cli) -> None:
         (("create", "--name", "web", "--role", "king"), "king"),
         (("revoke", "nothing"), "there is no key"),
     ):
-        done = cli("keys", *options)
+        done = here("keys", *options)
         assert done.returncode == 2, options
         assert reason in done.stderr
         assert "Traceback" not in done.stderr
 
 
-def test_a_process_forgets_a_revoked_key_in_time_and_keeps_the_rest(cli: Cli, pool: ConnectionPool) -> None:
-    made = made_by(cli, "--name", "crm", "--role", "agent")
+def test_a_process_forgets_a_revoked_key_in_time_and_keeps_the_rest(here: CliHere, pool: ConnectionPool) -> None:
+    made = made_by(here, "--name", "crm", "--role", "agent")
     now = 0.0
     ring = KeyRing(pool, clock=lambda: now)
     known = ring.find(made["secret"])
     assert known is not None
-    cli("keys", "revoke", made["key_id"])
+    here("keys", "revoke", made["key_id"])
     now = 1.9
     assert ring.find(made["secret"]) == known
     now = 2.0

@@ -9,7 +9,7 @@ from infra.postgres.migrations import migrate
 from infra.postgres.pool import connect
 from infra.projection.rebuild import rebuild
 from projections import queue
-from tests.api.cli.conftest import Cli
+from tests.api.cli.conftest import Cli, CliHere
 from tests.desk import Desk
 from tests.infra.kafka.reconcile.feeding import feed
 
@@ -67,26 +67,26 @@ def test_drop_asks_first_and_keeps_what_it_dropped_in_sight(cli: Cli, ticket_id:
     assert "NoteAdded.v9" in cli("parked", "list", "--dropped").stdout
 
 
-def test_an_unknown_view_or_key_is_named(cli: Cli, ticket_id: str) -> None:
-    view = cli("parked", "list", "--view", "nothing")
+def test_an_unknown_view_or_key_is_named(here: CliHere, ticket_id: str) -> None:
+    view = here("parked", "list", "--view", "nothing")
     assert view.returncode == 2
     assert "there is no view 'nothing'; there are article, budget," in view.stderr
-    key = cli("parked", "retry", "--key", "nobody")
+    key = here("parked", "retry", "--key", "nobody")
     assert (key.returncode, key.stderr) == (2, "caselog: nothing is parked under 'nobody': see `parked list`\n")
 
 
 def test_what_is_parked_in_the_database_for_views_is_reached_too(
-    cli: Cli, ticket_id: str, database: str, schema: str, other_database: str
+    here: CliHere, ticket_id: str, database: str, schema: str, other_database: str
 ) -> None:
     migrate(other_database, schema)
-    cli("parked", "drop", "--view", "queue", "--key", f"stream:ticket-{ticket_id}", "--all-events", "--yes")
+    here("parked", "drop", "--view", "queue", "--key", f"stream:ticket-{ticket_id}", "--all-events", "--yes")
     build = feed(other_database, database, schema, queue.VIEW, [100, 100, 100]).build
     there = {"CASELOG_VIEWS_URL": other_database}
-    told = cli("parked", "list", **there).stdout
+    told = here("parked", "list", **there).stdout
     assert f"queue  stream:ticket-{ticket_id}  (all tables, build {build})" in told
     assert "NoteAdded.v9 at position" in told
     rename(database, schema, ticket_id, "NoteAdded.v9", "NoteAdded.v1")
-    mended = cli("parked", "retry", **there)
+    mended = here("parked", "retry", **there)
     assert (mended.returncode, mended.stdout) == (0, f"queue stream:ticket-{ticket_id}: taken up\n")
     with closing(connect(other_database, schema)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT assignee FROM queue")
