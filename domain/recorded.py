@@ -1,7 +1,6 @@
 """An event with its place in the log."""
 
 from datetime import datetime
-from functools import cached_property
 
 import msgspec
 
@@ -68,7 +67,14 @@ class RecordedEvent:
         self.position = position
         self.recorded_at = recorded_at
 
-    @cached_property
+    _metadata: Metadata | None = None
+
+    @property
     def metadata(self) -> Metadata:
         """The decoded metadata."""
+        if self._metadata is None:  # no `cached_property`, which takes a lock in Python 3.11
+            self._metadata = self._read_metadata()
+        return self._metadata
+
+    def _read_metadata(self) -> Metadata:
         return _decode_metadata(self.metadata_json)

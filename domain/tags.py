@@ -141,10 +141,15 @@ def decode(tag: str, data: bytes | str) -> Event:
 
     Raises `UnknownTag`, or `msgspec.ValidationError` where the text does not fit the type.
     """
+    return decoder_of(tag)(data)
+
+
+def decoder_of(tag: str) -> Callable[[bytes | str], Event]:
+    """Return what `decode` does with the texts under a tag, for whoever decodes many. Raises `UnknownTag`."""
     decoder = _DECODERS.get(tag)
     if decoder is None:
         raise UnknownTag(tag)
-    return decoder(data)
+    return decoder
 
 
 def stored_type(tag: str) -> type[Event]:

@@ -13,7 +13,8 @@ from infra.kafka.last_answers import keep_last_answers
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import LARGEST_RECORD_BYTES
 
-BATCH_BYTES = 256 * 1024
+BATCH_BYTES = 1024 * 1024
+"""The events that a transaction has for a partition are one batch, or few: it is packed and read as a whole."""
 RECONNECT_MS = 1_000
 """The longest pause before a client asks again for a broker that is away; kafka-python's pauses grow to 30 s."""
 

@@ -15,6 +15,8 @@ from kafka.consumer.fetcher import Fetcher, IsolationLevel
 from kafka.errors import CorruptRecordError
 from kafka.record.util import decode_varint
 
+from infra.kafka.compression import CannotUnpack, Unpacker
+
 BATCH_MAGIC = 2
 SEVEN_BITS = 0x7F
 NO_TEXT = "\ufffd"
@@ -58,17 +60,24 @@ class FetchedRecord(msgspec.Struct, gc=False):
 class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
     """What kafka-python makes of a fetched part of a partition, with `read` in place of its own."""
 
-    def read(self, batch: Any, content: bytes, at: int) -> Iterable[HasOffset]:
-        """Yield the records of an uncompressed batch, which begin at `at`.
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._unpacker = Unpacker()
+
+    def read(self, batch: Any) -> Iterable[HasOffset]:
+        """Yield what is in a batch; where it cannot be unpacked, records that say so.
 
         Raises `IndexError` or `ValueError` in a damaged one.
         """
+        try:
+            content, at = self._unpacker.records_of(batch)
+        except CannotUnpack as error:
+            topic, partition = self.topic_partition
+            return [
+                FetchedRecord(topic, partition, offset, batch.max_timestamp, None, None, b"\0", unreadable=str(error))
+                for offset in range(batch.base_offset, batch.next_offset)
+            ]
         return records_in(batch, content, at, self.topic_partition)
-
-    def unreadable(self, offset: int, timestamp: int, reason: str) -> HasOffset:
-        """Return what stands for a record of a batch that cannot be unpacked."""
-        topic, partition = self.topic_partition
-        return FetchedRecord(topic, partition, offset, timestamp, None, None, b"\0", unreadable=reason)
 
     def _unpack_records(
         self, tp: TopicPartition, records: Any, key_deserializer: Any, value_deserializer: Any
@@ -82,24 +91,13 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
             self.leader_epoch = batch.leader_epoch
             if not self._is_left_out(batch):
                 try:
-                    for each in self._read(batch):
+                    for each in self.read(batch):
                         self.next_fetch_offset = each.offset + 1
                         yield each
                 except (ValueError, IndexError) as error:
                     raise CorruptRecordError(f"{tp} is damaged at offset {self.next_fetch_offset}: {error}") from error
             self.next_fetch_offset = batch.next_offset
         self.drain()
-
-    def _read(self, batch: Any) -> Iterable[HasOffset]:
-        try:
-            batch._maybe_uncompress()  # noqa: SLF001 - see `read_by`
-        except Exception as error:  # noqa: BLE001 - its checksum is right, so no reading it again will help
-            reason = f"it is compressed in a way that cannot be unpacked here: {error}"
-            return [
-                self.unreadable(offset, batch.max_timestamp, reason)
-                for offset in range(batch.base_offset, batch.next_offset)
-            ]
-        return self.read(batch, bytes(batch._buffer), batch._pos)  # noqa: SLF001
 
     def _is_left_out(self, batch: Any) -> bool:
         """Whether a batch says how a transaction ended, or is of one that was aborted; as kafka-python tells it."""

@@ -9,6 +9,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.errors import TopicAlreadyExistsError
 
+from infra.kafka.compression import METHOD
 from infra.kafka.names import Names
 from infra.kafka.settings import KafkaSettings
 
@@ -24,6 +25,9 @@ LARGEST_ANSWER_BYTES = 18 * 1024 * 1024
 READABLE = {"compression.type": "uncompressed"}
 """The broker unpacks what others compress, by a method of which we may not have the library. So a record in a topic is
 also as large as the broker has measured it, and its sender is told where that is too large."""
+
+PACKED = {"compression.type": METHOD}
+"""The broker packs what comes packed otherwise in this way, so that all who read it need the same one library."""
 
 _WEEK_MS = str(7 * 24 * 60 * 60 * 1000)
 
@@ -58,13 +62,13 @@ def events_topic(names: Names, settings: KafkaSettings) -> Topic:
             "retention.bytes": "-1",
             "max.message.bytes": str(LARGEST_RECORD_BYTES),
         }
-        | READABLE,
+        | PACKED,
     )
 
 
 def relay_topic(names: Names) -> Topic:
     """The relay's checkpoint: one key, of which the last value counts."""
-    return Topic(names.relay, 1, {"cleanup.policy": "compact"} | READABLE)
+    return Topic(names.relay, 1, {"cleanup.policy": "compact"} | PACKED)
 
 
 def command_topics(names: Names, settings: KafkaSettings) -> tuple[Topic, ...]:
@@ -102,7 +106,7 @@ def ensure(admin: KafkaAdminClient, topics: Sequence[Topic], settings: KafkaSett
 
 def kafka_binding(topic: Topic) -> dict[str, Any]:
     """Return a topic as an AsyncAPI document tells of it (the Kafka binding of a channel, version 0.5.0)."""
-    settings = {name: value for name, value in topic.settings.items() if name not in READABLE}
+    settings = {name: value for name, value in topic.settings.items() if name != "compression.type"}
     told = {name: [value] if name == "cleanup.policy" else int(value) for name, value in settings.items()}
     return {"topic": topic.name, "partitions": topic.partitions, "topicConfiguration": told, "bindingVersion": "0.5.0"}
 

@@ -1,14 +1,17 @@
-"""What is taken out of a record of the events topic? Its place, its text, and its headers as they are, unread."""
+"""What is taken out of a record of the events topic? Its place, its event, and its headers as they are, unread."""
 
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
+from itertools import islice
+from operator import lt
+from typing import Any, TypeAlias
 
 import msgspec
 
 from domain.event import Event
 from domain.recorded import Metadata, RecordedEvent
 from infra.kafka.fetched import headers_in, varint
-from infra.kafka.records import FIRST_HEADERS, headers_of, metadata_of
+from infra.kafka.records import FIRST_HEADERS, PositionMark, headers_of, metadata_of
 
 
 def _header(name: bytes, value: bytes | None = None) -> bytes:
@@ -29,9 +32,13 @@ POSITION_AFTER = len(BEFORE_POSITION) + 1
 
 
 class UnpackedEvent(RecordedEvent):
-    """An event of the topic. `data` is decoded by who takes it up; of its headers, what is asked for is read."""
+    """An event of the topic; of its headers, what is asked for is read.
+
+    `error` says why it has no `event`: it is of a newer release, or damaged.
+    """
 
     event: Event
+    error: Exception | None = None
 
     def __init__(self, offset: int, position: int, tag: bytes, data: bytes, headers: bytes) -> None:
         # not `super().__init__`, which wants what is read only where somebody asks for it
@@ -41,39 +48,34 @@ class UnpackedEvent(RecordedEvent):
         self.data = data
         self.headers = headers
 
-    @cached_property
-    def originator_id(self) -> str:  # type: ignore[override]
-        """The stream."""
-        return self._text_after(BEFORE_SUBJECT)
+    def __getattr__(self, name: str) -> Any:
+        # called for what is not there yet: the stream, its version, when it was recorded, the metadata as JSON
+        read = _READ_WHEN_ASKED.get(name)
+        if read is None:
+            raise AttributeError(f"an event has no {name}")
+        value = self.__dict__[name] = read(self)
+        return value
 
-    @cached_property
-    def originator_version(self) -> int:  # type: ignore[override]
-        """The stream's version after it."""
-        return int(self._text_after(BEFORE_VERSION))
+    def _read_metadata(self) -> Metadata:
+        return metadata_of(_named(self.headers))
 
-    @cached_property
-    def recorded_at(self) -> datetime:  # type: ignore[override]
-        """When it was recorded, in UTC."""
-        return datetime.fromisoformat(self._named["ce_recordedat"])
 
-    @cached_property
-    def metadata(self) -> Metadata:
-        """What stands in the headers."""
-        return metadata_of(self._named)
+def _text_after(headers: bytes, name: bytes) -> str:
+    """Return a header of those before which, in their order, no free text stands."""
+    length, at = varint(headers, headers.index(name) + len(name))
+    return headers[at : at + length].decode()
 
-    @cached_property
-    def metadata_json(self) -> bytes:  # type: ignore[override]
-        """The metadata as the log has it."""
-        return msgspec.json.encode(self.metadata)
 
-    def _text_after(self, name: bytes) -> str:
-        """Return a header of those before which, in their order, no free text stands."""
-        length, at = varint(self.headers, self.headers.index(name) + len(name))
-        return self.headers[at : at + length].decode()
+def _named(headers: bytes) -> dict[str, str]:
+    return headers_of(headers_in(headers))
 
-    @property
-    def _named(self) -> dict[str, str]:
-        return headers_of(headers_in(self.headers))
+
+_READ_WHEN_ASKED: Mapping[str, Callable[[UnpackedEvent], Any]] = {
+    "originator_id": lambda event: _text_after(event.headers, BEFORE_SUBJECT),
+    "originator_version": lambda event: int(_text_after(event.headers, BEFORE_VERSION)),
+    "recorded_at": lambda event: datetime.fromisoformat(_named(event.headers)["ce_recordedat"]),
+    "metadata_json": lambda event: msgspec.json.encode(event.metadata),
+}
 
 
 class Unreadable(msgspec.Struct, frozen=True, gc=False):
@@ -82,3 +84,33 @@ class Unreadable(msgspec.Struct, frozen=True, gc=False):
     partition: int
     offset: int
     reason: str
+
+
+Unpacked: TypeAlias = UnpackedEvent | PositionMark | Unreadable
+
+
+class UnpackedBatch:
+    """The records of a batch from offset `begin` to before `end`, in their order, for all views of a process.
+
+    Where `position` is not 0, all that came are events of ours that this code knows, and marks, in the log's order:
+    `events` are the former, `first_position` and `position` where the first and the last of all stand in the log.
+    """
+
+    def __init__(self, begin: int, end: int, came: Sequence[Unpacked]) -> None:
+        self.begin = begin
+        self.end = end
+        self.came = came
+        self.events: Sequence[UnpackedEvent] = ()
+        self.first_position = self.position = 0
+        events = [each for each in came if type(each) is UnpackedEvent and each.error is None]
+        marks = [] if len(events) == len(came) else [each for each in came if type(each) is PositionMark]
+        if came and len(events) + len(marks) == len(came):
+            positions = [each.position for each in came]  # type: ignore[union-attr]
+            if all(map(lt, positions, islice(positions, 1, None))):
+                self.events = events
+                self.first_position, self.position = positions[0], positions[-1]
+
+    @property
+    def offset(self) -> int:
+        """That of the last record: kafka-python passes over what ends before it was told to begin."""
+        return self.end - 1

@@ -6,17 +6,15 @@ recognised by their bytes, in their order; whatever differs is read one by one a
 the whole record, as `caselog reconcile` and the inbox do, have `fetched` (docs/adr/0105-reading-records.md).
 """
 
-from collections.abc import Collection, Container, Iterator, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeAlias
 
 import msgspec
-from kafka import KafkaConsumer
 
-from infra.kafka.clients import consumer
-from infra.kafka.fetched import SEVEN_BITS, PartitionRecords, headers_in, read_by, varint
-from infra.kafka.receiving import read_largely
+from domain.event import Event
+from domain.tags import EVENT_TYPES, UnknownTag, decoder_of
+from infra.kafka.fetched import SEVEN_BITS, headers_in, varint
 from infra.kafka.records import MARK_TYPE, NotOurs, PositionMark, received
-from infra.kafka.settings import KafkaSettings
 from infra.kafka.unpacked import (
     BEFORE_POSITION,
     BEFORE_SUBJECT,
@@ -24,16 +22,15 @@ from infra.kafka.unpacked import (
     FEWEST_HEADERS,
     POSITION_AFTER,
     TAG_AFTER,
+    Unpacked,
+    UnpackedBatch,
     UnpackedEvent,
     Unreadable,
 )
+from infra.projection.feed import DECODING_ERRORS
 
-FETCH_BYTES = 12 * 1024 * 1024
-"""One answer of the broker is one batch, so that the next is on its way while this one is written."""
-PARTITION_FETCH_BYTES = 3 * 1024 * 1024
-
-
-Unpacked: TypeAlias = UnpackedEvent | PositionMark | Unreadable
+Decoders: TypeAlias = Mapping[bytes, Callable[[bytes], Event] | None]
+"""By tag, what makes an event of its text; `None` for those that are passed over."""
 
 
 class _Record(msgspec.Struct, gc=False):
@@ -44,32 +41,24 @@ class _Record(msgspec.Struct, gc=False):
     headers: Sequence[tuple[str, bytes]]
 
 
-def events_consumer(
-    settings: KafkaSettings, *, group: str | None = None, passed_over: Collection[str] = (), **more: Any
-) -> KafkaConsumer:
-    """Return a consumer of the events topic whose `poll` gives `Unpacked` by partition, many at a time.
+def decoders_for(handles: Collection[type[Event]]) -> Decoders:
+    """Return how views that handle these types read events: all others are passed over.
 
-    Events of the tags `passed_over` are left out: a position mark stands where one of them was the last that came.
+    A tag that is not known is in neither: it is of a newer release.
     """
-    sizes = {"fetch_max_bytes": FETCH_BYTES, "max_partition_fetch_bytes": PARTITION_FETCH_BYTES}
-    tags = frozenset(tag.encode() for tag in passed_over)
-    made = read_by(
-        consumer(settings, group=group, **{**sizes, **more}),
-        type("UnpackedRecords", (_UnpackedRecords,), {"passed_over": tags}),
-    )
-    read_largely(made)
-    return made
+    return {tag.encode(): decoder_of(tag) if event_type in handles else None for tag, event_type in EVENT_TYPES.items()}
 
 
 def unpack(  # noqa: PLR0912, PLR0915 - a call costs as much as ten lines of it, for each record
-    buffer: bytes, at: int, count: int, base_offset: int, partition: int, passed_over: Container[bytes] = ()
-) -> Iterator[Unpacked]:
-    """Yield so many records of an uncompressed batch, which begin at `at`.
+    buffer: bytes, at: int, count: int, base_offset: int, partition: int, decoders: Decoders
+) -> UnpackedBatch:
+    """Return so many records of an unpacked batch, which begin at `at`.
 
-    Of events whose tags are `passed_over`, no more is told than how far the partition is with them: by a position mark
-    in the place of the last one. Raises `IndexError` or `ValueError` in a damaged batch.
+    Of events that are passed over, no more is told than how far the partition is with them: by a position mark in the
+    place of the last one. Raises `IndexError` or `ValueError` in a damaged batch.
     """
-    startswith = buffer.startswith
+    came: list[Unpacked] = []
+    startswith, find_decoder = buffer.startswith, decoders.get
     passed_at = passed_offset = 0
     for _ in range(count):
         # Numbers of two bytes are most of them; a call for each would take a third of the time.
@@ -108,7 +97,8 @@ def unpack(  # noqa: PLR0912, PLR0915 - a call costs as much as ten lines of it,
             if startswith(BEFORE_POSITION, place):
                 tag = buffer[tag_at:place]
                 place += POSITION_AFTER
-                if tag in passed_over:
+                decoder = find_decoder(tag, _no_decoder)
+                if decoder is None:
                     passed_at, passed_offset = place, base_offset + delta
                     at = end
                     continue
@@ -117,62 +107,73 @@ def unpack(  # noqa: PLR0912, PLR0915 - a call costs as much as ten lines of it,
                 if tag == MARK_TYPE:
                     if position.isdigit():
                         passed_at = 0
-                        yield PositionMark(partition, base_offset + delta, int(position))
+                        came.append(PositionMark(partition, base_offset + delta, int(position)))
                         at = end
                         continue
                 elif buffer[headers_at] >= FEWEST_HEADERS and startswith(BEFORE_SUBJECT, after) and position.isdigit():
                     passed_at = 0
-                    yield UnpackedEvent(
+                    event = UnpackedEvent(
                         base_offset + delta, int(position), tag, buffer[value_from:headers_at], buffer[headers_at:end]
                     )
+                    try:
+                        event.event = decoder(event.data)
+                    except DECODING_ERRORS as error:
+                        event.error = error
+                    came.append(event)
                     at = end
                     continue
         if passed_at:
-            yield _mark(buffer, passed_at, partition, passed_offset)
+            came.append(_mark(buffer, passed_at, partition, passed_offset))
             passed_at = 0
-        yield _one_by_one(
-            _Record(
-                partition,
-                base_offset + delta,
-                buffer[at:value_at] if key_length >= 0 else None,
-                buffer[value_from:headers_at] if value_length >= 0 else None,
-                headers_in(buffer[headers_at:end]),
-            ),
-            buffer[headers_at:end],
+        came.append(
+            _one_by_one(
+                _Record(
+                    partition,
+                    base_offset + delta,
+                    buffer[at:value_at] if key_length >= 0 else None,
+                    buffer[value_from:headers_at] if value_length >= 0 else None,
+                    headers_in(buffer[headers_at:end]),
+                ),
+                buffer[headers_at:end],
+                decoders,
+            )
         )
         at = end
     if passed_at:
-        yield _mark(buffer, passed_at, partition, passed_offset)
+        came.append(_mark(buffer, passed_at, partition, passed_offset))
+    return UnpackedBatch(base_offset, base_offset + count, came)
+
+
+def unreadable(partition: int, base_offset: int, count: int, reason: str) -> UnpackedBatch:
+    """Return what stands for a batch whose records cannot be had."""
+    offsets = range(base_offset, base_offset + count)
+    return UnpackedBatch(base_offset, offsets.stop, [Unreadable(partition, offset, reason) for offset in offsets])
 
 
 def _mark(buffer: bytes, position_at: int, partition: int, offset: int) -> PositionMark:
     return PositionMark(partition, offset, int(buffer[position_at : position_at + (buffer[position_at - 1] >> 1)]))
 
 
-def _one_by_one(record: _Record, headers: bytes) -> Unpacked:
+def _no_decoder(_: bytes) -> Event:
+    raise UnknownTag
+
+
+def _one_by_one(record: _Record, headers: bytes, decoders: Decoders) -> Unpacked:
     try:
         came = received(record)
     except NotOurs as not_ours:
         return Unreadable(record.partition, record.offset, str(not_ours))
     if isinstance(came, PositionMark):
         return came
-    event = UnpackedEvent(came.offset, came.position, came.tag.encode(), came.data, headers)
+    tag = came.tag.encode()
+    decoder = decoders.get(tag, _no_decoder)
+    if decoder is None:
+        return PositionMark(record.partition, came.offset, came.position)
+    event = UnpackedEvent(came.offset, came.position, tag, came.data, headers)
     event.originator_id = came.stream_id
     event.originator_version = came.version
+    try:
+        event.event = decoder(came.data)
+    except DECODING_ERRORS as error:
+        event.error = error
     return event
-
-
-class _UnpackedRecords(PartitionRecords):
-    """Records of the events topic, unpacked."""
-
-    passed_over: Container[bytes] = ()
-
-    def unreadable(self, offset: int, timestamp: int, reason: str) -> Unreadable:  # noqa: ARG002 - no event has it
-        """Return what stands for a record of a batch that cannot be unpacked."""
-        return Unreadable(self.topic_partition.partition, offset, reason)
-
-    def read(self, batch: Any, content: bytes, at: int) -> Iterator[Unpacked]:
-        """Yield what a batch holds."""
-        return unpack(
-            content, at, batch.records_count, batch.base_offset, self.topic_partition.partition, self.passed_over
-        )

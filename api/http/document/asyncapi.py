@@ -28,9 +28,10 @@ MARK = MARK_TYPE.decode()
 _INTRODUCTION = """What a desk says by Kafka, and the commands that it takes by it.
 
 Every event of the log comes once, in the order of the log for each customer, as a CloudEvent 1.0 in Kafka's binary
-mode: its text as it is stored, everything else about it in headers. Read with `isolation.level=read_committed`. A type
-that you do not know is to be skipped, as are fields and headers: further ones come without a new type; a breaking
-change is a new type, and the old one stays for what was written. docs/kafka.md tells all of it.
+mode: its text as it is stored, everything else about it in headers. Batches are packed by Zstandard; read them with
+`isolation.level=read_committed`. A type that you do not know is to be skipped, as are fields and headers: further ones
+come without a new type; a breaking change is a new type, and the old one stays for what was written. docs/kafka.md
+tells all of it.
 """
 
 _TEXT: Json = {"type": "string", "minLength": 1}

@@ -12,6 +12,7 @@ from kafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from infra.kafka.clients import admin_client
+from infra.kafka.compression import METHOD
 from infra.kafka.log_rows import event_id_at
 from infra.kafka.names import Names
 from infra.kafka.producer import RecordRefused, TransactionalProducer
@@ -102,7 +103,9 @@ class Pump:
         with closing(admin_client(settings, timeout_ms=_FIRST_ANSWER_MS)) as admin:
             ensure(admin, (events_topic(names, settings), relay_topic(names)), settings)
             events_topic_id = topic_id(admin, names.events)
-        self._producer = TransactionalProducer(settings, names.relay_transactional_id, self._waits)
+        self._producer = TransactionalProducer(
+            settings, names.relay_transactional_id, self._waits, compression_type=METHOD
+        )
         self._be_patient()
         self._producer.begin((names.events, names.relay))
         self._be_patient()

@@ -8,6 +8,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 
 from infra.feed import head_position
 from infra.kafka.clients import admin_client
+from infra.kafka.compression import METHOD
 from infra.kafka.log_rows import event_id_at
 from infra.kafka.names import Names
 from infra.kafka.producer import RecordRefused, TransactionalProducer
@@ -130,7 +131,9 @@ def resetting(dsn: str, schema: str, settings: KafkaSettings) -> Iterator[Reset]
                 ensure(admin, (events_topic(names, settings), relay_topic(names)), settings)
                 events_topic_id = topic_id(admin, names.events)
             # A person may think as long as they like before the write, so its waits are not counted from here.
-            with closing(TransactionalProducer(settings, names.relay_transactional_id, lambda: True)) as producer:
+            with closing(
+                TransactionalProducer(settings, names.relay_transactional_id, lambda: True, compression_type=METHOD)
+            ) as producer:
                 producer.begin([names.events, names.relay])
                 before = last_checkpoint(settings, names)
                 if before is not None:

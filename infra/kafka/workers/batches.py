@@ -1,17 +1,14 @@
 """What is a batch of records to a view? Its events, and from where to where each partition moves with them."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import msgspec
 
-from domain.event import Event
 from domain.recorded import RecordedEvent
-from domain.tags import EVENT_TYPES, decode
 from infra.kafka.records import PositionMark
-from infra.kafka.unpacked import UnpackedEvent, Unreadable
-from infra.kafka.unpacking import Unpacked
-from infra.projection.feed import DECODING_ERRORS, Undecodable
+from infra.kafka.unpacked import UnpackedBatch, UnpackedEvent, Unreadable
+from infra.projection.feed import Undecodable
 from infra.projection.partitions import Place
 
 
@@ -66,16 +63,8 @@ class PartitionBatch:
         yield PartitionBatch(parts[middle:])
 
 
-def tags_besides(handles: Collection[type[Event]]) -> Collection[str]:
-    """Return the tags of the events that views which handle these types need not even read.
-
-    A tag that is not known is none of them: it is of a newer release.
-    """
-    return [tag for tag, event_type in EVENT_TYPES.items() if event_type not in handles]
-
-
 class Taking:
-    """Makes batches of what a consumer gives.
+    """Makes batches of what a consumer gives, .
 
     `skipped` hears of each record that no relay of this desk has written. `head` tells where the log ends: a relay
     publishes what is committed, so nothing of ours is beyond that, and what claims to be would hide all that follows.
@@ -86,44 +75,46 @@ class Taking:
         self._ask_head = head
         self._head = 0
 
-    def batch(self, came: Mapping[int, Sequence[Unpacked]], places: Mapping[int, Place]) -> PartitionBatch:
+    def batch(self, came: Mapping[int, Sequence[UnpackedBatch]], places: Mapping[int, Place]) -> PartitionBatch:
         """Return the batch that records make, by partition, of a build that stands at these places."""
-        return PartitionBatch([self._part(records, places[partition]) for partition, records in came.items()])
+        return PartitionBatch([self._part(batches, places[partition]) for partition, batches in came.items()])
 
     def _is_beyond(self, position: int) -> bool:
         if position > self._head:
             self._head = self._ask_head()
         return position > self._head
 
-    def _part(self, came: Sequence[Unpacked], start: Place) -> Part:
+    def _part(self, came: Sequence[UnpackedBatch], start: Place) -> Part:
         records: list[UnpackedEvent] = []
         undecodable: list[Undecodable] = []
         position = start.position
         skipped = 0
-        for each in came:
-            if isinstance(each, Unreadable):
-                self._skipped(each)
-                skipped += 1
+        for batch in came:
+            if position < batch.first_position and not self._is_beyond(batch.position):
+                records += batch.events
+                position = batch.position
                 continue
-            if each.position > self._head and self._is_beyond(each.position):
-                reason = f"it tells of position {each.position}, and the log ends at {self._head}"
-                self._skipped(Unreadable(start.partition, each.offset, reason))
-                skipped += 1
-                continue
-            if each.position <= position:
-                continue  # published again, by `caselog relay --reset-to`
-            position = each.position
-            if isinstance(each, PositionMark):
-                continue
-            try:
-                each.event = decode(str(each.tag, "utf-8", "replace"), each.data)
-            except DECODING_ERRORS as error:
-                undecodable.append(Undecodable(each.originator_id, position, each.metadata_json, error))
-            else:
-                records.append(each)
+            for each in batch.came:
+                if each.offset < start.next_offset:
+                    continue  # the batch was taken in parts
+                if isinstance(each, Unreadable):
+                    self._skipped(each)
+                    skipped += 1
+                elif self._is_beyond(each.position):
+                    reason = f"it tells of position {each.position}, and the log ends at {self._head}"
+                    self._skipped(Unreadable(start.partition, each.offset, reason))
+                    skipped += 1
+                elif each.position > position:  # or it was published again, by `caselog relay --reset-to`
+                    position = each.position
+                    if isinstance(each, PositionMark):
+                        continue
+                    if each.error is not None:
+                        undecodable.append(Undecodable(each.originator_id, position, each.metadata_json, each.error))
+                    else:
+                        records.append(each)
         end = msgspec.structs.replace(
             start,
-            next_offset=max(start.next_offset, came[-1].offset + 1),
+            next_offset=max(start.next_offset, came[-1].end),
             position=position,
             skipped=start.skipped + skipped,
         )

@@ -8,8 +8,7 @@ import structlog
 from kafka import KafkaConsumer
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
-from infra.kafka.unpacked import Unreadable
-from infra.kafka.unpacking import Unpacked
+from infra.kafka.unpacked import UnpackedBatch, Unreadable
 from infra.kafka.workers.assignment import Assignment
 from infra.kafka.workers.batches import Taking
 from infra.kafka.workers.building import Switching
@@ -26,6 +25,8 @@ from infra.tracing import seen_by
 NEARLY_EVENTS = 5_000
 """A build that is no further behind what readers see is given its indexes, and switched once it has reached that."""
 
+_BATCHES = 16
+"""So many are unpacked before it is looked at how many events they have: a relay's has 1,000 at most."""
 _POLL_MS = 500
 _FIRST_POLL_MS = 50
 """A poll that is under way is not woken when the group gives its partitions; each that brings none is followed by one
@@ -87,17 +88,12 @@ class Feeding:
             except PositionMoved as moved:
                 self._log.info("the build was changed beside this worker; it is looked up again", reason=str(moved))
                 self._look_up()
+                self._settle()
 
     def _take(self, timeout_ms: int) -> bool:
         """Take what has come. Raises `PositionMoved`, `SourceChanged`."""
-        came = self._consumer.poll(timeout_ms, max_records=MOST_EVENTS)
+        by_partition = self._poll(timeout_ms)
         self._poll_ms = min(2 * self._poll_ms, _POLL_MS)
-        assigned = self._assignment.changed()
-        if assigned is not None:
-            self._stand(assigned)
-        by_partition: Mapping[int, Sequence[Unpacked]] = {
-            partition.partition: records for partition, records in came.items() if partition.partition in self._places
-        }
         if not by_partition:
             return False
         self._watch.ask_for_topic()
@@ -105,8 +101,29 @@ class Feeding:
         batch = self._taking.batch(by_partition, self._places)
         self._runner.apply(batch)
         if self._runner.build.live and len(batch.records) <= MOST_TRACED:
-            seen_by((self._runner.view.name,), batch.records, started_ns)
+            handled = [each for each in batch.records if type(each.event) in self._runner.view.handles]
+            seen_by((self._runner.view.name,), handled, started_ns)
         return True
+
+    def _poll(self, timeout_ms: int) -> Mapping[int, Sequence[UnpackedBatch]]:
+        """Return what has come by partition, as many events as are written at once."""
+        by_partition: dict[int, list[UnpackedBatch]] = {}
+        events = 0
+        while events < MOST_EVENTS:
+            came = self._consumer.poll(timeout_ms, max_records=_BATCHES)
+            assigned = self._assignment.changed()
+            if assigned is not None:
+                self._stand(assigned)
+                return {}  # whatever was read comes again, from where the build stands
+            if not came:
+                break
+            for partition, batches in came.items():
+                if partition.partition not in self._places:
+                    continue
+                by_partition.setdefault(partition.partition, []).extend(batches)
+                events += sum(len(batch.came) for batch in batches)
+            timeout_ms = 0
+        return by_partition
 
     @property
     def _places(self) -> Mapping[int, Place]:
@@ -166,6 +183,7 @@ class Feeding:
                 raise PositionMoved(f"build {number} is no longer what readers see, or gone")
             if build.live and not self._runner.build.live:
                 built(cursor, view, with_others=True)
+                self._position = 0  # those who wait for the view have not been told yet where it is now
         self._runner.build = build
         before = self._places
         self._stand({partition.partition for partition in self._assignment.partitions})

@@ -21,10 +21,9 @@ from infra.kafka.clients import admin_client, subscribe
 from infra.kafka.failures import Reasons, cause_of, kind_of, reasons_kept, sentence_of
 from infra.kafka.names import Names
 from infra.kafka.settings import KafkaSettings
+from infra.kafka.sharing import SharedBatches, events_consumer
 from infra.kafka.topics import TopicMismatch
-from infra.kafka.unpacking import events_consumer
 from infra.kafka.workers.assignment import Assignment
-from infra.kafka.workers.batches import tags_besides
 from infra.kafka.workers.building import BroughtBack, Switching, leave_brought_back, open_build
 from infra.kafka.workers.feeding import Feeding
 from infra.kafka.workers.runner import PartitionRunner
@@ -102,8 +101,10 @@ class Workers:
         """
         announcer = Announcer(self._site.views, self._site.schema)
         announcer.start()
+        batches = SharedBatches(frozenset().union(*(view.handles for view in self._views)), shared_by=len(self._views))
         workers = [
-            ViewWorker(self._site, view, announcer, self._over, self._session_timeout_ms) for view in self._views
+            ViewWorker(self._site, view, batches, announcer, self._over, self._session_timeout_ms)
+            for view in self._views
         ]
         threads = [threading.Thread(target=each.run, name=f"view {each.view.name}", daemon=True) for each in workers]
         with garbage_seldom_collected(), reasons_kept() as reasons:
@@ -128,10 +129,17 @@ class ViewWorker:
     """A worker's part of one view, in a thread of its own, through lost connections, rebalances and switches."""
 
     def __init__(
-        self, site: Site, view: View, announcer: Announcer, over: threading.Event, session_timeout_ms: int
+        self,
+        site: Site,
+        view: View,
+        batches: SharedBatches,
+        announcer: Announcer,
+        over: threading.Event,
+        session_timeout_ms: int,
     ) -> None:
         self.view = view
         self._site = site
+        self._batches = batches
         self._announcer = announcer
         self._over = over
         self._session_timeout_ms = session_timeout_ms
@@ -225,10 +233,10 @@ class ViewWorker:
     def _consumer(self, build: Build) -> Iterator[KafkaConsumer]:
         consumer = events_consumer(
             self._site.settings,
+            self._batches,
             group=self._site.names.view_group(
                 self.view.name, build.build, elsewhere=self._site.views != self._site.desk
             ),
-            passed_over=tags_besides(self.view.handles),
             auto_offset_reset="none",
             partition_assignment_strategy=[CooperativeStickyAssignor],
             session_timeout_ms=self._session_timeout_ms,
