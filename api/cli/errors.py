@@ -18,7 +18,7 @@ from infra.kafka.workers.source import NotFed
 from infra.postgres.embedded import EmbeddedServerError
 from infra.postgres.migrations import MigrationError
 from infra.postgres.pool import DatabaseUnavailable, PoolTimeout
-from infra.projection.rebuild import BuiltElsewhere, NewerVersion, NothingKept
+from infra.projection.rebuild import BuiltElsewhere, FedByKafka, NewerVersion, NothingKept
 from infra.reporting.export import ExtraMissing, NotWritten
 from infra.reporting.snapshot import NoReportingViews, ViewsApart
 from infra.supervisor import KeepsDying
@@ -40,6 +40,7 @@ _CODES: dict[type[Exception], int] = {
     BuiltElsewhere: USAGE,
     NewerVersion: USAGE,
     NothingKept: USAGE,
+    FedByKafka: USAGE,
     NotFed: USAGE,
     ExtraMissing: USAGE,
     NotWritten: USAGE,

@@ -180,7 +180,7 @@ def _rebuild(
     if rebuilt.comparison is not None and rebuilt.build is not None:
         tell_comparison(view, rebuilt.comparison, shown, reported=report is not None)
     if rebuilt.replaced is not None and rebuilt.replaced.fed_by == "kafka":
-        click.echo(f"{view.name}: not compared: the one in use is fed by Kafka; `caselog reconcile` compares it.")
+        click.echo(f"{view.name}: not compared, for Kafka feeds it: `caselog reconcile --view {view.name}` does that.")
     if rebuilt.is_unchecked:
         click.echo(
             f"{view.name}: not compared: the unfinished build was ahead of the one in use, which no projector brings"

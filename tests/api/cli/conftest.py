@@ -63,7 +63,7 @@ class Here:
                 patch.setenv(name, value)
             patch.setattr(sys, "argv", ["caselog", self._command, *arguments])
             if module := _COMMANDS.get(self._command, "").partition(":")[0]:
-                patch.setattr(import_module(f"api.cli.{module}"), "configure_logging", lambda: None, raising=False)
+                patch.setattr(import_module(f"api.cli.{module}"), "configure_logging", lambda *_: None, raising=False)
             self._said.readouterr()
             with pytest.raises(SystemExit) as ended:
                 run()
