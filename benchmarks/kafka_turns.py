@@ -7,9 +7,9 @@ from contextlib import ExitStack, closing, contextmanager
 from multiprocessing.connection import Connection
 from time import perf_counter, sleep
 
-from kafka import TopicPartition
+from kafka import KafkaProducer, TopicPartition
 
-from infra.kafka.clients import admin_client, producer
+from infra.kafka.clients import admin_client, producer_arguments
 from infra.kafka.names import Names
 from infra.kafka.records import EventRecord
 from infra.kafka.relay.pump import Pump
@@ -52,7 +52,7 @@ def seconds_of(work: Callable[..., None], *arguments: object) -> float:
 def publish_by_peer(pipe: Connection, url: str, schema: str, settings: KafkaSettings) -> None:
     """Send records that are there already by kafka-python's producer as it is, a transaction for each batch."""
     batches = list(_batches(url, schema, settings))
-    with closing(producer(settings, transactional_id="benchmark-peer")) as sender:
+    with closing(KafkaProducer(**producer_arguments(settings, transactional_id="benchmark-peer"))) as sender:
         sender.init_transactions()
         sender.partitions_for(PEER_TOPIC)
         pipe.send("ready")

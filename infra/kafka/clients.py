@@ -6,7 +6,7 @@ unless told otherwise (docs/adr/0100-kafka.md).
 
 from typing import Any
 
-from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer
 
 from infra.kafka.fetched import PartitionRecords, read_by
 from infra.kafka.last_answers import keep_last_answers
@@ -44,11 +44,6 @@ def producer_arguments(settings: KafkaSettings, *, transactional_id: str | None 
         "metrics_enabled": False,
         **more,
     }
-
-
-def producer(settings: KafkaSettings, *, transactional_id: str | None = None, **more: Any) -> KafkaProducer:
-    """Return a producer whose records arrive once and in order, with `transactional_id` whole transactions of them."""
-    return KafkaProducer(**producer_arguments(settings, transactional_id=transactional_id, **more))
 
 
 def consumer(settings: KafkaSettings, *, group: str | None = None, **more: Any) -> KafkaConsumer:

@@ -8,11 +8,12 @@ from contextlib import closing
 import pytest
 
 from infra.kafka.broker.jars import pinned
-from infra.kafka.clients import admin_client, producer
+from infra.kafka.clients import admin_client
 from infra.kafka.names import Names
 from infra.kafka.topics import ensure, events_topic
 from tests.deploy.deployed_broker import DeployedBroker
 from tests.deploy.files import DEPLOY, ROOT, yaml_of
+from tests.infra.kafka.sending import producer
 
 SERVICE = yaml_of("compose.yaml")["services"]["kafka"]
 ASKING = """

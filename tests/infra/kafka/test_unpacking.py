@@ -16,7 +16,7 @@ from domain.event import Event
 from domain.recorded import Metadata
 from domain.tags import EVENT_TYPES
 from infra.kafka import topics, unpacking
-from infra.kafka.clients import admin_client, consumer, producer
+from infra.kafka.clients import admin_client, consumer
 from infra.kafka.compression import METHOD
 from infra.kafka.fetched import read_by
 from infra.kafka.names import Names
@@ -35,6 +35,7 @@ from infra.kafka.sharing import SharedBatches
 from infra.kafka.sharing import events_consumer as shared_consumer
 from infra.kafka.unpacked import Unpacked, UnpackedBatch, UnpackedEvent, Unreadable
 from tests.infra.kafka.inbound.test_sizes_and_compressions import register, send_compressed
+from tests.infra.kafka.sending import producer
 
 METADATA = Metadata(
     event_id="e-1", correlation_id="c-1", actor="agent é", command_id="k-1", causation_id="e-0", customer_id="cust-7"

@@ -15,8 +15,9 @@ from kafka.admin import NewTopic
 from infra.kafka.broker.errors import BrokerError
 from infra.kafka.broker.kept import kept_running
 from infra.kafka.broker.server import Broker
-from infra.kafka.clients import admin_client, consumer, producer
+from infra.kafka.clients import admin_client, consumer
 from infra.kafka.settings import KafkaSettings
+from tests.infra.kafka.sending import producer
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[4]

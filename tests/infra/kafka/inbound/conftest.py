@@ -16,6 +16,7 @@ from infra.kafka.names import Names
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import command_topics, ensure
 from tests.desk import Desk
+from tests.infra.kafka import sending
 from tests.told import Told
 from tests.waiting import eventually
 
@@ -41,7 +42,7 @@ class Correspondence:
         self.settings = settings
         self.names = names
         self.told = Told(names, settings)
-        self._producer = clients.producer(settings)
+        self._producer = sending.producer(settings)
         self._consumers: dict[str, Any] = {}
         self._read: dict[str, list[Message]] = {}
 

@@ -18,6 +18,7 @@ from infra.kafka.names import Names
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import LARGEST_COMMAND_BYTES
 from tests.desk import Desk
+from tests.infra.kafka import sending
 from tests.infra.kafka.inbound.conftest import Correspondence, taking
 from tests.waiting import eventually
 
@@ -69,7 +70,7 @@ def send_compressed(settings: KafkaSettings, topic: str, method: str, value: byt
         if method in libraries:
             installed.setattr(kafka.codec, method, libraries[method])
         options: dict[str, Any] = {"compression_type": method, "max_request_size": 2**28}
-        with closing(clients.producer(settings, **options)) as producer:
+        with closing(sending.producer(settings, **options)) as producer:
             producer.send(topic, value, partition=0, **more).get(30)
 
 

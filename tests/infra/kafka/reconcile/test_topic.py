@@ -8,7 +8,7 @@ from threading import Thread
 import msgspec
 import pytest
 
-from infra.kafka.clients import admin_client, producer
+from infra.kafka.clients import admin_client
 from infra.kafka.log_rows import event_id_at
 from infra.kafka.reconcile import reading
 from infra.kafka.reconcile.errors import CannotReconcile
@@ -21,6 +21,7 @@ from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import ensure, events_topic, relay_topic, topic_id
 from infra.postgres.pool import connect
 from tests.infra.kafka.relay.conftest import Relayed
+from tests.infra.kafka.sending import producer
 from tests.waiting import eventually
 
 Topic = dict[int, list[EventRecord]]

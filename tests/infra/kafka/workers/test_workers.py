@@ -6,7 +6,6 @@ from typing import Any
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 from structlog.testing import capture_logs
 
-from infra.kafka.clients import producer
 from infra.kafka.records import LogRow, event_record, mark_record, partition_of
 from infra.kafka.workers.runner import PartitionRunner
 from infra.postgres.pool import connect
@@ -17,6 +16,7 @@ from infra.projection.projector import Projector
 from infra.projection.rebuild import rebuild
 from infra.projection.writer import view_connection
 from projections import ledger, progress, queue, sla, subscription, ticket
+from tests.infra.kafka.sending import producer
 from tests.infra.kafka.workers.conftest import SETTING_UP, FedDesk
 from tests.infra.projection.test_parking import Faulty
 from tests.waiting import eventually
