@@ -8,7 +8,7 @@ from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer
 
-from infra.kafka.fetched import PartitionRecords, read_by
+from infra.kafka.consuming.fetched import PartitionRecords, read_by
 from infra.kafka.last_answers import keep_last_answers
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import LARGEST_RECORD_BYTES

@@ -11,7 +11,7 @@ import msgspec
 
 from commands.wire.headers import LONGEST_BATCH, LONGEST_BODY, is_correlation_id, is_idempotency_key, is_traceparent
 from commands.wire.json_text import MalformedJson, decode_json
-from infra.kafka.fetched import NO_TEXT, FetchedRecord
+from infra.kafka.consuming.fetched import NO_TEXT, FetchedRecord
 
 CORRELATION_ID, IDEMPOTENCY_KEY, ACTOR = "correlation-id", "idempotency-key", "actor"
 TRACEPARENT, CONTENT_TYPE, IF_MATCH = "traceparent", "content-type", "if-match"

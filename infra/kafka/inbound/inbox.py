@@ -22,8 +22,8 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from infra.kafka import clients
+from infra.kafka.consuming.fetched import FetchedRecord
 from infra.kafka.failures import Reasons, cause_of, kind_of, reasons_kept, sentence_of
-from infra.kafka.fetched import FetchedRecord
 from infra.kafka.inbound.answering import Answering
 from infra.kafka.inbound.lanes import work_through
 from infra.kafka.inbound.outgoing import Outgoing

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from infra.kafka.fetched import FetchedRecord
+from infra.kafka.consuming.fetched import FetchedRecord
 from infra.kafka.inbound.answering import Answering, Postponed
 from infra.kafka.inbound.asked import Asked, NoCommand, asked
 from infra.kafka.inbound.outgoing import Outgoing, dead_letter, reply

@@ -5,7 +5,7 @@ import msgspec
 from commands.answers import Answer, etag
 from commands.problems import MEDIA_TYPE, Problem
 from commands.wire.batch import BatchAnswer
-from infra.kafka.fetched import FetchedRecord
+from infra.kafka.consuming.fetched import FetchedRecord
 from infra.kafka.inbound.answering import Answered, Outcome, Refused
 from infra.kafka.inbound.asked import CORRELATION_ID, IDEMPOTENCY_KEY, Address, NoCommand
 from infra.kafka.names import Names

@@ -17,7 +17,7 @@ from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.structs import ConsumerGroupMetadata
 
 from infra.kafka.clients import subscribe
-from infra.kafka.fetched import FetchedRecord
+from infra.kafka.consuming.fetched import FetchedRecord
 from infra.kafka.inbound.outgoing import Outgoing
 from infra.kafka.producer import Offsets, TransactionalProducer
 from infra.kafka.records import partition_of

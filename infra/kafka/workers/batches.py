@@ -6,8 +6,8 @@ from functools import cached_property
 import msgspec
 
 from domain.recorded import RecordedEvent
+from infra.kafka.consuming.unpacked import UnpackedBatch, UnpackedEvent, Unreadable
 from infra.kafka.records import PositionMark
-from infra.kafka.unpacked import UnpackedBatch, UnpackedEvent, Unreadable
 from infra.projection.feed import Undecodable
 from infra.projection.partitions import Place
 

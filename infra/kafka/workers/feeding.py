@@ -8,7 +8,7 @@ import structlog
 from kafka import KafkaConsumer
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
-from infra.kafka.unpacked import UnpackedBatch, Unreadable
+from infra.kafka.consuming.unpacked import UnpackedBatch, Unreadable
 from infra.kafka.workers.assignment import Assignment
 from infra.kafka.workers.batches import Taking
 from infra.kafka.workers.building import Switching

@@ -18,10 +18,10 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 
 from infra.feed import head_position
 from infra.kafka.clients import admin_client, subscribe
+from infra.kafka.consuming.sharing import SharedBatches, events_consumer
 from infra.kafka.failures import Reasons, cause_of, kind_of, reasons_kept, sentence_of
 from infra.kafka.names import Names
 from infra.kafka.settings import KafkaSettings
-from infra.kafka.sharing import SharedBatches, events_consumer
 from infra.kafka.topics import TopicMismatch
 from infra.kafka.workers.assignment import Assignment
 from infra.kafka.workers.building import BroughtBack, Switching, leave_brought_back, open_build

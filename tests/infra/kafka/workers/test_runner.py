@@ -10,8 +10,8 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 
 from domain.recorded import Metadata
 from domain.tags import decode
+from infra.kafka.consuming.unpacked import UnpackedEvent
 from infra.kafka.records import LogRow
-from infra.kafka.unpacked import UnpackedEvent
 from infra.kafka.workers.batches import Part, PartitionBatch
 from infra.kafka.workers.runner import PartitionRunner
 from infra.projection import partitions

@@ -142,11 +142,14 @@ def headers_in(content: bytes) -> list[tuple[str, bytes]]:
     count, at = varint(content, 0)
     headers = []
     for _ in range(count):
-        length, at = varint(content, at)
-        name, at = content[at : at + length].decode(errors="replace"), at + length
-        length, at = varint(content, at)
-        headers.append((name, content[at : at + max(length, 0)]))
-        at += max(length, 0)
+        size = content[at]
+        length, at = (size >> 1, at + 1) if size <= SEVEN_BITS and not size & 1 else varint(content, at)
+        name, at = str(content[at : at + length], "utf-8", "replace"), at + length
+        size = content[at]
+        length, at = (size >> 1, at + 1) if size <= SEVEN_BITS and not size & 1 else varint(content, at)
+        ends = at + length if length > 0 else at
+        headers.append((name, content[at:ends]))
+        at = ends
     return headers
 
 

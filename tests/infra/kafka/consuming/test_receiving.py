@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 from kafka.errors import KafkaConnectionError
 
-from infra.kafka import receiving
-from infra.kafka.receiving import LargeReads
+from infra.kafka.consuming import receiving
+from infra.kafka.consuming.receiving import LargeReads
 
 
 @pytest.fixture

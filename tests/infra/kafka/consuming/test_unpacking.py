@@ -15,12 +15,16 @@ from domain.customer import CustomerRegistered
 from domain.event import Event
 from domain.recorded import Metadata
 from domain.tags import EVENT_TYPES
-from infra.kafka import topics, unpacking
+from infra.kafka import topics
 from infra.kafka.clients import admin_client, consumer
 from infra.kafka.compression import METHOD
-from infra.kafka.fetched import read_by
+from infra.kafka.consuming import unpacking
+from infra.kafka.consuming.fetched import read_by
+from infra.kafka.consuming.receiving import LargeReads
+from infra.kafka.consuming.sharing import SharedBatches
+from infra.kafka.consuming.sharing import events_consumer as shared_consumer
+from infra.kafka.consuming.unpacked import Unpacked, UnpackedBatch, UnpackedEvent, Unreadable
 from infra.kafka.names import Names
-from infra.kafka.receiving import LargeReads
 from infra.kafka.records import (
     EventRecord,
     LogRow,
@@ -31,9 +35,6 @@ from infra.kafka.records import (
     received,
 )
 from infra.kafka.settings import KafkaSettings
-from infra.kafka.sharing import SharedBatches
-from infra.kafka.sharing import events_consumer as shared_consumer
-from infra.kafka.unpacked import Unpacked, UnpackedBatch, UnpackedEvent, Unreadable
 from tests.infra.kafka.inbound.test_sizes_and_compressions import register, send_compressed
 from tests.infra.kafka.sending import producer
 

@@ -8,12 +8,12 @@ import pytest
 from kafka import KafkaProducer, TopicPartition
 
 from domain.customer import CustomerRegistered
-from infra.kafka import sharing, unpacking
+from infra.kafka.consuming import sharing, unpacking
+from infra.kafka.consuming.sharing import SharedBatches, events_consumer
+from infra.kafka.consuming.unpacked import UnpackedBatch
 from infra.kafka.records import event_record
 from infra.kafka.settings import KafkaSettings
-from infra.kafka.sharing import SharedBatches, events_consumer
-from infra.kafka.unpacked import UnpackedBatch
-from tests.infra.kafka.test_unpacking import place, row, send, writer
+from tests.infra.kafka.consuming.test_unpacking import place, row, send, writer
 
 __all__ = ["place", "writer"]
 EVENTS = 30

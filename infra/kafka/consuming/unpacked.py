@@ -10,7 +10,7 @@ import msgspec
 
 from domain.event import Event
 from domain.recorded import Metadata, RecordedEvent
-from infra.kafka.fetched import headers_in, varint
+from infra.kafka.consuming.fetched import headers_in, varint
 from infra.kafka.records import FIRST_HEADERS, PositionMark, headers_of, metadata_of
 
 
@@ -53,7 +53,8 @@ class UnpackedEvent(RecordedEvent):
         read = _READ_WHEN_ASKED.get(name)
         if read is None:
             raise AttributeError(f"an event has no {name}")
-        value = self.__dict__[name] = read(self)
+        value = read(self)
+        setattr(self, name, value)  # not by `__dict__`: whoever touches that makes each attribute slower to find
         return value
 
     def _read_metadata(self) -> Metadata:

@@ -14,11 +14,11 @@ from kafka import KafkaConsumer, TopicPartition
 from domain.event import Event
 from infra.kafka.clients import consumer
 from infra.kafka.compression import CannotUnpack, Unpacker
-from infra.kafka.fetched import PartitionRecords, read_by
-from infra.kafka.receiving import read_largely
+from infra.kafka.consuming.fetched import PartitionRecords, read_by
+from infra.kafka.consuming.receiving import read_largely
+from infra.kafka.consuming.unpacked import UnpackedBatch
+from infra.kafka.consuming.unpacking import decoders_for, unpack, unreadable
 from infra.kafka.settings import KafkaSettings
-from infra.kafka.unpacked import UnpackedBatch
-from infra.kafka.unpacking import decoders_for, unpack, unreadable
 
 KEPT_BYTES = 96 * 1024 * 1024
 """Of unpacked records. Those of 20,000 events, as many as a view takes at once, have 18 MB."""

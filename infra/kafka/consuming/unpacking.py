@@ -13,9 +13,8 @@ import msgspec
 
 from domain.event import Event
 from domain.tags import EVENT_TYPES, UnknownTag, decoder_of
-from infra.kafka.fetched import SEVEN_BITS, headers_in, varint
-from infra.kafka.records import MARK_TYPE, NotOurs, PositionMark, received
-from infra.kafka.unpacked import (
+from infra.kafka.consuming.fetched import SEVEN_BITS, headers_in, varint
+from infra.kafka.consuming.unpacked import (
     BEFORE_POSITION,
     BEFORE_SUBJECT,
     BEFORE_TYPE,
@@ -27,6 +26,7 @@ from infra.kafka.unpacked import (
     UnpackedEvent,
     Unreadable,
 )
+from infra.kafka.records import MARK_TYPE, NotOurs, PositionMark, received
 from infra.projection.feed import DECODING_ERRORS
 
 Decoders: TypeAlias = Mapping[bytes, Callable[[bytes], Event] | None]
