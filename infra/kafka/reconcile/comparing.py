@@ -44,7 +44,10 @@ class Bounds(msgspec.Struct, frozen=True):
 
 
 class Lane:
-    """The records of one partition, in order. `high`: the latest event that stood where it had to; `mark`: likewise."""
+    """The records of one partition, in order. `high`: the latest event that stood where it had to; `mark`: likewise.
+
+    `unknown`: the latest one that the log has not; it tells how far the partition has come all the same.
+    """
 
     def __init__(self, partition: int, records: Iterator[KafkaRecord], bounds: Bounds, findings: Findings) -> None:
         self.partition = partition
@@ -54,6 +57,7 @@ class Lane:
         self.is_checked = False
         self.high = 0
         self.mark = 0
+        self.unknown = 0
         self.newer: tuple[int, int] | None = None
         """First and last position of records published meanwhile."""
         self._records = records
@@ -155,7 +159,7 @@ class Comparison:
         for lane in lanes.values():
             while lane.head is not None:
                 self._set_aside(lane)
-            if lane.top < self._bounds.up_to and not self._misses_above(lane):
+            if max(lane.top, lane.unknown) < self._bounds.up_to and not self._misses_above(lane):
                 findings.add("unmarked", lane.partition, lane.top, None, "its records end there")
         for position in self._misplaced:
             for missing in findings.missing.values():
@@ -190,6 +194,7 @@ class Comparison:
         at = (lane.partition, position, head.offset)
         if event is None:
             findings.add("unknown", *at)
+            lane.unknown = max(lane.unknown, position)
         elif head.key is not None and partition_of(head.key, len(self._lanes)) != lane.partition:
             findings.add("misplaced", *at)
             self._note_difference(head, event, *at)

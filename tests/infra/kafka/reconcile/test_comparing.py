@@ -287,6 +287,11 @@ def test_a_position_that_the_log_does_not_have_is_unknown() -> None:
     assert found_in(published(60), 60, without=[17]) == [("unknown", 17, 17, 1)]
 
 
+def test_a_partition_that_ends_with_what_the_log_does_not_have_has_come_so_far() -> None:
+    """As where the log was restored from an older backup."""
+    assert found_in(published(60), 60, without=range(56, 61)) == [("unknown", 56, 60, 5)]
+
+
 @pytest.mark.parametrize(
     ("record", "said"),
     [
