@@ -171,7 +171,8 @@ class Pump:
             raise CheckpointLost(
                 f"topic {names.events} has events, and topic {names.relay} does not say up to which position:"
                 f" delete topic {names.events} to publish the log anew, or name by `caselog relay --reset-to` after"
-                " which position to go on (the highest `ce_position` on the topic); it feeds no views then"
+                " which position to go on (the highest `ce_position` on the topic, which `caselog reconcile` tells); it"
+                " feeds no views then"
             )
         begin_after = self._begin_after or 0
         first = Checkpoint(
