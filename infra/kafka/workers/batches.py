@@ -90,7 +90,8 @@ class Taking:
         position = start.position
         skipped = 0
         for batch in came:
-            if position < batch.first_position and not self._is_beyond(batch.position):
+            expected = start.next_offset <= batch.begin and position < batch.first_position
+            if expected and not self._is_beyond(batch.position):
                 records += batch.events
                 position = batch.position
                 continue

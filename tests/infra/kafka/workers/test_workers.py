@@ -40,6 +40,16 @@ def test_a_view_that_kafka_feeds_has_the_rows_that_the_log_makes(fed: FedDesk) -
         fed.check_like_the_logs(view)
 
 
+def test_who_waits_for_a_view_is_told_when_readers_see_its_first_build(fed: FedDesk, stack: ExitStack) -> None:
+    head = fed.append(SETTING_UP)
+    fed.publish()
+    waiting = ViewPositions(fed.dsn, fed.schema, poll_seconds=600)  # so that nothing is found out by looking
+    waiting.start()
+    stack.callback(waiting.stop)
+    stack.enter_context(fed.working(queue.VIEW))
+    assert waiting.wait_for(["queue"], head, 30)
+
+
 def test_a_quiet_partition_holds_nobody_up_who_waits_for_a_position(
     fed: FedDesk, stack: ExitStack, positions: ViewPositions
 ) -> None:
