@@ -1,5 +1,6 @@
 """What tests of several packages share: a real PostgreSQL, and a fresh schema in it for each test."""
 
+import os
 import re
 import subprocess
 import sys
@@ -80,6 +81,14 @@ def pytest_configure_node(node: object) -> None:
     config.stash[_server_key] = server
     node.workerinput["postgres_dsn"] = server.dsn  # type: ignore[attr-defined]
     node.workerinput["kafka"] = shared_broker(config).serve()  # type: ignore[attr-defined]
+    node.workerinput["java_options"] = shared_broker(config).java_options()  # type: ignore[attr-defined]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """In a worker of xdist, let the brokers that tests start take what the shared one has prepared."""
+    options = getattr(config, "workerinput", {}).get("java_options")
+    if options is not None:
+        os.environ.setdefault("JDK_JAVA_OPTIONS", options)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
