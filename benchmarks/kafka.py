@@ -114,10 +114,9 @@ def _until_seen(server: BenchmarkServer, made: Generated, views: Sequence[str], 
         wait_for(server.url, _SCHEMA, views, made.events)
         seen = perf_counter()
         all_of_it = _taken(connection)
-    return {
-        name: made.events / (seen - started),
-        _once_begun(name): made.events * (1 - taken / all_of_it) / (seen - begun),
-    }
+    whole = made.events / (seen - started)
+    left = made.events * (1 - taken / all_of_it)  # nothing, where the log is so short that it was one batch
+    return {name: whole, _once_begun(name): left / (seen - begun) if left else whole}
 
 
 def _taken(connection: Connection) -> int:

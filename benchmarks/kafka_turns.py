@@ -10,6 +10,7 @@ from time import perf_counter, sleep
 from kafka import KafkaProducer, TopicPartition
 
 from infra.kafka.clients import admin_client, producer_arguments
+from infra.kafka.compression import METHOD
 from infra.kafka.names import Names
 from infra.kafka.records import EventRecord
 from infra.kafka.relay.pump import Pump
@@ -50,9 +51,10 @@ def seconds_of(work: Callable[..., None], *arguments: object) -> float:
 
 
 def publish_by_peer(pipe: Connection, url: str, schema: str, settings: KafkaSettings) -> None:
-    """Send records that are there already by kafka-python's producer as it is, a transaction for each batch."""
+    """Send records that are there already by kafka-python's producer as it is, packed alike, a transaction a batch."""
     batches = list(_batches(url, schema, settings))
-    with closing(KafkaProducer(**producer_arguments(settings, transactional_id="benchmark-peer"))) as sender:
+    arguments = producer_arguments(settings, transactional_id="benchmark-peer", compression_type=METHOD)
+    with closing(KafkaProducer(**arguments)) as sender:
         sender.init_transactions()
         sender.partitions_for(PEER_TOPIC)
         pipe.send("ready")

@@ -6,12 +6,14 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.recorded import Metadata
 from infra.kafka.consuming.unpacked import Unpacked, UnpackedBatch, UnpackedEvent, Unreadable
 from infra.kafka.records import PositionMark
 from infra.kafka.workers.batches import Part, Taking
 from infra.projection.partitions import Place
 
 HEAD = 30
+METADATA = Metadata(event_id="e", correlation_id="c", actor="a", command_id="k")
 EVENT, UNKNOWN, MARK, FOREIGN = range(4)
 RECORDS = st.lists(
     st.tuples(st.sampled_from([EVENT] * 5 + [UNKNOWN, MARK, FOREIGN]), st.integers(-2, 6)), min_size=1, max_size=30
@@ -30,7 +32,7 @@ def records_of(drawn: Sequence[tuple[int, int]]) -> list[Unpacked]:
             came.append(PositionMark(0, offset, position))
         else:
             event = UnpackedEvent(offset, position, b"", b"", b"")
-            event.originator_id, event.metadata_json = "stream", b"{}"
+            event.originator_id, event._metadata = "stream", METADATA
             event.error = LookupError("newer") if kind == UNKNOWN else None
             came.append(event)
     return came

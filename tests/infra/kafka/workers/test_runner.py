@@ -31,7 +31,6 @@ def batch(rows: LogRows, start: Place) -> PartitionBatch:
         logged = LogRow(*row)
         came = UnpackedEvent(offset, logged.position, logged.tag.encode(), logged.data.encode(), b"")
         came.originator_id, came.originator_version = logged.stream_id, logged.version
-        came.metadata_json = logged.metadata.encode()
         came._metadata = msgspec.json.decode(logged.metadata, type=Metadata)
         came.event = decode(logged.tag, came.data)
         events.append(came)
