@@ -63,7 +63,6 @@ class Lane:
         self._records = records
         self._bounds = bounds
         self._findings = findings
-        self.advance()
 
     @property
     def top(self) -> int:
@@ -136,6 +135,8 @@ class Comparison:
         Raises `TooManyFindings`, and whatever the iterators raise; what was found until then stands.
         """
         lanes, findings = self._lanes, self.findings
+        for lane in lanes.values():
+            lane.advance()
         for event in log:
             lane = lanes[event.partition]
             position = event.position
@@ -157,15 +158,18 @@ class Comparison:
             if self.events % EVENTS_BETWEEN_REPORTS == 0:
                 progress(position)
         for lane in lanes.values():
-            while lane.head is not None:
-                self._set_aside(lane)
-            if max(lane.top, lane.unknown) < self._bounds.up_to and not self._misses_above(lane):
-                findings.add("unmarked", lane.partition, lane.top, None, "its records end there")
+            self._end(lane)
         for position in self._misplaced:
             for missing in findings.missing.values():
                 missing.take(position)
         self.compared_to = self._bounds.up_to
         progress(self._bounds.up_to)
+
+    def _end(self, lane: Lane) -> None:
+        while lane.head is not None:
+            self._set_aside(lane)
+        if max(lane.top, lane.unknown) < self._bounds.up_to and not self._misses_above(lane):
+            self.findings.add("unmarked", lane.partition, lane.top, None, "its records end there")
 
     def _misses_above(self, lane: Lane) -> bool:
         return any(found.last > lane.top for found in self.findings.missing_of(lane.partition).findings())

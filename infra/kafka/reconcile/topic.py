@@ -112,6 +112,8 @@ def reconcile_topic(
                         lambda position: progress(position, bounds.after, bounds.up_to),
                     )
             except Interrupted:
+                if not comparison.events:
+                    raise
                 ended_early = "it was interrupted"
             except TooManyFindings as too_many:
                 ended_early = str(too_many)

@@ -358,6 +358,18 @@ def test_more_findings_than_are_worth_telling_end_it(monkeypatch: pytest.MonkeyP
         compared(topic, 60)
 
 
+def test_more_than_are_worth_telling_before_the_first_event_end_it_with_what_was_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(findings_module, "MOST_RANGES", 10)
+    strange = [Record(number % PARTITIONS, number, b"", b"", [("ce_source", b"%d" % number)]) for number in range(60)]
+    partitions = {number: iter(strange[number::PARTITIONS]) for number in range(PARTITIONS)}
+    comparison = Comparison(partitions, Bounds(0, 60, 60), event_at)
+    with pytest.raises(TooManyFindings):
+        comparison.run(iter(()))
+    assert {found.kind for found in comparison.findings.told()} == {"foreign"}
+
+
 FAULTS = ("missing", "doubled", "altered", "misplaced")
 
 
