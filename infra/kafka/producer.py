@@ -30,7 +30,8 @@ also when the broker is there again; all begins from what was committed sooner t
 _RETRY_MS = 5
 """The broker writes the end of a transaction a moment after it was asked to, and the next one's first request is
 refused until it has: kafka-python then sleeps so long, by default 100 ms."""
-_AT_ONCE = 512
+_UNTIL_FLUSHED_MS = 5_000
+"""Records wait for `flush`, which comes right after them: so what a partition gets is one batch, and not a dozen."""
 
 Offsets = tuple[Mapping[TopicPartition, OffsetAndMetadata], ConsumerGroupMetadata]
 """Where a consumer group has come to, and the group as its member knows it."""
@@ -69,6 +70,7 @@ class TransactionalProducer(KafkaProducer):  # type: ignore[misc] # kafka-python
         self._keep_waiting = keep_waiting
         arguments = {
             "retry_backoff_ms": _RETRY_MS,
+            "linger_ms": _UNTIL_FLUSHED_MS,
             "transaction_timeout_ms": TRANSACTION_SECONDS * 1_000,
             "request_timeout_ms": _REQUEST_SECONDS * 1_000,
             "delivery_timeout_ms": TRANSACTION_SECONDS * 1_000,
@@ -138,14 +140,12 @@ class TransactionalProducer(KafkaProducer):  # type: ignore[misc] # kafka-python
                 self._transaction_manager.maybe_add_partition_to_transaction(place)
         except KafkaError as error:
             raise (self._transaction_manager.last_error or error) from error
-        append, wake = self._accumulator.append, self._sender.wakeup
-        wake()
-        futures = []
-        for number, (place, record) in enumerate(zip(places, records, strict=True), 1):
-            futures.append(append(place, None, record.key, record.value, record.headers)[0])
-            if number % _AT_ONCE == 0:
-                wake()
-        return futures
+        self._sender.wakeup()
+        append = self._accumulator.append
+        return [
+            append(place, None, record.key, record.value, record.headers)[0]
+            for place, record in zip(places, records, strict=True)
+        ]
 
     def _wait(self, result: Any, what: str) -> None:
         began = monotonic()

@@ -137,9 +137,9 @@ def records_in(batch: Any, content: bytes, at: int, place: TopicPartition) -> It
         at = end
 
 
-def headers_in(content: bytes) -> list[tuple[str, bytes]]:
-    """Return the headers that a record's bytes hold."""
-    count, at = varint(content, 0)
+def headers_in(content: bytes, at: int = 0) -> list[tuple[str, bytes]]:
+    """Return the headers of a record, whose number stands there."""
+    count, at = varint(content, at)
     headers = []
     for _ in range(count):
         size = content[at]

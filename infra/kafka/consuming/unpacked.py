@@ -34,7 +34,9 @@ POSITION_AFTER = len(BEFORE_POSITION) + 1
 class UnpackedEvent(RecordedEvent):
     """An event of the topic; of its headers, what is asked for is read.
 
-    `error` says why it has no `event`: it is of a newer release, or damaged.
+    `error` says why it has no `event`: it is of a newer release, or damaged. In `buffer`, which all events of a batch
+    share, its headers begin at `headers_at`, and the one of its stream at `subject_at`, if relays of this release
+    wrote it.
     """
 
     event: Event
@@ -42,13 +44,13 @@ class UnpackedEvent(RecordedEvent):
     _stream: str | None = None
     _version: int | None = None
 
-    def __init__(self, offset: int, position: int, tag: bytes, data: bytes, headers: bytes) -> None:
+    def __init__(self, offset: int, position: int, buffer: bytes, headers_at: int, subject_at: int = 0) -> None:
         # not `super().__init__`, which wants what is read only where somebody asks for it
         self.offset = offset
         self.position: int = position
-        self.tag = tag
-        self.data = data
-        self.headers = headers
+        self.buffer = buffer
+        self.headers_at = headers_at
+        self.subject_at = subject_at
 
     # Properties, for neither `cached_property`, which takes a lock in Python 3.11, nor `__getattr__`, by which all
     # other attributes are found more slowly, is as quick.
@@ -57,7 +59,7 @@ class UnpackedEvent(RecordedEvent):
     def originator_id(self) -> str:
         """The stream."""
         if self._stream is None:
-            self._stream = _text_after(self.headers, BEFORE_SUBJECT)
+            self._stream, _ = self._stream_and_version()
         return self._stream
 
     @originator_id.setter
@@ -68,7 +70,7 @@ class UnpackedEvent(RecordedEvent):
     def originator_version(self) -> int:
         """The stream's version after it."""
         if self._version is None:
-            self._version = int(_text_after(self.headers, BEFORE_VERSION))
+            _, self._version = self._stream_and_version()
         return self._version
 
     @originator_version.setter
@@ -78,25 +80,28 @@ class UnpackedEvent(RecordedEvent):
     @property
     def recorded_at(self) -> datetime:  # type: ignore[override]
         """When it was recorded, in UTC."""
-        return datetime.fromisoformat(_named(self.headers)["ce_recordedat"])
+        return datetime.fromisoformat(self._headers()["ce_recordedat"])
 
     @property
     def metadata_json(self) -> bytes:  # type: ignore[override]
         """The metadata as the log has it."""
         return msgspec.json.encode(self.metadata)
 
+    def _stream_and_version(self) -> tuple[str, int]:
+        buffer = self.buffer
+        length, at = varint(buffer, self.subject_at + len(BEFORE_SUBJECT))
+        ends = at + length
+        if buffer.startswith(BEFORE_VERSION, ends):
+            size, version_at = varint(buffer, ends + len(BEFORE_VERSION))
+            return buffer[at:ends].decode(), int(buffer[version_at : version_at + size])
+        headers = self._headers()
+        return headers["ce_subject"], int(headers["ce_streamversion"])
+
     def _read_metadata(self) -> Metadata:
-        return metadata_of(_named(self.headers))
+        return metadata_of(self._headers())
 
-
-def _text_after(headers: bytes, name: bytes) -> str:
-    """Return a header of those before which, in their order, no free text stands."""
-    length, at = varint(headers, headers.index(name) + len(name))
-    return headers[at : at + length].decode()
-
-
-def _named(headers: bytes) -> dict[str, str]:
-    return headers_of(headers_in(headers))
+    def _headers(self) -> dict[str, str]:
+        return headers_of(headers_in(self.buffer, self.headers_at))
 
 
 class Unreadable(msgspec.Struct, frozen=True, gc=False):
@@ -114,7 +119,8 @@ class UnpackedBatch:
     """The records of a batch from offset `begin` to before `end`, in their order, for all views of a process.
 
     Where `position` is not 0, all that came are events of ours that this code knows, and marks, in the log's order:
-    `events` are the former, `first_position` and `position` where the first and the last of all stand in the log.
+    `events` are the former, `types` theirs, so that a view finds its own without looking at each; `first_position` and
+    `position` are where the first and the last of all stand in the log.
     """
 
     def __init__(self, begin: int, end: int, came: Sequence[Unpacked]) -> None:
@@ -122,6 +128,7 @@ class UnpackedBatch:
         self.end = end
         self.came = came
         self.events: Sequence[UnpackedEvent] = ()
+        self.types: Sequence[type[Event]] = ()
         self.first_position = self.position = 0
         events = [each for each in came if type(each) is UnpackedEvent and each.error is None]
         marks = [] if len(events) == len(came) else [each for each in came if type(each) is PositionMark]
@@ -129,6 +136,7 @@ class UnpackedBatch:
             positions = [each.position for each in came]  # type: ignore[union-attr]
             if all(map(lt, positions, islice(positions, 1, None))):
                 self.events = events
+                self.types = [type(each.event) for each in events]
                 self.first_position, self.position = positions[0], positions[-1]
 
     @property

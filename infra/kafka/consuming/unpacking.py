@@ -112,11 +112,9 @@ def unpack(  # noqa: PLR0912, PLR0915 - a call costs as much as ten lines of it,
                         continue
                 elif buffer[headers_at] >= FEWEST_HEADERS and startswith(BEFORE_SUBJECT, after) and position.isdigit():
                     passed_at = 0
-                    event = UnpackedEvent(
-                        base_offset + delta, int(position), tag, buffer[value_from:headers_at], buffer[headers_at:end]
-                    )
+                    event = UnpackedEvent(base_offset + delta, int(position), buffer, headers_at, after)
                     try:
-                        event.event = decoder(event.data)
+                        event.event = decoder(buffer[value_from:headers_at])
                     except DECODING_ERRORS as error:
                         event.error = error
                     came.append(event)
@@ -132,9 +130,10 @@ def unpack(  # noqa: PLR0912, PLR0915 - a call costs as much as ten lines of it,
                     base_offset + delta,
                     buffer[at:value_at] if key_length >= 0 else None,
                     buffer[value_from:headers_at] if value_length >= 0 else None,
-                    headers_in(buffer[headers_at:end]),
+                    headers_in(buffer, headers_at),
                 ),
-                buffer[headers_at:end],
+                buffer,
+                headers_at,
                 decoders,
             )
         )
@@ -158,18 +157,17 @@ def _no_decoder(_: bytes) -> Event:
     raise UnknownTag
 
 
-def _one_by_one(record: _Record, headers: bytes, decoders: Decoders) -> Unpacked:
+def _one_by_one(record: _Record, buffer: bytes, headers_at: int, decoders: Decoders) -> Unpacked:
     try:
         came = received(record)
     except NotOurs as not_ours:
         return Unreadable(record.partition, record.offset, str(not_ours))
     if isinstance(came, PositionMark):
         return came
-    tag = came.tag.encode()
-    decoder = decoders.get(tag, _no_decoder)
+    decoder = decoders.get(came.tag.encode(), _no_decoder)
     if decoder is None:
         return PositionMark(record.partition, came.offset, came.position)
-    event = UnpackedEvent(came.offset, came.position, tag, came.data, headers)
+    event = UnpackedEvent(came.offset, came.position, buffer, headers_at)
     event.originator_id = came.stream_id
     event.originator_version = came.version
     try:

@@ -1,10 +1,11 @@
 """What is a batch of records to a view? Its events, and from where to where each partition moves with them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import msgspec
 
+from domain.event import Event
 from domain.recorded import RecordedEvent
 from infra.kafka.consuming.unpacked import UnpackedBatch, UnpackedEvent, Unreadable
 from infra.kafka.records import PositionMark
@@ -64,13 +65,16 @@ class PartitionBatch:
 
 
 class Taking:
-    """Makes batches of what a consumer gives, .
+    """Makes batches of what a consumer gives, for a view that handles these types of events.
 
     `skipped` hears of each record that no relay of this desk has written. `head` tells where the log ends: a relay
     publishes what is committed, so nothing of ours is beyond that, and what claims to be would hide all that follows.
     """
 
-    def __init__(self, skipped: Callable[[Unreadable], None], head: Callable[[], int]) -> None:
+    def __init__(
+        self, handles: Collection[type[Event]], skipped: Callable[[Unreadable], None], head: Callable[[], int]
+    ) -> None:
+        self._handles = handles
         self._skipped = skipped
         self._ask_head = head
         self._head = 0
@@ -85,6 +89,7 @@ class Taking:
         return position > self._head
 
     def _part(self, came: Sequence[UnpackedBatch], start: Place) -> Part:
+        handles = self._handles
         records: list[UnpackedEvent] = []
         undecodable: list[Undecodable] = []
         position = start.position
@@ -92,7 +97,7 @@ class Taking:
         for batch in came:
             expected = start.next_offset <= batch.begin and position < batch.first_position
             if expected and not self._is_beyond(batch.position):
-                records += batch.events
+                records += [each for each, kind in zip(batch.events, batch.types, strict=True) if kind in handles]
                 position = batch.position
                 continue
             for each in batch.came:
@@ -111,7 +116,7 @@ class Taking:
                         continue
                     if each.error is not None:
                         undecodable.append(Undecodable(each.originator_id, position, each.metadata_json, each.error))
-                    else:
+                    elif type(each.event) in handles:
                         records.append(each)
         end = msgspec.structs.replace(
             start,

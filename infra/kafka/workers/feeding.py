@@ -60,7 +60,7 @@ class Feeding:
         self._watch = watch
         self._announcer = announcer
         self._over = over
-        self._taking = Taking(self._skipped, watch.head)
+        self._taking = Taking(runner.view.handles, self._skipped, watch.head)
         self._indexed = runner.build.live
         self._switch_at = 0.0
         self._probe_at = self._ask_at = monotonic() + _PROBE_SECONDS
@@ -101,8 +101,7 @@ class Feeding:
         batch = self._taking.batch(by_partition, self._places)
         self._runner.apply(batch)
         if self._runner.build.live and len(batch.records) <= MOST_TRACED:
-            handled = [each for each in batch.records if type(each.event) in self._runner.view.handles]
-            seen_by((self._runner.view.name,), handled, started_ns)
+            seen_by((self._runner.view.name,), batch.records, started_ns)
         return True
 
     def _poll(self, timeout_ms: int) -> Mapping[int, Sequence[UnpackedBatch]]:

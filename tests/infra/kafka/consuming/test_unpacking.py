@@ -14,7 +14,7 @@ from kafka.errors import CorruptRecordError
 from domain.customer import CustomerRegistered
 from domain.event import Event
 from domain.recorded import Metadata
-from domain.tags import EVENT_TYPES
+from domain.tags import EVENT_TYPES, decode
 from infra.kafka import topics
 from infra.kafka.clients import admin_client, consumer
 from infra.kafka.compression import METHOD
@@ -35,6 +35,7 @@ from infra.kafka.records import (
     received,
 )
 from infra.kafka.settings import KafkaSettings
+from infra.projection.feed import DECODING_ERRORS
 from tests.infra.kafka.inbound.test_sizes_and_compressions import register, send_compressed
 from tests.infra.kafka.sending import producer
 
@@ -129,15 +130,21 @@ def expected(record: Any) -> Any:
         return Unreadable(record.partition, record.offset, str(not_ours))
     if isinstance(came, PositionMark):
         return came
-    named = (came.offset, came.position, came.stream_id, came.version, came.tag, came.data, came.metadata)
+    event: Any
+    try:
+        event = decode(came.tag, came.data)
+    except DECODING_ERRORS as error:
+        event = type(error)
+    named = (came.offset, came.position, came.stream_id, came.version, event, came.metadata)
     return (*named, datetime.fromisoformat(came.recorded_at))
 
 
 def shown(came: Unpacked) -> Any:
     if not isinstance(came, UnpackedEvent):
         return came
-    named = (came.offset, came.position, came.originator_id, came.originator_version, came.tag.decode(), came.data)
-    return (*named, came.metadata, came.recorded_at)
+    event = came.event if came.error is None else type(came.error)
+    named = (came.offset, came.position, came.originator_id, came.originator_version, event, came.metadata)
+    return (*named, came.recorded_at)
 
 
 @pytest.mark.parametrize("most", [500, 2])

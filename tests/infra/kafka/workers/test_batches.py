@@ -1,11 +1,15 @@
 """A view takes from batches what it would take from the records one by one, however they are cut."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.article import ArticleRetired
+from domain.customer import CustomerRegistered
+from domain.personal import Personal
 from domain.recorded import Metadata
 from infra.kafka.consuming.unpacked import Unpacked, UnpackedBatch, UnpackedEvent, Unreadable
 from infra.kafka.records import PositionMark
@@ -13,6 +17,8 @@ from infra.kafka.workers.batches import Part, Taking
 from infra.projection.partitions import Place
 
 HEAD = 30
+HANDLED = CustomerRegistered(occurred_at=datetime(2026, 3, 1, tzinfo=UTC), customer_id="c", name=Personal("Alpine"))
+OTHER = ArticleRetired(occurred_at=HANDLED.occurred_at, article_id="a")
 METADATA = Metadata(event_id="e", correlation_id="c", actor="a", command_id="k")
 EVENT, UNKNOWN, MARK, FOREIGN = range(4)
 RECORDS = st.lists(
@@ -31,7 +37,8 @@ def records_of(drawn: Sequence[tuple[int, int]]) -> list[Unpacked]:
         elif kind == MARK:
             came.append(PositionMark(0, offset, position))
         else:
-            event = UnpackedEvent(offset, position, b"", b"", b"")
+            event = UnpackedEvent(offset, position, b"", 0)
+            event.event = HANDLED if step % 2 else OTHER
             event.originator_id, event._metadata = "stream", METADATA
             event.error = LookupError("newer") if kind == UNKNOWN else None
             came.append(event)
@@ -40,7 +47,7 @@ def records_of(drawn: Sequence[tuple[int, int]]) -> list[Unpacked]:
 
 def taken(batches: Sequence[UnpackedBatch], start: Place) -> tuple[Part, list[tuple[int, str]]]:
     skipped: list[tuple[int, str]] = []
-    taking = Taking(lambda record: skipped.append((record.offset, record.reason)), lambda: HEAD)
+    taking = Taking({CustomerRegistered}, lambda record: skipped.append((record.offset, record.reason)), lambda: HEAD)
     [part] = taking.batch({0: batches}, {0: start}).parts
     return part, skipped
 

@@ -29,10 +29,10 @@ def batch(rows: LogRows, start: Place) -> PartitionBatch:
     events = []
     for offset, row in enumerate(rows, start.next_offset):
         logged = LogRow(*row)
-        came = UnpackedEvent(offset, logged.position, logged.tag.encode(), logged.data.encode(), b"")
+        came = UnpackedEvent(offset, logged.position, b"", 0)
         came.originator_id, came.originator_version = logged.stream_id, logged.version
         came._metadata = msgspec.json.decode(logged.metadata, type=Metadata)
-        came.event = decode(logged.tag, came.data)
+        came.event = decode(logged.tag, logged.data)
         events.append(came)
     last = events[-1]
     end = msgspec.structs.replace(start, next_offset=last.offset + 1, position=last.position)
