@@ -30,8 +30,6 @@ also when the broker is there again; all begins from what was committed sooner t
 _RETRY_MS = 5
 """The broker writes the end of a transaction a moment after it was asked to, and the next one's first request is
 refused until it has: kafka-python then sleeps so long, by default 100 ms."""
-_UNTIL_FLUSHED_MS = 5_000
-"""Records wait for `flush`, which comes right after them: so what a partition gets is one batch, and not a dozen."""
 
 Offsets = tuple[Mapping[TopicPartition, OffsetAndMetadata], ConsumerGroupMetadata]
 """Where a consumer group has come to, and the group as its member knows it."""
@@ -70,7 +68,6 @@ class TransactionalProducer(KafkaProducer):  # type: ignore[misc] # kafka-python
         self._keep_waiting = keep_waiting
         arguments = {
             "retry_backoff_ms": _RETRY_MS,
-            "linger_ms": _UNTIL_FLUSHED_MS,
             "transaction_timeout_ms": TRANSACTION_SECONDS * 1_000,
             "request_timeout_ms": _REQUEST_SECONDS * 1_000,
             "delivery_timeout_ms": TRANSACTION_SECONDS * 1_000,

@@ -26,6 +26,8 @@ PATIENCE_SECONDS = 20.0
 """How long one wait for the broker lasts; then it is taken for gone, and all begins from what it has committed."""
 
 _FIRST_ANSWER_MS = 5_000
+UNTIL_FLUSHED_MS = 1_000
+"""Records wait for the flush that comes right after them: so what a partition gets is one batch, and not a dozen."""
 
 
 class EventTooLarge(RelayHalted):
@@ -104,7 +106,7 @@ class Pump:
             ensure(admin, (events_topic(names, settings), relay_topic(names)), settings)
             events_topic_id = topic_id(admin, names.events)
         self._producer = TransactionalProducer(
-            settings, names.relay_transactional_id, self._waits, compression_type=METHOD
+            settings, names.relay_transactional_id, self._waits, compression_type=METHOD, linger_ms=UNTIL_FLUSHED_MS
         )
         self._be_patient()
         self._producer.begin((names.events, names.relay))

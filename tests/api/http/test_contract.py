@@ -19,6 +19,7 @@ from schemathesis.generation.hypothesis.builder import (
     UnserializablePayloadMark,
 )
 from schemathesis.pytest.lazy import get_all_tests
+from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from api.http.document.pages import docs_blueprint
 from tests.api.http.conftest import Api
@@ -118,7 +119,13 @@ def send(case: schemathesis.Case[Any]) -> None:
     """Hold one answer against the document."""
     if case.query:
         shorten_wait(case.query)
-    answer = case.call_and_validate(headers={"Authorization": f"Bearer {served.secret}"})
+    # What is wrong with a query may be what is taken out of it again on its way, such as its header Authorization; then
+    # it waits like any other for a position that has not come.
+    waits = max(wanted_positions(case.query or {}), default=0) > head_of(served.app)
+    answer = case.call_and_validate(
+        headers={"Authorization": f"Bearer {served.secret}"},
+        excluded_checks=[negative_data_rejection] if waits else [],
+    )
     if answer.status_code == 400 and case.meta and case.meta.generation.mode.is_positive:
         refused = answer.json()
         if refused["code"] == "malformed_json":
