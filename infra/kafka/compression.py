@@ -1,6 +1,6 @@
 """How are the log's events packed on their topic? By Zstandard, a batch at a time, which the clients of today can read.
 
-A record with our headers has 920 bytes, of which a batch of them keeps 60 (docs/adr/0111-compressed-events.md).
+A record with our headers has 920 bytes, of which a batch of them keeps 60 (docs/adr/0111-packed-events.md).
 """
 
 import io
