@@ -41,8 +41,13 @@ class Unpacker:
         if size > LARGEST_BATCH_BYTES:
             raise ValueError(f"it would have {size} bytes")
         if size >= 0:
-            return self._zstandard.decompress(packed)
-        # a broker that has packed it does not say how large it is
+            first = self._zstandard.decompressobj()
+            content = first.decompress(packed)
+            if first.eof and not first.unused_data:
+                return content
+            if not first.eof:
+                raise ValueError("its end is missing")
+        # a broker that has packed it does not say how large it is, and others pack it in several frames
         with self._zstandard.stream_reader(io.BytesIO(packed), read_across_frames=True) as reader:
             content = reader.read(LARGEST_BATCH_BYTES + 1)
         if len(content) > LARGEST_BATCH_BYTES:

@@ -125,7 +125,13 @@ def _problems(admin: KafkaAdminClient, topic: Topic) -> Sequence[str]:
     for name, wanted in topic.settings.items():
         value = found.get(name, {}).get("value")
         if value != wanted:
-            problems.append(f"topic {topic.name} has {name}={value}, and {wanted} is wanted")
+            how = (
+                f" (`kafka-configs --alter --entity-type topics --entity-name {topic.name}"
+                f" --add-config {name}={wanted}` changes it; what is there stays as it is)"
+                if name in PACKED
+                else ""
+            )
+            problems.append(f"topic {topic.name} has {name}={value}, and {wanted} is wanted{how}")
     return problems
 
 

@@ -53,7 +53,7 @@ class FetchedRecord(msgspec.Struct, gc=False):
     def headers(self) -> list[tuple[str, bytes]]:
         """Its headers in their order; a value that is null is empty, and a name that is no UTF-8 has `NO_TEXT`."""
         if self.known_headers is None:
-            self.known_headers = headers_in(self.header_bytes)
+            self.known_headers = readable_headers(self.header_bytes)
         return self.known_headers
 
 
@@ -151,6 +151,14 @@ def headers_in(content: bytes, at: int = 0) -> list[tuple[str, bytes]]:
         headers.append((name, content[at:ends]))
         at = ends
     return headers
+
+
+def readable_headers(content: bytes, at: int = 0) -> list[tuple[str, bytes]]:
+    """Return the headers of a record; none where somebody has written what cannot be read."""
+    try:
+        return headers_in(content, at)
+    except (IndexError, ValueError):
+        return []
 
 
 def varint(buffer: bytes, at: int) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import msgspec
 
 from domain.event import Event
 from domain.recorded import Metadata, RecordedEvent
-from infra.kafka.consuming.fetched import headers_in, varint
+from infra.kafka.consuming.fetched import readable_headers, varint
 from infra.kafka.records import FIRST_HEADERS, PositionMark, headers_of, metadata_of
 
 
@@ -34,13 +34,16 @@ POSITION_AFTER = len(BEFORE_POSITION) + 1
 class UnpackedEvent(RecordedEvent):
     """An event of the topic; of its headers, what is asked for is read.
 
-    `error` says why it has no `event`: it is of a newer release, or damaged. In `buffer`, which all events of a batch
-    share, its headers begin at `headers_at`, and the one of its stream at `subject_at`, if relays of this release
-    wrote it.
+    `error` says why it has no `event`: it is of a newer release, or damaged; then `of_type` says what it would have
+    been, if that is known. What a forger has written where nobody looked is no error, but empty.
+
+    In `buffer`, which all events of a batch share, its headers begin at `headers_at`, and the one of its stream at
+    `subject_at`, if relays of this release wrote it.
     """
 
     event: Event
     error: Exception | None = None
+    of_type: type[Event] | None = None
     _stream: str | None = None
     _version: int | None = None
 
@@ -91,17 +94,17 @@ class UnpackedEvent(RecordedEvent):
         buffer = self.buffer
         length, at = varint(buffer, self.subject_at + len(BEFORE_SUBJECT))
         ends = at + length
-        if buffer.startswith(BEFORE_VERSION, ends):
-            size, version_at = varint(buffer, ends + len(BEFORE_VERSION))
-            return buffer[at:ends].decode(), int(buffer[version_at : version_at + size])
-        headers = self._headers()
-        return headers["ce_subject"], int(headers["ce_streamversion"])
+        size, version_at = varint(buffer, ends + len(BEFORE_VERSION))
+        return buffer[at:ends].decode(errors="replace"), int(buffer[version_at : version_at + size])
 
     def _read_metadata(self) -> Metadata:
-        return metadata_of(self._headers())
+        try:
+            return metadata_of(self._headers())
+        except (KeyError, ValueError):
+            return Metadata(event_id="", correlation_id="", actor="", command_id="")
 
     def _headers(self) -> dict[str, str]:
-        return headers_of(headers_in(self.buffer, self.headers_at))
+        return headers_of(readable_headers(self.buffer, self.headers_at))
 
 
 class Unreadable(msgspec.Struct, frozen=True, gc=False):

@@ -13,11 +13,12 @@ import msgspec
 
 from domain.event import Event
 from domain.tags import EVENT_TYPES, UnknownTag, decoder_of
-from infra.kafka.consuming.fetched import SEVEN_BITS, headers_in, varint
+from infra.kafka.consuming.fetched import SEVEN_BITS, readable_headers, varint
 from infra.kafka.consuming.unpacked import (
     BEFORE_POSITION,
     BEFORE_SUBJECT,
     BEFORE_TYPE,
+    BEFORE_VERSION,
     FEWEST_HEADERS,
     POSITION_AFTER,
     TAG_AFTER,
@@ -98,25 +99,32 @@ def unpack(  # noqa: PLR0912, PLR0915 - a call costs as much as ten lines of it,
                 tag = buffer[tag_at:place]
                 place += POSITION_AFTER
                 decoder = find_decoder(tag, _no_decoder)
-                if decoder is None:
-                    passed_at, passed_offset = place, base_offset + delta
-                    at = end
-                    continue
                 after = place + (buffer[place - 1] >> 1)
                 position = buffer[place:after]
-                if tag == MARK_TYPE:
+                if decoder is None:
+                    if position.isdigit():
+                        passed_at, passed_offset = place, base_offset + delta
+                        at = end
+                        continue
+                elif tag == MARK_TYPE:
                     if position.isdigit():
                         passed_at = 0
                         came.append(PositionMark(partition, base_offset + delta, int(position)))
                         at = end
                         continue
-                elif buffer[headers_at] >= FEWEST_HEADERS and startswith(BEFORE_SUBJECT, after) and position.isdigit():
+                elif (
+                    buffer[headers_at] >= FEWEST_HEADERS
+                    and startswith(BEFORE_SUBJECT, after)
+                    and position.isdigit()
+                    and (version := _version_after(buffer, after)).isdigit()
+                ):
                     passed_at = 0
                     event = UnpackedEvent(base_offset + delta, int(position), buffer, headers_at, after)
+                    event.originator_version = int(version)
                     try:
                         event.event = decoder(buffer[value_from:headers_at])
                     except DECODING_ERRORS as error:
-                        event.error = error
+                        event.error, event.of_type = error, _type_of(tag)
                     came.append(event)
                     at = end
                     continue
@@ -130,7 +138,7 @@ def unpack(  # noqa: PLR0912, PLR0915 - a call costs as much as ten lines of it,
                     base_offset + delta,
                     buffer[at:value_at] if key_length >= 0 else None,
                     buffer[value_from:headers_at] if value_length >= 0 else None,
-                    headers_in(buffer, headers_at),
+                    readable_headers(buffer, headers_at),
                 ),
                 buffer,
                 headers_at,
@@ -153,6 +161,21 @@ def _mark(buffer: bytes, position_at: int, partition: int, offset: int) -> Posit
     return PositionMark(partition, offset, int(buffer[position_at : position_at + (buffer[position_at - 1] >> 1)]))
 
 
+def _version_after(buffer: bytes, subject_at: int) -> bytes:
+    """Return the stream's version as it is written; empty where it does not come right after the stream."""
+    at = subject_at + len(BEFORE_SUBJECT)
+    length, at = (buffer[at] >> 1, at + 1) if buffer[at] <= SEVEN_BITS else varint(buffer, at)
+    at += length
+    if not buffer.startswith(BEFORE_VERSION, at):
+        return b""
+    at += len(BEFORE_VERSION) + 1
+    return buffer[at : at + (buffer[at - 1] >> 1)]
+
+
+def _type_of(tag: bytes) -> type[Event] | None:
+    return EVENT_TYPES.get(str(tag, "utf-8", "replace"))
+
+
 def _no_decoder(_: bytes) -> Event:
     raise UnknownTag
 
@@ -173,5 +196,5 @@ def _one_by_one(record: _Record, buffer: bytes, headers_at: int, decoders: Decod
     try:
         event.event = decoder(came.data)
     except DECODING_ERRORS as error:
-        event.error = error
+        event.error, event.of_type = error, _type_of(came.tag.encode())
     return event

@@ -115,7 +115,10 @@ class Taking:
                     if isinstance(each, PositionMark):
                         continue
                     if each.error is not None:
-                        undecodable.append(Undecodable(each.originator_id, position, each.metadata_json, each.error))
+                        if each.of_type is None or each.of_type in handles:
+                            undecodable.append(
+                                Undecodable(each.originator_id, position, each.metadata_json, each.error)
+                            )
                     elif type(each.event) in handles:
                         records.append(each)
         end = msgspec.structs.replace(

@@ -45,8 +45,9 @@ def test_what_is_damaged_is_told(damaged: bytes) -> None:
         Unpacker().records_of(packed(damaged))
 
 
-def test_a_frame_after_another_is_read_as_kafkas_clients_do() -> None:
-    both = without_its_size(RECORDS) + without_its_size(b"and more")
+@pytest.mark.parametrize("pack", [zstandard.ZstdCompressor().compress, without_its_size])
+def test_a_frame_after_another_is_read_as_kafkas_clients_do(pack: Any) -> None:
+    both = pack(RECORDS) + pack(b"and more")
     with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(both), read_across_frames=True) as reader:
         assert reader.read() == RECORDS + b"and more"
     assert Unpacker().records_of(packed(both)) == (RECORDS + b"and more", 0)

@@ -74,6 +74,11 @@ RECORDS: list[EventRecord] = [
     msgspec.structs.replace(ORDINARY, headers=[("ce_specversion", b"1.0"), ("ce_id", b"x")]),
     msgspec.structs.replace(ORDINARY, headers=[("ce_source", b"\xff")]),
     EventRecord(b"", b"somebody's", []),
+    msgspec.structs.replace(ORDINARY, headers=[*ORDINARY.headers[:4], ("ce_position", b"abc"), *ORDINARY.headers[5:]]),
+    msgspec.structs.replace(ORDINARY, headers=[*ORDINARY.headers[:4], ("ce_position", b""), *ORDINARY.headers[5:]]),
+    msgspec.structs.replace(
+        ORDINARY, headers=[*ORDINARY.headers[:6], ("ce_streamversion", b"abc"), *ORDINARY.headers[7:]]
+    ),
 ]
 
 
@@ -240,6 +245,17 @@ def test_of_events_that_nobody_handles_only_how_far_they_bring_the_partition_is_
         (PositionMark, 5, 5),
         (UnpackedEvent, 7, 6),
     ]
+
+
+def test_a_record_that_says_no_position_stops_nobody_also_where_its_tag_is_passed_over(
+    kafka: KafkaSettings, writer: KafkaProducer, place: TopicPartition
+) -> None:
+    passed = event_record(row(tag="TicketOpened.v1", position=1))
+    forged = msgspec.structs.replace(passed, headers=[*passed.headers[:4], ("ce_position", b"abc")])
+    send(writer, place, [passed, forged])
+    send(writer, place, [forged, event_record(row(position=2))])
+    came = read(events_consumer(kafka, {CustomerRegistered}), place, 4)
+    assert [type(each) for each in came] == [PositionMark, Unreadable, Unreadable, UnpackedEvent]
 
 
 def test_a_consumer_of_events_reads_its_socket_in_large_pieces(kafka: KafkaSettings, place: TopicPartition) -> None:
