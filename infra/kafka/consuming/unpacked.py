@@ -45,7 +45,6 @@ class UnpackedEvent(RecordedEvent):
     error: Exception | None = None
     of_type: type[Event] | None = None
     _stream: str | None = None
-    _version: int | None = None
 
     def __init__(self, offset: int, position: int, buffer: bytes, headers_at: int, subject_at: int = 0) -> None:
         # not `super().__init__`, which wants what is read only where somebody asks for it
@@ -62,23 +61,13 @@ class UnpackedEvent(RecordedEvent):
     def originator_id(self) -> str:
         """The stream."""
         if self._stream is None:
-            self._stream, _ = self._stream_and_version()
+            length, at = varint(self.buffer, self.subject_at + len(BEFORE_SUBJECT))
+            self._stream = self.buffer[at : at + length].decode(errors="replace")
         return self._stream
 
     @originator_id.setter
     def originator_id(self, stream: str) -> None:
         self._stream = stream
-
-    @property
-    def originator_version(self) -> int:
-        """The stream's version after it."""
-        if self._version is None:
-            _, self._version = self._stream_and_version()
-        return self._version
-
-    @originator_version.setter
-    def originator_version(self, version: int) -> None:
-        self._version = version
 
     @property
     def recorded_at(self) -> datetime:  # type: ignore[override]
@@ -89,13 +78,6 @@ class UnpackedEvent(RecordedEvent):
     def metadata_json(self) -> bytes:  # type: ignore[override]
         """The metadata as the log has it."""
         return msgspec.json.encode(self.metadata)
-
-    def _stream_and_version(self) -> tuple[str, int]:
-        buffer = self.buffer
-        length, at = varint(buffer, self.subject_at + len(BEFORE_SUBJECT))
-        ends = at + length
-        size, version_at = varint(buffer, ends + len(BEFORE_VERSION))
-        return buffer[at:ends].decode(errors="replace"), int(buffer[version_at : version_at + size])
 
     def _read_metadata(self) -> Metadata:
         try:
