@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 import psutil
 
+from benchmarks.planned_commands import request_for
 from benchmarks.server import BenchmarkServer
 from commands.answers import Answer
 from commands.application import CaselogApplication
@@ -24,7 +25,6 @@ from commands.dispatch import Dispatcher, Request
 from commands.founding import found_desk
 from commands.handlers.api_keys import CLAIM
 from commands.handlers.catalogue import HANDLERS
-from commands.wire.catalogue import COMMAND_TYPES
 from infra.access.api_keys import digest_of, new_secret
 from infra.clock import SystemClock
 from infra.log.factory import environment_of
@@ -211,16 +211,7 @@ def _furnish(server: BenchmarkServer) -> tuple[list[str], list[str]]:
 
 def send(dispatcher: Dispatcher, command: str, data: dict[str, Any]) -> Answer:
     """Carry a command out without HTTP, its data checked by the schema that HTTP uses."""
-    return dispatcher.execute(
-        Request(
-            command=command,
-            data=COMMAND_TYPES[command].load(data),
-            fingerprint="",
-            caller="benchmark",
-            actor="benchmark",
-            correlation_id="benchmark",
-        )
-    )
+    return dispatcher.execute(request_for(command, data))
 
 
 def _let_in(url: str, schema: str) -> None:
