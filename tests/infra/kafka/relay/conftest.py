@@ -110,6 +110,11 @@ class Relayed:
         with self._asking() as connection:
             eventually(lambda: (now := standing(connection)) is not None and now.position >= wanted, seconds)
 
+    def has_published(self, position: int) -> bool:
+        """Say whether the relay says that it has published the log up to a position."""
+        now = self.standing()
+        return now is not None and now.position >= position
+
     @contextmanager
     def _asking(self) -> Iterator[Connection]:
         """Give one connection for many questions in a row."""

@@ -49,6 +49,16 @@ def leading(relays: Iterable[CaselogProcess]) -> CaselogProcess:
     return eventually(lambda: next((each for each in relays if each.lines("publishing to Kafka")), None))
 
 
+def await_mid_transaction(relayed: Relayed, transactions: Transactions) -> None:
+    """Give the relay something to publish and look, without a pause, until it is seen at it: that takes it moments."""
+    for _ in range(50):
+        head = relayed.grow(6_000)
+        while not relayed.has_published(head):
+            if transactions.is_open():
+                return
+    pytest.fail("it was never seen in mid-transaction")
+
+
 def kill_in_mid_transaction(relayed: Relayed, folder: Path, kills: int) -> None:
     with ExitStack() as stack:
         names = (f"relay-{number}" for number in count())
@@ -57,8 +67,7 @@ def kill_in_mid_transaction(relayed: Relayed, folder: Path, kills: int) -> None:
         transactions = stack.enter_context(closing(Transactions(relayed)))
         for left in reversed(range(kills)):
             leader = leading(alive)
-            relayed.grow(6_000)
-            eventually(transactions.is_open)
+            await_mid_transaction(relayed, transactions)
             leader.kill()
             alive.remove(leader)
             if left:
@@ -95,8 +104,7 @@ def test_one_that_sleeps_through_its_end_changes_nothing_when_it_wakes(relayed: 
 def fall_asleep_in_mid_transaction(relayed: Relayed, zombie: CaselogProcess) -> None:
     with closing(Transactions(relayed)) as transactions:
         for _ in range(20):
-            relayed.grow(6_000)
-            eventually(transactions.is_open)
+            await_mid_transaction(relayed, transactions)
             zombie.freeze()
             if transactions.is_open():
                 return
