@@ -45,10 +45,11 @@ def reconcile(first: int | None, last: int | None, as_json: bool, views: tuple[s
 
     What the relay says it has published must be there: once, in order, in its partition, to the byte, and position
     marks must be true. Events that it has not published yet are told and are no difference. With --to, a partition is
-    read to the first record beyond it. Interrupted, it tells what it has found, and --from goes on from there.
+    read to the first record beyond it. Interrupted, or with the broker lost, it tells what it has found, and --from
+    goes on from there.
 
     Exit code 0: nothing is wrong; 1: something is; 2: there is nothing to compare, or the command is used wrongly; 3:
-    broker or database cannot be had; 130: interrupted with nothing found.
+    broker or database cannot be had, or the broker was lost with nothing found; 130: interrupted with nothing found.
     """
     configure_logging()
     config = Config.from_environment()
@@ -64,7 +65,14 @@ def reconcile(first: int | None, last: int | None, as_json: bool, views: tuple[s
         with reasons_kept() as reasons:
             try:
                 report = reconcile_topic(
-                    url, config.schema, settings, first=first, last=last, stopping=stopping, progress=bar
+                    url,
+                    config.schema,
+                    settings,
+                    first=first,
+                    last=last,
+                    stopping=stopping,
+                    progress=bar,
+                    reasons=reasons,
                 )
             except (CannotReconcile, RelayHalted) as problem:
                 _could_not(str(problem), NOTHING_TO_COMPARE)
@@ -78,8 +86,8 @@ def reconcile(first: int | None, last: int | None, as_json: bool, views: tuple[s
         _tell(report)
     if report.findings:
         raise click.exceptions.Exit(FOUND)
-    if report.ended_early is not None:
-        raise click.exceptions.Exit(INTERRUPTED)
+    if report.ended_by is not None:
+        raise click.exceptions.Exit(AWAY if report.ended_by == "broker_lost" else INTERRUPTED)
 
 
 def _could_not(why: str, code: int) -> NoReturn:

@@ -3,13 +3,16 @@
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from threading import Event as Flag
+from typing import Literal
 
 import msgspec
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from infra.feed import head_position
 from infra.kafka.clients import admin_client, consumer
+from infra.kafka.failures import Reasons, cause_of, sentence_of
 from infra.kafka.names import Names
 from infra.kafka.reconcile.comparing import Bounds, Comparison
 from infra.kafka.reconcile.errors import CannotReconcile
@@ -23,6 +26,8 @@ from infra.postgres.pool import connect
 Progress = Callable[[int, int, int], None]
 """Is told how far the comparison is: position, first and last position of it."""
 
+End = Literal["interrupted", "too_much_found", "broker_lost"]
+
 POLLED_RECORDS = 2_000
 PARTITION_FETCH_BYTES = 1024 * 1024
 
@@ -31,7 +36,7 @@ class Report(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What came of it. Positions after `after` up to `compared_to` were compared, `events` of them.
 
     `published`: how far the relay says it is; the log goes on to `head`. `ended_early`: why not all of it was compared
-    that was asked for. `notes`: what is true of the topic as a whole.
+    that was asked for, `ended_by` in one word. `notes`: what is true of the topic as a whole.
     """
 
     topic: str
@@ -43,6 +48,7 @@ class Report(msgspec.Struct, kw_only=True, omit_defaults=True):
     events: int
     findings: Sequence[Finding]
     ended_early: str | None = None
+    ended_by: End | None = None
     notes: Sequence[str] = ()
 
 
@@ -63,11 +69,13 @@ def reconcile_topic(
     last: int | None = None,
     stopping: Flag | None = None,
     progress: Progress = lambda *_: None,
+    reasons: Reasons | None = None,
 ) -> Report:
     """Compare topic and log between two positions, both included; by default all that is published.
 
-    Memory does not grow with either. Raises `CannotReconcile`, `AnotherDesk`, kafka-python's errors and the database's,
-    and `Interrupted` where that comes before anything is compared.
+    Memory does not grow with either. Raises `CannotReconcile`, `AnotherDesk` and the database's errors; and
+    kafka-python's errors and `Interrupted` where they come before anything is compared. `reasons`: what kafka-python
+    has said of a broker that is lost later.
     """
     flag = stopping or Flag()
 
@@ -104,6 +112,7 @@ def reconcile_topic(
             }
             log = LogPages(connection, len(partitions))
             ended_early: str | None = None
+            ended_by: End | None = None
             comparison = Comparison(partitions, bounds, log.event)
             try:
                 if not nothing_asked:
@@ -114,9 +123,13 @@ def reconcile_topic(
             except Interrupted:
                 if not comparison.events:
                     raise
-                ended_early = "it was interrupted"
+                ended_early, ended_by = "it was interrupted", "interrupted"
             except TooManyFindings as too_many:
-                ended_early = str(too_many)
+                ended_early, ended_by = str(too_many), "too_much_found"
+            except (KafkaError, OSError) as lost:
+                if not comparison.events:
+                    raise
+                ended_early, ended_by = sentence_of(cause_of(lost, reasons)), "broker_lost"
         head = head_position(connection)
     findings = comparison.findings.told()
     strange = {number: span for number, span in comparison.newer.items() if span[1] > head}
@@ -143,6 +156,7 @@ def reconcile_topic(
         events=comparison.events,
         findings=tuple(findings),
         ended_early=ended_early,
+        ended_by=ended_by,
         notes=tuple(notes),
     )
 

@@ -15,6 +15,8 @@ from functools import partial
 from typing import Any
 
 import pytest
+from kafka import KafkaConsumer
+from kafka.errors import KafkaConnectionError
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from api.cli import reconcile
@@ -211,4 +213,32 @@ def test_interrupted_it_tells_what_it_found_until_then_and_ends_with_130_or_with
     ended = here()
     assert (ended.returncode, ended.stdout) == (130, "")
     assert ended.stderr.endswith("caselog: it was interrupted before anything was compared\n")
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(("foreign", "code"), [(1, 1), (0, 3)])
+def test_with_the_broker_lost_on_the_way_it_tells_what_it_found_until_then(
+    here: Here, relayed: Relayed, monkeypatch: pytest.MonkeyPatch, foreign: int, code: int
+) -> None:
+    relayed.grow(2_100)
+
+    def put_in(records: Any) -> None:
+        records[1][20:20] = foreign * [EventRecord(b"k", b"v", [])]
+
+    publish(relayed, put_in)
+    monkeypatch.setattr(reading, "LOG_PAGE", 500)
+    polled = KafkaConsumer.poll
+
+    def lost(consumer: KafkaConsumer, *arguments: Any, **more: Any) -> Any:
+        if any(consumer.position(place) > 300 for place in consumer.assignment()):
+            raise KafkaConnectionError("it is gone")
+        return polled(consumer, *arguments, max_records=100, **more)
+
+    monkeypatch.setattr(KafkaConsumer, "poll", lost)
+    ended = here()
+    assert ended.returncode == code, ended.stderr
+    assert ended.stdout.count("foreign behind position") == foreign
+    assert re.search(
+        r"ended early: the broker cannot be reached: .*it is gone; --from \d+ goes on from there\n", ended.stdout
+    )
     assert "Traceback" not in ended.stderr
