@@ -6,13 +6,13 @@ docs/adr/0104-kafka-fed-views.md says why it has this shape.
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from secrets import token_hex
 from time import monotonic
 
 import msgspec
 import psycopg2
 import structlog
 from kafka import KafkaConsumer
-from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import KafkaError
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
@@ -24,6 +24,7 @@ from infra.kafka.names import Names
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import TopicMismatch
 from infra.kafka.workers.assignment import Assignment
+from infra.kafka.workers.assignor import AlignedAssignor
 from infra.kafka.workers.building import BroughtBack, Switching, leave_brought_back, open_build
 from infra.kafka.workers.feeding import Feeding
 from infra.kafka.workers.runner import PartitionRunner
@@ -43,6 +44,9 @@ SESSION_TIMEOUT_MS = 10_000
 STOP_SECONDS = 10.0
 """How long the end waits for batches under way, and for the broker."""
 
+_HEARTBEAT_MS = 500
+"""So soon a worker hears that partitions are dealt out anew, which takes two rounds: meanwhile those that move stand
+still, 5 s with kafka-python's quarter of the session."""
 _LONGEST_BATCH_MS = 120_000
 _LOOK_AGAIN_SECONDS = 2.0
 
@@ -102,8 +106,9 @@ class Workers:
         announcer = Announcer(self._site.views, self._site.schema)
         announcer.start()
         batches = SharedBatches(frozenset().union(*(view.handles for view in self._views)), shared_by=len(self._views))
+        name = token_hex(8)
         workers = [
-            ViewWorker(self._site, view, batches, announcer, self._over, self._session_timeout_ms)
+            ViewWorker(self._site, view, name, batches, announcer, self._over, self._session_timeout_ms)
             for view in self._views
         ]
         threads = [threading.Thread(target=each.run, name=f"view {each.view.name}", daemon=True) for each in workers]
@@ -132,6 +137,7 @@ class ViewWorker:
         self,
         site: Site,
         view: View,
+        worker: str,
         batches: SharedBatches,
         announcer: Announcer,
         over: threading.Event,
@@ -139,6 +145,7 @@ class ViewWorker:
     ) -> None:
         self.view = view
         self._site = site
+        self._worker = worker
         self._batches = batches
         self._announcer = announcer
         self._over = over
@@ -238,9 +245,9 @@ class ViewWorker:
                 self.view.name, build.build, elsewhere=self._site.views != self._site.desk
             ),
             auto_offset_reset="none",
-            partition_assignment_strategy=[CooperativeStickyAssignor],
+            partition_assignment_strategy=[AlignedAssignor(self._worker)],
             session_timeout_ms=self._session_timeout_ms,
-            heartbeat_interval_ms=self._session_timeout_ms // 4,
+            heartbeat_interval_ms=min(self._session_timeout_ms // 4, _HEARTBEAT_MS),
             max_poll_interval_ms=_LONGEST_BATCH_MS,
         )
         try:

@@ -13,7 +13,7 @@ from api.cli.project import prepare_reporting
 from infra.config import Config
 from infra.postgres.migrations import migrate
 from infra.reporting.login import PASSWORD_FILE, RoleMissing, reporting_url
-from infra.reporting.role import SETTINGS, install
+from infra.reporting.role import RIGHTS_LOCK, SETTINGS, install
 from infra.reporting.views import reporting_schema
 from projections.reporting.catalogue import REPORTING_VIEWS
 from tests.infra.reporting.conftest import ReportingDesk
@@ -222,6 +222,7 @@ def test_an_account_that_may_not_make_roles_is_told_what_an_administrator_has_to
     with pytest.raises(RoleMissing):
         reporting_url(limited, schema)
     with closing(psycopg2.connect(postgres_dsn)) as administrator, administrator, administrator.cursor() as cursor:
+        cursor.execute(RIGHTS_LOCK)  # other tests give rights on this database too
         for statement in to_run:
             cursor.execute(statement)
         cursor.execute(f"ALTER ROLE \"{role}\" PASSWORD 'given'")

@@ -121,7 +121,7 @@ class FedDesk:
         return {(each.labels["view"], each.labels["partition"]): each.value for each in samples if each.name == name}
 
     def members(self, view: View) -> dict[str, set[int]]:
-        """The workers of a view's newest build, as the broker knows them, with their partitions."""
+        """The workers of a view's newest build, by what they call themselves to the group, with their partitions."""
         with closing(connect(self.dsn, self.schema)) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT max(build) FROM projections WHERE view = %s AND fed_by = 'kafka'", (view.name,))
             [(build,)] = cursor.fetchall()
@@ -136,7 +136,7 @@ class FedDesk:
         if described["group_state"] != "Stable":
             return {}
         return {
-            member["member_id"]: {
+            member["member_metadata"]["user_data"]: {
                 number for topic in member["member_assignment"]["assigned_partitions"] for number in topic["partitions"]
             }
             for member in described["members"]

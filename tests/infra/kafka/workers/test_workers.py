@@ -40,6 +40,17 @@ def test_a_view_that_kafka_feeds_has_the_rows_that_the_log_makes(fed: FedDesk) -
         fed.check_like_the_logs(view)
 
 
+def test_a_worker_has_the_same_partitions_of_all_its_views(fed: FedDesk, stack: ExitStack) -> None:
+    fed.append(SETTING_UP)
+    fed.publish()
+    for number in range(1, 4):
+        stack.enter_context(fed.working(*VIEWS))
+        for view in VIEWS:
+            fed.await_members(view, number)
+    shares = [fed.members(view) for view in VIEWS]
+    assert shares == len(VIEWS) * [shares[0]]
+
+
 def test_who_waits_for_a_view_is_told_when_readers_see_its_first_build(fed: FedDesk, stack: ExitStack) -> None:
     head = fed.append(SETTING_UP)
     fed.publish()
