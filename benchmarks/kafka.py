@@ -3,9 +3,10 @@
 import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter, sleep
@@ -14,7 +15,15 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 
 from benchmarks.generator import Generated, generate
 from benchmarks.kafka_latency import acknowledged_to_readable
-from benchmarks.kafka_turns import PEER_TOPIC, publish_by_peer, publish_by_relay, remake, seconds_of, working
+from benchmarks.kafka_turns import (
+    PEER_TOPIC,
+    all_have_begun,
+    publish_by_peer,
+    publish_by_relay,
+    remake,
+    seconds_of,
+    working,
+)
 from benchmarks.machine import Calibrator
 from benchmarks.options import at_least, positive
 from benchmarks.projecting import drop_views, projecting, wait_for
@@ -43,7 +52,7 @@ _PEER, _RELAY = "kafka-python, records at hand", "relay, from the log"
 
 def add_options(parser: ArgumentParser) -> None:
     """Add what can be chosen on the command line."""
-    parser.add_argument("--events", type=at_least(1_000), default=150_000, help="events of the log (150,000)")
+    parser.add_argument("--events", type=at_least(1_000), default=300_000, help="events of the log (300,000)")
     parser.add_argument("--rounds", type=at_least(1), default=3, help="rounds; in each all have their turn (3)")
     parser.add_argument("--per-second", type=positive, default=500.0, help="commands a second, planned (500)")
     parser.add_argument("--seconds", type=positive, default=20.0, help="how long they are sent (20)")
@@ -95,28 +104,31 @@ def _turns(server: BenchmarkServer, settings: KafkaSettings, made: Generated) ->
     for what, views in SETS.items():
         drop_views(server.url, _SCHEMA)
         with projecting(server.url, _SCHEMA, views):
-            rates |= _until_seen(server, made, views, _from_log(what))
+            rates |= _until_seen(server, made, views, _from_log(what), begun=lambda: True)
         for count in WORKERS:
             drop_views(server.url, _SCHEMA)
             with working(count, server.url, _SCHEMA, settings, views):
-                rates |= _until_seen(server, made, views, _by(count, what))
+                all_share = partial(all_have_begun, server.url, _SCHEMA, settings, views, count)
+                rates |= _until_seen(server, made, views, _by(count, what), begun=all_share)
     return rates
 
 
-def _until_seen(server: BenchmarkServer, made: Generated, views: Sequence[str], name: str) -> dict[str, float]:
+def _until_seen(
+    server: BenchmarkServer, made: Generated, views: Sequence[str], name: str, *, begun: Callable[[], bool]
+) -> dict[str, float]:
     """Wait for views that begin now. Events a second from nothing to what readers see, and of that, once begun."""
     started = perf_counter()
     with closing(connect(server.url, _SCHEMA)) as connection:
         connection.autocommit = True
-        while not (taken := _taken(connection)):
+        while not (_taken(connection) and begun()):
             sleep(0.005)
-        begun = perf_counter()
+        taken, since = _taken(connection), perf_counter()
         wait_for(server.url, _SCHEMA, views, made.events)
         seen = perf_counter()
         all_of_it = _taken(connection)
     whole = made.events / (seen - started)
     left = made.events * (1 - taken / all_of_it)  # nothing, where the log is so short that it was one batch
-    return {name: whole, _once_begun(name): left / (seen - begun) if left else whole}
+    return {name: whole, _once_begun(name): left / (seen - since) if left else whole}
 
 
 def _taken(connection: Connection) -> int:
@@ -187,9 +199,9 @@ def _report(
             ),
             *(
                 _ratio(
-                    f"{what}: {count} workers to one, on the same machine",
-                    rates[_by(count, what)],
-                    rates[_by(1, what)],
+                    f"{what}: {count} workers to one, on the same machine, once all have begun",
+                    rates[_once_begun(_by(count, what))],
+                    rates[_once_begun(_by(1, what))],
                     WANTED_SUM,
                 )
                 for what in SETS
@@ -207,7 +219,7 @@ def _report(
             "The relay's time has the read of the log in it, marks and checkpoints; the peer's has none of these.",
             (
                 "Views: from nothing to the head of the log, as readers see it, with the forming of the workers' group;"
-                " once begun: from the first batch that is in a view."
+                " once begun: from when all workers have partitions of all the views, and the first batch is in one."
             ),
             (
                 "Brokers, workers and PostgreSQL share the machine's cores: that more workers are not faster here says"

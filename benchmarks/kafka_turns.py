@@ -2,12 +2,14 @@
 
 import multiprocessing
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from multiprocessing.connection import Connection
 from time import perf_counter, sleep
+from typing import Any
 
 from kafka import KafkaProducer, TopicPartition
+from kafka.errors import CoordinatorNotAvailableError
 
 from infra.kafka.clients import admin_client, producer_arguments
 from infra.kafka.compression import METHOD
@@ -109,6 +111,32 @@ def working(count: int, url: str, schema: str, settings: KafkaSettings, names: S
         for pipe in pipes:
             pipe.send("begin")
         yield
+
+
+def all_have_begun(url: str, schema: str, settings: KafkaSettings, views: Sequence[str], workers: int) -> bool:
+    """Say whether so many workers share all partitions of each of these views, and none is about to change hands."""
+    with closing(connect(url, schema)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT view, max(build) FROM projections WHERE fed_by = 'kafka' GROUP BY view")
+        builds: dict[str, int] = dict(cursor.fetchall())
+    if set(builds) != set(views):
+        return False
+    names = Names(schema)
+    groups = [names.view_group(view, build) for view, build in builds.items()]
+    with closing(admin_client(settings)) as admin:
+        try:
+            described = admin.describe_groups(groups)
+        except CoordinatorNotAvailableError:
+            return False
+    return all(_is_shared(described[group], settings.partitions, workers) for group in groups)
+
+
+def _is_shared(group: Mapping[str, Any], partitions: int, workers: int) -> bool:
+    shares = [
+        [number for topic in member["member_assignment"]["assigned_partitions"] for number in topic["partitions"]]
+        for member in group["members"]
+        if group["group_state"] == "Stable"
+    ]
+    return len(shares) == workers and all(shares) and sum(map(len, shares)) == partitions
 
 
 def remake(settings: KafkaSettings, topics: Sequence[Topic]) -> None:
