@@ -26,6 +26,21 @@ Headers = list[tuple[str, bytes]]
 FIRST_HEADERS: Headers = [("ce_specversion", b"1.0"), ("ce_source", SOURCE), ("content-type", CONTENT_TYPE)]
 """What every record begins with; type and position come next. The order means nothing, and is quick to read."""
 
+_ALWAYS_THERE = {
+    "event_id": "ce_id",
+    "correlation_id": "ce_correlationid",
+    "actor": "ce_actor",
+    "command_id": "ce_commandid",
+}
+_NOT_ALWAYS = {
+    "causation_id": "ce_causationid",
+    "customer_id": "ce_customerid",
+    "traceparent": "ce_traceparent",
+    "imported": "ce_imported",
+}
+METADATA_HEADERS = {**_ALWAYS_THERE, **_NOT_ALWAYS}
+"""The header of each field of an event's metadata."""
+
 
 class LogRow(msgspec.Struct, frozen=True, gc=False):
     """An event as the log's table has it, its texts undecoded: what the relay publishes, whatever release wrote it."""
@@ -189,14 +204,8 @@ def headers_of(headers: Sequence[tuple[str, bytes]]) -> dict[str, str]:
 def metadata_of(headers: Mapping[str, str]) -> Metadata:
     """Return what the headers say of why the event is in the log. Raises KeyError where one is missing."""
     return Metadata(
-        event_id=headers["ce_id"],
-        correlation_id=headers["ce_correlationid"],
-        actor=headers["ce_actor"],
-        command_id=headers["ce_commandid"],
-        causation_id=headers.get("ce_causationid"),
-        traceparent=headers.get("ce_traceparent"),
-        customer_id=headers.get("ce_customerid"),
-        imported=headers.get("ce_imported"),
+        **{field: headers[name] for field, name in _ALWAYS_THERE.items()},
+        **{field: headers[name] for field, name in _NOT_ALWAYS.items() if name in headers},
     )
 
 

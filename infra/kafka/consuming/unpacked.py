@@ -10,8 +10,8 @@ import msgspec
 
 from domain.event import Event
 from domain.recorded import Metadata, RecordedEvent
-from infra.kafka.consuming.fetched import readable_headers, varint
-from infra.kafka.records import FIRST_HEADERS, PositionMark, headers_of, metadata_of
+from infra.kafka.consuming.fetched import SEVEN_BITS, readable_headers, varint
+from infra.kafka.records import FIRST_HEADERS, METADATA_HEADERS, PositionMark, headers_of, metadata_of
 
 
 def _header(name: bytes, value: bytes | None = None) -> bytes:
@@ -26,9 +26,12 @@ BEFORE_SUBJECT = _header(b"ce_subject")
 BEFORE_VERSION = _header(b"ce_streamversion")
 FEWEST_HEADERS = 2 * 13
 """How the number of them begins where an event of ours has no more than it must have."""
+HEADERS_BEFORE_SUBJECT = len(FIRST_HEADERS) + 2
 TAG_AFTER = 1 + len(BEFORE_TYPE) + 1
 """From where the headers begin: their number, those before the tag, and its length."""
 POSITION_AFTER = len(BEFORE_POSITION) + 1
+
+_FIELDS = {name.encode(): field for field, name in METADATA_HEADERS.items()}
 
 
 class UnpackedEvent(RecordedEvent):
@@ -81,12 +84,30 @@ class UnpackedEvent(RecordedEvent):
 
     def _read_metadata(self) -> Metadata:
         try:
-            return metadata_of(self._headers())
-        except (KeyError, ValueError):
+            if not self.subject_at:
+                return metadata_of(self._headers())
+            count, _ = varint(self.buffer, self.headers_at)
+            return _metadata_in(self.buffer, self.subject_at, count - HEADERS_BEFORE_SUBJECT)
+        except (KeyError, TypeError, IndexError, ValueError):
             return Metadata(event_id="", correlation_id="", actor="", command_id="")
 
     def _headers(self) -> dict[str, str]:
         return headers_of(readable_headers(self.buffer, self.headers_at))
+
+
+def _metadata_in(buffer: bytes, at: int, count: int) -> Metadata:
+    """Return what so many headers from one of them on say of metadata. Raises TypeError where one is missing."""
+    said: dict[str, str] = {}
+    for _ in range(count):
+        size = buffer[at]
+        length, at = (size >> 1, at + 1) if size <= SEVEN_BITS and not size & 1 else varint(buffer, at)
+        field, at = _FIELDS.get(buffer[at : at + length]), at + length
+        size = buffer[at]
+        length, at = (size >> 1, at + 1) if size <= SEVEN_BITS and not size & 1 else varint(buffer, at)
+        if field is not None:
+            said[field] = buffer[at : at + length].decode()
+        at += max(length, 0)
+    return Metadata(**said)
 
 
 class Unreadable(msgspec.Struct, frozen=True, gc=False):

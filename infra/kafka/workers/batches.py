@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import chain, compress
 
 import msgspec
 
@@ -49,7 +50,7 @@ class PartitionBatch:
     @cached_property
     def records(self) -> Sequence[RecordedEvent]:
         """The events, those of one partition in the log's order."""
-        return [record for part in self.parts for record in part.records]
+        return [*chain.from_iterable(part.records for part in self.parts)]
 
     @cached_property
     def undecodable(self) -> Sequence[Undecodable]:
@@ -97,7 +98,7 @@ class Taking:
         for batch in came:
             expected = start.next_offset <= batch.begin and position < batch.first_position
             if expected and not self._is_beyond(batch.position):
-                records += [each for each, kind in zip(batch.events, batch.types, strict=True) if kind in handles]
+                records += compress(batch.events, map(handles.__contains__, batch.types))
                 position = batch.position
                 continue
             for each in batch.came:

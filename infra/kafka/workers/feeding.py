@@ -27,6 +27,11 @@ NEARLY_EVENTS = 5_000
 
 _BATCHES = 16
 """So many are unpacked before it is looked at how many events they have: a relay's has 1,000 at most."""
+_MANY_EVENTS = 1_000
+_GATHER_MS = 10
+"""Who has got so many events is behind, and more of them are on their way: fuller batches are fewer transactions (two
+of 9,000 events each were 5 % slower than one of 18,000)."""
+
 _POLL_MS = 500
 _FIRST_POLL_MS = 50
 """A poll that is under way is not woken when the group gives its partitions; each that brings none is followed by one
@@ -121,7 +126,7 @@ class Feeding:
                     continue
                 by_partition.setdefault(partition.partition, []).extend(batches)
                 events += sum(len(batch.came) for batch in batches)
-            timeout_ms = 0
+            timeout_ms = _GATHER_MS if events > _MANY_EVENTS else 0
         return by_partition
 
     @property
