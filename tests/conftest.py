@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from secrets import token_hex
 
+import hypothesis
 import psycopg2
 import pytest
 from psycopg2.extensions import make_dsn, parse_dsn
@@ -20,6 +21,10 @@ from infra.reporting.role import RIGHTS_LOCK
 from tests.broker import guarded_kafka, kafka, kafka_addresses, kafka_bootstrap, shared_broker
 
 __all__ = ["guarded_kafka", "kafka", "kafka_addresses", "kafka_bootstrap"]
+
+# how long an example takes is the machine's affair: no test has a bound in time
+hypothesis.settings.register_profile("caselog", deadline=None)
+hypothesis.settings.load_profile("caselog")
 
 ROOT = Path(__file__).parents[1]
 _LONGEST = (

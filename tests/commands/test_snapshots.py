@@ -142,7 +142,7 @@ def test_a_case_restored_at_any_version_goes_on_as_if_it_had_been_folded(seed: i
         assert EVOLVE_TICKET(restored, event) == states[stream_id]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(histories)
 def test_a_subscription_restored_at_any_version_goes_on_as_if_it_had_been_folded(history: History) -> None:
     state: Subscription | None = None

@@ -261,7 +261,7 @@ def text(spans: list[tuple[int, int]]) -> str:
 seconds_in = st.integers(2 * 86400, 10 * 86400)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(calendars(), seconds_in, seconds_in)
 def test_elapsed_agrees_with_a_count_of_minutes(
     case: tuple[tuple[str, date], BusinessTime, list[bool]], one: int, other: int
@@ -282,7 +282,7 @@ def test_elapsed_agrees_with_a_count_of_minutes(
     assert calendar.is_open(at) == opened[begin // 60]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(calendars(), seconds_in, st.integers(0, 4 * 86400))
 def test_due_is_the_earliest_instant_at_which_elapsed_reaches_the_target(
     case: tuple[tuple[str, date], BusinessTime, list[bool]], begin: int, target: int
@@ -312,7 +312,6 @@ LONG = BusinessTime(
 )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(instants, st.integers(1, 10**8))
 def test_elapsed_to_the_due_instant_is_the_target(start: datetime, target: int) -> None:
     due = LONG.due(start, target)
@@ -320,20 +319,17 @@ def test_elapsed_to_the_due_instant_is_the_target(start: datetime, target: int) 
     assert LONG.elapsed(start, due - timedelta(seconds=1)) == target - 1
 
 
-@settings(deadline=None)
 @given(st.lists(instants, min_size=3, max_size=3))
 def test_elapsed_adds_up(three: list[datetime]) -> None:
     a, b, c = sorted(three)
     assert LONG.elapsed(a, b) + LONG.elapsed(b, c) == LONG.elapsed(a, c)
 
 
-@settings(deadline=None)
 @given(instants, st.integers(1, 10**7), st.integers(1, 10**7))
 def test_due_adds_up(start: datetime, one: int, other: int) -> None:
     assert LONG.due(LONG.due(start, one), other) == LONG.due(start, one + other)
 
 
-@settings(deadline=None)
 @given(instants, instants)
 def test_what_has_elapsed_was_due_by_then_and_no_open_time_lies_between(a: datetime, b: datetime) -> None:
     start, end = sorted((a, b))
@@ -344,7 +340,6 @@ def test_what_has_elapsed_was_due_by_then_and_no_open_time_lies_between(a: datet
         assert LONG.elapsed(due, end) == 0
 
 
-@settings(deadline=None)
 @given(instants, st.integers(0, 10**7), st.sampled_from(["US/Mountain", "Navajo", "America/Shiprock"]))
 def test_another_name_of_the_same_zone_changes_nothing(start: datetime, target: int, label: str) -> None:
     hours = {"mon-fri": "08:30-17:30", "sun": "01:15-02:45"}
@@ -353,7 +348,6 @@ def test_another_name_of_the_same_zone_changes_nothing(start: datetime, target: 
     assert named.spans(start, start + timedelta(days=300)) == renamed.spans(start, start + timedelta(days=300))
 
 
-@settings(deadline=None)
 @given(instants, st.integers(0, 10**7))
 def test_hours_of_a_zone_without_clock_changes_are_those_of_utc_at_another_time_of_day(
     start: datetime, target: int
@@ -363,7 +357,6 @@ def test_hours_of_a_zone_without_clock_changes_are_those_of_utc_at_another_time_
     assert there.due(start, target) == here.due(start, target)
 
 
-@settings(deadline=None)
 @given(instants, instants, st.sampled_from(["Asia/Tokyo", "Europe/Rome", "America/St_Johns"]))
 def test_the_zone_that_an_instant_is_written_in_changes_nothing(a: datetime, b: datetime, zone: str) -> None:
     here, there = sorted((a, b)), [each.astimezone(ZoneInfo(zone)) for each in sorted((a, b))]
@@ -372,7 +365,6 @@ def test_the_zone_that_an_instant_is_written_in_changes_nothing(a: datetime, b: 
     assert LONG.next_opening(here[0]) == LONG.next_opening(there[0])
 
 
-@settings(deadline=None)
 @given(instants)
 def test_the_next_opening_is_open_and_nothing_is_open_before_it(at: datetime) -> None:
     opening = LONG.next_opening(at)
@@ -380,7 +372,7 @@ def test_the_next_opening_is_open_and_nothing_is_open_before_it(at: datetime) ->
     assert LONG.elapsed(at, opening) == 0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(instants, st.integers(0, 10**6)), min_size=1, max_size=6))
 def test_answers_do_not_depend_on_what_was_asked_before(questions: list[tuple[datetime, int]]) -> None:
     asked_all = BusinessTime(tz="Europe/Rome", hours={"mon-sun": "10:00-19:00"})

@@ -45,7 +45,7 @@ def owed_by_rows(events: list[Event]) -> Owed:
 
 
 @given(st.lists(revisions | st.tuples(draws, draws), max_size=12))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_rows_come_to_what_the_pure_fold_says(steps: list[Any]) -> None:
     events: list[Event] = [*NOVEMBER.events, revised("2026-11", (), "maintenance")]
     events += [step if isinstance(step, WorkRevised) else rerated(*step) for step in steps]
@@ -58,7 +58,7 @@ def test_late_work_leaves_the_rows_as_the_fold_says() -> None:
 
 
 @given(long_histories)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_whatever_happens_the_purposes_add_up_to_what_the_statements_say_is_owed(history: History) -> None:
     events = happened(history)
     account = account_of(recorded([("subscription-s-1", event) for event in events]))

@@ -110,7 +110,7 @@ def subscription(*events: Event) -> datetime | None:
 
 
 @given(long_histories)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_of_every_subscription_the_view_knows_when_something_is_due_next(history: History) -> None:
     state = None
     events = happened(history)

@@ -89,7 +89,7 @@ def positions(found: dict[str, Any]) -> list[int]:
 
 
 @given(histories | long_histories)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_drawing_the_grants_as_explained_gives_the_draws_that_were_made(history: History) -> None:
     account = account_of(recorded(happened(history)))
     assert account is not None
@@ -111,7 +111,7 @@ def test_drawing_the_grants_as_explained_gives_the_draws_that_were_made(history:
 
 
 @given(long_histories)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_is_given_back_and_rated_anew_is_what_the_comparison_says(history: History) -> None:
     records = recorded(happened(history))
     account = account_of(records)
@@ -136,7 +136,7 @@ def test_what_is_given_back_and_rated_anew_is_what_the_comparison_says(history: 
 
 
 @given(long_histories)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_closed_month_and_its_explanations_never_change(history: History) -> None:
     events: list[SubscriptionEvent] = []
     frozen: dict[str, tuple[Any, Any]] = {}

@@ -163,13 +163,13 @@ def test_each_figure_of_the_example_follows_from_its_events() -> None:
     assert check(LATE.events) == 9
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(lives)
 def test_each_figure_of_any_life_follows_from_its_events(life: Life) -> None:
     check(life.events)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(long_histories)
 def test_each_figure_of_any_history_follows_from_its_events(history: History) -> None:
     check(happened(history))

@@ -36,7 +36,7 @@ def balances_of(events: list[SubscriptionEvent] | tuple[SubscriptionEvent, ...])
 
 
 @given(histories | long_histories)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_every_entry_balances_in_money_and_in_seconds(history: History) -> None:
     lines = lines_of(happened(history))
     for entry, group in groupby(lines, key=lambda line: (line.position, line.part)):
@@ -47,7 +47,7 @@ def test_every_entry_balances_in_money_and_in_seconds(history: History) -> None:
 
 
 @given(histories | long_histories)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_in_each_month_the_receivable_is_what_the_statement_says_is_owed(history: History) -> None:
     events = happened(history)
     posted: Counter[tuple[str, str]] = Counter()
@@ -78,7 +78,7 @@ def standing_draws(standing: Standing, month: str) -> Counter[str]:
 
 
 @given(histories | long_histories)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_balances_are_what_the_book_has_left_and_what_was_earned(history: History) -> None:
     events = happened(history)
     balances = balances_of(events)
@@ -109,7 +109,7 @@ def credits_of(standing: Standing) -> list[Credit]:
 
 
 @given(histories | long_histories)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_income_from_packs_is_posted_in_the_month_that_earned_it(history: History) -> None:
     events = happened(history)
     posted: Counter[str] = Counter()

@@ -158,7 +158,7 @@ def test_what_was_written_on_a_merged_case_flags_the_survivor() -> None:
 
 
 @given(desks(), lives)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_whatever_a_case_lives_through_the_report_agrees_with_its_decider(levels: ServiceLevels, life: Life) -> None:
     state = None
     events = live(levels, life, [])

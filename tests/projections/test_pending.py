@@ -22,7 +22,7 @@ looks = st.lists(minutes, max_size=4)
 
 
 @given(desks(), lives, looks)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_queue_sla_and_due_agree_on_what_falls_due_next(levels: ServiceLevels, life: Life, looked: list[int]) -> None:
     agree(live(levels, life, looked))
 

@@ -41,7 +41,7 @@ def touched(records: Sequence[RecordedEvent], period: str, at: Any) -> dict[int,
 
 
 @given(histories | long_histories, st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_event_that_moved_a_sum_is_named_and_none_of_another_entry_or_sum(history: History, data: Any) -> None:
     records = recorded(happened(history))
     account = account_of(records)

@@ -16,7 +16,7 @@ from tests.domain.ticket.topics import Told
 from tests.projections.test_topics import log_of, merged, split_up
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(two_lives())
 def test_queue_sla_and_due_agree_on_split_and_merged_cases(lives: Lives) -> None:
     try:

@@ -16,7 +16,7 @@ from api.http.queries.catalogue import QUERIES
 from commands.wire.examples import EXAMPLES
 from tests.api.http.conftest import Api, json_of
 
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 characters = st.characters(exclude_categories=["Cs"])
 values = st.recursive(

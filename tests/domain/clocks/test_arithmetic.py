@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.business_time import ALWAYS, BusinessTime
@@ -129,7 +129,6 @@ def test_a_target_beyond_the_calendars_years_is_never_due() -> None:
 stretches = st.lists(st.integers(0, 400_000), max_size=8, unique=True).map(sorted)
 
 
-@settings(deadline=None)
 @given(stretches, st.lists(st.integers(1, 400_000), max_size=3, unique=True).map(sorted), st.integers(0, 300_000))
 def test_due_is_the_first_second_at_which_elapsed_reaches_the_target(
     edges: list[int], cuts: list[int], target: int

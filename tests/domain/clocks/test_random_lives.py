@@ -186,7 +186,7 @@ def fold(events: list[TicketEvent]) -> History:
     return history
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(desks(), lives, st.lists(minutes, max_size=15))
 def test_the_clocks_do_not_depend_on_when_the_timekeeper_looked(
     levels: ServiceLevels, life: Life, looks: list[int]
@@ -194,7 +194,7 @@ def test_the_clocks_do_not_depend_on_when_the_timekeeper_looked(
     assert fold(live(levels, life, looks)) == fold(live(levels, life, []))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(desks(), lives)
 def test_a_breach_is_recorded_for_every_target_that_time_ran_over_and_for_no_other(
     levels: ServiceLevels, life: Life
@@ -218,7 +218,7 @@ def test_a_breach_is_recorded_for_every_target_that_time_ran_over_and_for_no_oth
     assert len(keys) == len(set(keys))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(desks(), lives)
 def test_which_clocks_run_and_by_what_follows_from_what_the_case_is(levels: ServiceLevels, life: Life) -> None:
     state: Ticket | None = None
@@ -245,7 +245,7 @@ def test_which_clocks_run_and_by_what_follows_from_what_the_case_is(levels: Serv
         assert (segment.calendar_version, segment.policy_version) == (level.calendar_version, level.policy_version)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(desks(), lives, st.integers(0, 30))
 def test_the_reasons_tile_the_time_and_add_up_to_what_has_elapsed(levels: ServiceLevels, life: Life, days: int) -> None:
     now = START + timedelta(days=20 + days, hours=5)
@@ -259,7 +259,7 @@ def test_the_reasons_tile_the_time_and_add_up_to_what_has_elapsed(levels: Servic
         assert all(each.seconds > 0 for each in reading.why)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(desks(), lives, st.integers(0, 30))
 def test_each_figure_of_a_clock_follows_from_the_events_that_it_names(
     levels: ServiceLevels, life: Life, days: int

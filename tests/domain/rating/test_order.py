@@ -84,7 +84,7 @@ _entries = st.lists(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(_entries, st.booleans())
 @example([([10, 0, 0, 0], [0, 10, 0, 0], True, False, 0, 0), ([0, 10, 0, 0], [10, 0, 0, 0], False, False, 0, 0)], True)
 @example([([10, 0, 0, 0], [0, 10, 0, 0], True, False, 0, 0), ([0, 10, 0, 0], [10, 0, 0, 0], True, False, 0, 0)], True)

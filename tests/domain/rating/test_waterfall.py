@@ -222,7 +222,7 @@ _entries = st.lists(st.tuples(_instants, st.integers(1, 500), _classes), max_siz
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(_months, _packs, _entries)
 def test_all_draws_are_what_the_rules_say_read_naively(
     months: tuple[Month, ...], packs: list[Pack], entries: list[Entry]
@@ -244,7 +244,7 @@ def test_all_draws_are_what_the_rules_say_read_naively(
     ] == expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(_months, _packs, _entries, st.integers(0, 11))
 @example((month("2026-03"), month("2026-04"), month("2026-05")), [pack("p", 10, START)], [entry("e0", at(1), 20)], 0)
 def test_rating_from_the_place_of_a_late_entry_is_rating_all_of_them(

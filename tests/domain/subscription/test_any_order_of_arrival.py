@@ -28,20 +28,20 @@ def read_naively(history: History) -> BottomLine:
     return BottomLine.of(stands.draws, stands.credits, income, owed(facts, stands, NOW))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(long_histories)
 def test_the_bill_is_what_the_rules_say_read_naively(history: History) -> None:
     assert standing_after(happened(history)).bottom_line() == read_naively(history)
 
 
 @pytest.mark.soak
-@settings(max_examples=6_000, deadline=None)
+@settings(max_examples=6_000)
 @given(long_histories)
 def test_the_bill_is_what_the_rules_say_thousands_of_times(history: History) -> None:
     assert standing_after(happened(history)).bottom_line() == read_naively(history)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(long_histories)
 def test_what_a_pack_never_gave_is_earned_when_it_has_expired(history: History) -> None:
     facts, closes = facts_of(history)
@@ -53,14 +53,14 @@ def test_what_a_pack_never_gave_is_earned_when_it_has_expired(history: History) 
         assert used + standing.expired["pack", pack_id] == standing.granted["pack", pack_id]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(long_histories, st.randoms(use_true_random=False))
 def test_any_other_order_of_arrival_gives_the_same_bill(history: History, random: Random) -> None:
     other = in_another_order(history, random)
     assert standing_after(happened(history)).bottom_line() == standing_after(happened(other)).bottom_line()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(long_histories)
 def test_no_grant_is_overdrawn_and_no_income_is_beyond_the_price_at_any_version_of_the_stream(history: History) -> None:
     standing = Standing()
@@ -76,7 +76,7 @@ def test_no_grant_is_overdrawn_and_no_income_is_beyond_the_price_at_any_version_
                 assert earned == price
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(long_histories)
 def test_after_every_command_each_entry_has_drawn_its_billed_time_less_its_credits(history: History) -> None:
     standing = Standing()
@@ -86,7 +86,7 @@ def test_after_every_command_each_entry_has_drawn_its_billed_time_less_its_credi
         assert +standing.net_seconds() == +Counter(standing.billed)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(long_histories)
 def test_a_replay_of_what_is_stored_is_the_state_that_was_decided_on(history: History) -> None:
     events = happened(history)

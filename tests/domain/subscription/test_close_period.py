@@ -319,7 +319,7 @@ def test_no_month_is_closed_twice_and_the_next_begins_with_its_own_events() -> N
 _FACTS = st.tuples(st.integers(1, 300), st.booleans(), st.sampled_from(("billable", "emergency", "waived", "billable")))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @with_any(st.lists(st.tuples(st.integers(1, 29), _FACTS, st.lists(_FACTS, max_size=3)), min_size=1, max_size=6))
 def test_closing_and_correcting_equals_correcting_what_is_open(
     worked: list[tuple[int, tuple[int, bool, WorkClass], list[tuple[int, bool, WorkClass]]]],

@@ -31,7 +31,7 @@ def after(happenings: list[Happening], classes: tuple[WorkClass, ...], *, closed
     return standing_after(happened(History(TERMS, classes, tuple(in_order))))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(work, st.tuples(paid, paid, paid), corrections, rulings)
 def test_closing_and_correcting_comes_to_what_would_have_been_billed(
     work: list[tuple[datetime, str, int]],

@@ -163,7 +163,7 @@ def test_every_second_of_a_past_allowance_is_drawn_or_has_expired(cap: int) -> N
     assert drawn + expired == 3600
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @with_any(long_histories)
 def test_of_a_grant_that_has_expired_every_second_and_cent_is_accounted_for(history: History) -> None:
     """Drawn and expired seconds make up the grant; income and breakage make up the price of a pack."""
@@ -190,7 +190,7 @@ def test_of_a_grant_that_has_expired_every_second_and_cent_is_accounted_for(hist
     assert used["allowance", "2026-09"] + over == granted
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @with_any(long_histories)
 def test_what_expired_in_a_closed_month_stands(history: History) -> None:
     closed: set[str] = set()

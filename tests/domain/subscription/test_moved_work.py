@@ -11,7 +11,7 @@ from tests.domain.subscription.histories import History, happened, long_historie
 from tests.domain.subscription.standing import standing_after
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(long_histories, st.sampled_from(TICKETS))
 def test_a_move_changes_no_draw_no_credit_and_no_cent_in_any_month(history: History, ticket_id: str) -> None:
     at = history.happenings[-1].at + timedelta(hours=1) if history.happenings else None

@@ -269,7 +269,7 @@ _WORK = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @with_any(_TERMS, _TERMS, _WORK, st.sampled_from([date(2026, 12, 1), date(2026, 12, 10), date(2026, 12, 20)]))
 def test_whether_work_was_heard_of_before_or_after_the_new_start_makes_no_difference(
     first: TermsChange, second: TermsChange, worked: list[tuple[int, int, str, bool]], starts_on: date

@@ -170,7 +170,7 @@ def happen(life: Life, what: str, now: datetime, random: Random) -> None:
 lives = st.integers(0, 2**32).map(lambda seed: live(Random(seed)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(lives)
 def test_at_every_version_nothing_is_overdrawn_and_after_every_command_what_stands_is_what_rating_anew_gives(
     life: Life,
@@ -181,7 +181,7 @@ def test_at_every_version_nothing_is_overdrawn_and_after_every_command_what_stan
     assert state == life.state
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(lives)
 def test_every_second_and_cent_of_what_has_expired_is_accounted_for(life: Life) -> None:
     standing, used = life.standing, life.standing.used()

@@ -193,7 +193,7 @@ def pending_work(state: Ticket, entry_ids: Any) -> bool:
     return bool(entry_ids) and state.case.is_emergency and emergency is not None and emergency.cause is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(two_lives(), st.data())
 def test_a_split_conserves_time_work_and_replies(lives: Lives, data: st.DataObject) -> None:
     source = looked_at(lives.first, lives)
@@ -229,7 +229,7 @@ def test_a_split_conserves_time_work_and_replies(lives: Lives, data: st.DataObje
     due_as_counted(made, lives)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(two_lives())
 def test_a_merge_conserves_time_work_and_replies(lives: Lives) -> None:
     source, survivor = looked_at(lives.first, lives), looked_at(lives.second, lives, 190)

@@ -107,7 +107,7 @@ def expected(planned: list[Plan], told: list[int | type]) -> dict[str, list[tupl
     return {table: sorted(rows) for table, rows in left.items()}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(planned=plans)
 def test_a_group_comes_to_the_same_as_its_jobs_one_by_one(pool: ConnectionPool, planned: list[Plan]) -> None:
     writer = LogWriter(pool)

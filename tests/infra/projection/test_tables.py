@@ -66,7 +66,7 @@ def table(connection: Connection) -> Iterator[RowTable]:
 
 
 @given(ROWS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.parametrize("way", ["append", "append_new", "write", "write few"])
 def test_what_is_written_is_what_is_read(table: RowTable, connection: Connection, way: str, drawn: list[Any]) -> None:
     rows = [row(number, **values) for number, values in enumerate(drawn)]

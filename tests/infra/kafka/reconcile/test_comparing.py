@@ -373,7 +373,7 @@ def test_more_than_are_worth_telling_before_the_first_event_end_it_with_what_was
 FAULTS = ("missing", "doubled", "altered", "misplaced")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     faults=st.dictionaries(st.integers(1, 80), st.sampled_from(FAULTS), max_size=8),
     batch=st.integers(1, 30),
@@ -402,7 +402,7 @@ def test_every_fault_is_counted_by_its_name_and_nothing_else(
     assert by_kind(compared(topic, 80).findings.told()) == told
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(position=st.integers(1, 80), batch=st.integers(1, 30), data=st.data())
 def test_an_event_moved_back_anywhere_is_told_and_none_is_missing(
     position: int, batch: int, data: st.DataObject
