@@ -1,18 +1,46 @@
 """One request is followed through the processes of a real desk, as a real collector sees it."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
 from commands.wire.examples import EXAMPLES
-from tests.e2e.collector import Seen, collecting
+from tests.e2e.collector import Collector, Seen, collecting
+from tests.e2e.conftest import folder_for_a_desk
 from tests.e2e.desk_process import DeskProcess, free_port
 from tests.infra.webhooks.receiving import Message, Reply, receiving
+from tests.waiting import eventually
 
-TRACE = "0af7651916cd43dd8448eb211c80319c"
 CALLER = "b7ad6b7169203331"
-REGISTER = EXAMPLES["register-customer"] | {"customer_id": "traced"}
+REGISTER = EXAMPLES["register-customer"]
+
+
+class Traced(NamedTuple):
+    """A desk, and who collects what it tells."""
+
+    desk: DeskProcess
+    collector: Collector
+
+    def register(self, trace: str, *, sampled: bool = True) -> Any:
+        """Register a customer as part of a trace of the caller's."""
+        parent = f"00-{trace}-{CALLER}-{sampled:02x}"
+        body = REGISTER | {"customer_id": f"traced-{trace}"}
+        return self.desk.post("/v1/commands/register-customer", body, traceparent=parent)
+
+
+@pytest.fixture(scope="module")
+def traced() -> Iterator[Traced]:
+    """One desk for all tests that trace a request of their own."""
+    settings = {"CASELOG_WEBHOOK_RETRY_SECONDS": "0.1", "CASELOG_ACCESS_LOG": "1"}
+    with (
+        folder_for_a_desk() as folder,
+        collecting() as collector,
+        DeskProcess(folder, CASELOG_TRACES_ENDPOINT=collector.endpoint, **settings) as desk,
+    ):
+        yield Traced(desk, collector)
 
 
 def of(spans: list[Seen], name: str) -> list[Seen]:
@@ -26,12 +54,11 @@ def whole(spans: list[Seen]) -> bool:
     )
 
 
-def test_a_trace_leads_from_the_request_to_the_append_and_to_the_views(folder: Path) -> None:
-    with collecting() as collector, DeskProcess(folder, CASELOG_TRACES_ENDPOINT=collector.endpoint) as desk:
-        sent = desk.post("/v1/commands/register-customer", REGISTER, traceparent=f"00-{TRACE}-{CALLER}-01")
-        position = sent.json["position"]
-        spans = collector.trace(TRACE, whole)
-        (event,) = desk.get(f"/v1/events?after={position - 1}&limit=1").json["items"]
+def test_a_trace_leads_from_the_request_to_the_append_and_to_the_views(traced: Traced) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    position = traced.register(trace).json["position"]
+    spans = traced.collector.trace(trace, whole)
+    (event,) = traced.desk.get(f"/v1/events?after={position - 1}&limit=1").json["items"]
     (request,) = of(spans, "POST /v1/commands/<command>")
     (command,) = of(spans, "command register-customer")
     (append,) = of(spans, "append")
@@ -46,57 +73,54 @@ def test_a_trace_leads_from_the_request_to_the_append_and_to_the_views(folder: P
     assert {span.parent_id for span in views} == {command.span_id}
     assert {span.process for span in views} == {"project"}
     assert "customer" in {view for span in views for view in span.attributes["caselog.views"]}
-    assert event["traceparent"] == f"00-{TRACE}-{command.span_id}-01"
-    assert not any(span.name.endswith(("/health/ready", "/metrics")) for span in collector.spans)
-    assert "traced" not in json.dumps([span.attributes for span in collector.spans]), "ids are nobody's business"
+    assert event["traceparent"] == f"00-{trace}-{command.span_id}-01"
+    assert not any(span.name.endswith(("/health/ready", "/metrics")) for span in traced.collector.spans)
+    said = json.dumps([span.attributes for span in traced.collector.spans])
+    assert "traced" not in said, "ids are nobody's business"
 
 
-def test_a_trace_goes_on_at_the_receiver_of_a_webhook(folder: Path) -> None:
-    with (
-        collecting() as collector,
-        receiving() as receiver,
-        DeskProcess(folder, CASELOG_TRACES_ENDPOINT=collector.endpoint, CASELOG_WEBHOOK_RETRY_SECONDS="0.1") as desk,
-    ):
-        failed: list[Message] = []
+def test_what_a_caller_does_not_sample_is_not_sent(traced: Traced) -> None:
+    unsampled, later = "1af7651916cd43dd8448eb211c80319c", "2af7651916cd43dd8448eb211c80319c"
+    traced.register(unsampled, sampled=False)
+    traced.register(later)
+    traced.collector.trace(later, whole)
+    assert not [span for span in traced.collector.spans if span.trace_id == unsampled]
 
-        def once(message: Message) -> Reply:
-            failed.append(message)
-            return Reply(500 if len(failed) == 1 else 204)
 
+def test_lines_of_the_log_name_their_trace(traced: Traced) -> None:
+    trace = "3af7651916cd43dd8448eb211c80319c"
+    traced.register(trace)
+
+    def lines() -> list[Any]:
+        until_now, _, _ = traced.desk.output.read_text().rpartition("\n")
+        told = [json.loads(line) for line in until_now.splitlines() if line.startswith("{")]
+        return [line for line in told if line.get("trace_id") == trace and "path" in line]
+
+    assert [line["path"] for line in eventually(lines)] == ["/v1/commands/register-customer"]
+
+
+def test_a_trace_goes_on_at_the_receiver_of_a_webhook(traced: Traced) -> None:
+    trace = "4af7651916cd43dd8448eb211c80319c"
+    failed: list[Message] = []
+
+    def once(message: Message) -> Reply:
+        failed.append(message)
+        return Reply(500 if len(failed) == 1 else 204)
+
+    with receiving() as receiver:
         receiver.answer = once
-        assert desk.command("create-webhook", url=receiver.url, types=["CustomerRegistered.v1"]).status == 201
-        desk.post("/v1/commands/register-customer", REGISTER, traceparent=f"00-{TRACE}-{CALLER}-01")
+        created = traced.desk.command("create-webhook", url=receiver.url, types=["CustomerRegistered.v1"])
+        assert created.status == 201
+        traced.register(trace)
         messages = receiver.await_messages(lambda messages: len(messages) == 2)
-        spans = collector.trace(TRACE, lambda spans: whole(spans) and len(of(spans, "webhook")) == 2)
+        spans = traced.collector.trace(trace, lambda spans: whole(spans) and len(of(spans, "webhook")) == 2)
     (command,) = of(spans, "command register-customer")
     attempts = of(spans, "webhook")
     assert {span.parent_id for span in attempts} == {command.span_id}
     assert sorted(span.attributes["caselog.outcome"] for span in attempts) == ["delivered", "rejected"]
     assert {message.headers["traceparent"] for message in messages} == {
-        f"00-{TRACE}-{span.span_id}-01" for span in attempts
+        f"00-{trace}-{span.span_id}-01" for span in attempts
     }
-
-
-def test_what_a_caller_does_not_sample_is_not_sent(folder: Path) -> None:
-    with collecting() as collector, DeskProcess(folder, CASELOG_TRACES_ENDPOINT=collector.endpoint) as desk:
-        desk.post("/v1/commands/register-customer", REGISTER, traceparent=f"00-{TRACE}-{CALLER}-00")
-        other = TRACE[::-1]
-        later = REGISTER | {"customer_id": "later"}
-        desk.post("/v1/commands/register-customer", later, traceparent=f"00-{other}-{CALLER}-01")
-        collector.trace(other, whole)
-    assert not [span for span in collector.spans if span.trace_id == TRACE]
-
-
-def test_lines_of_the_log_name_their_trace(folder: Path) -> None:
-    with (
-        collecting() as collector,
-        DeskProcess(folder, CASELOG_TRACES_ENDPOINT=collector.endpoint, CASELOG_ACCESS_LOG="1") as desk,
-    ):
-        desk.post("/v1/commands/register-customer", REGISTER, traceparent=f"00-{TRACE}-{CALLER}-01")
-        collector.trace(TRACE, whole)
-    lines = [json.loads(line) for line in desk.output.read_text().splitlines() if line.startswith("{")]
-    (line,) = [line for line in lines if line.get("path") == "/v1/commands/register-customer"]
-    assert line["trace_id"] == TRACE
 
 
 @pytest.mark.parametrize("listens", [False, True])
