@@ -12,6 +12,7 @@ import shutil
 import signal
 import stat
 import subprocess
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -105,13 +106,15 @@ class DataFolder:
         password = secrets.token_urlsafe(32)
         _write_private(self.password_file, f"*:*:*:*:{password}\n")
         once = self.path / "initial-password"
-        process = None
+        starting: Future[subprocess.Popen[bytes]] | None = None
+        apart = ThreadPoolExecutor(1)  # an interrupt of this thread finds initdb not begun, or known to be
         try:
             unfinished.mkdir(mode=0o700)
             os.chown(unfinished, account.uid, account.gid)
             _write_private(once, password)
             os.chown(once, account.uid, account.gid)
-            process = popen_as(
+            starting = apart.submit(
+                popen_as,
                 account,
                 [
                     programs / "initdb",
@@ -128,13 +131,15 @@ class DataFolder:
                 subprocess.PIPE,
                 new_session=True,
             )
+            process = starting.result()
             output, _ = process.communicate()
         except BaseException:
-            if process is not None:
-                _kill_all(process)
+            if starting is not None and not starting.exception():
+                _kill_all(starting.result())
             shutil.rmtree(unfinished, ignore_errors=True)
             raise
         finally:
+            apart.shutdown()
             once.unlink(missing_ok=True)
         if process.returncode != 0:
             raise EmbeddedServerError(f"initdb failed in {self.path}:\n{output.decode(errors='replace').strip()}")
@@ -265,6 +270,7 @@ def _kill_all(initdb: subprocess.Popen[bytes]) -> None:
         os.killpg(initdb.pid, signal.SIGKILL)
     if initdb.stdout is not None and not initdb.stdout.closed:
         initdb.stdout.read()
+        initdb.stdout.close()
     initdb.wait()
 
 

@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from secrets import token_hex
 
 import psycopg2
 import pytest
@@ -16,7 +15,7 @@ import pytest
 from infra.backup.archive import Archive
 from infra.projection.rebuild import rebuild
 from projections import ledger, queue
-from tests.api.cli.conftest import ROOT, Cli
+from tests.api.cli.conftest import ROOT, Cli, CliHere
 from tests.desk import Desk
 from tests.infra.backup.test_restore import nothing_in, rewrite
 
@@ -38,10 +37,10 @@ def head(database: str, schema: str) -> int:
 
 
 @pytest.fixture
-def file(cli: Cli, head: int, tmp_path: Path) -> Path:
+def file(here: CliHere, head: int, tmp_path: Path) -> Path:
     """The backup of the desk."""
     path = tmp_path / "desk.backup"
-    done = cli("backup", "--to", str(path))
+    done = here("backup", "--to", str(path))
     assert done.returncode == 0, done.stderr
     return path
 
@@ -55,12 +54,11 @@ def open_folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def elsewhere(database: str) -> Iterator[Cli]:
+def elsewhere(
+    database: str, schema_elsewhere: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Cli:
     """The command line on a schema that is not there."""
-    schema = f"test_{token_hex(4)}_elsewhere"
-    yield Cli(database, schema)
-    with closing(psycopg2.connect(database)) as connection, connection, connection.cursor() as cursor:
-        cursor.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
+    return CliHere(database, schema_elsewhere, monkeypatch, capsys)
 
 
 def test_a_desk_is_put_into_a_file_and_made_anew_with_its_views_compared(
@@ -115,14 +113,14 @@ def test_without_comparing_the_desk_is_there_at_once(file: Path, elsewhere: Cli)
     assert "compared" not in restored.stdout
 
 
-def test_a_failure_is_one_sentence_and_exit_code_2(cli: Cli, elsewhere: Cli, file: Path, tmp_path: Path) -> None:
+def test_a_failure_is_one_sentence_and_exit_code_2(here: CliHere, elsewhere: Cli, file: Path, tmp_path: Path) -> None:
     whole = file.read_bytes()
     short, text = tmp_path / "short", tmp_path / "text"
     short.write_bytes(whole[:-200])
     text.write_text("SELECT 1;")
     for run, arguments, told in [
-        (cli, ("restore", str(file)), "something in the schema"),
-        (cli, ("backup", "--to", str(file)), "is there already, and a backup replaces none"),
+        (here, ("restore", str(file)), "something in the schema"),
+        (here, ("backup", "--to", str(file)), "is there already, and a backup replaces none"),
         (elsewhere, ("backup", "--to", str(tmp_path / "other")), "there is no desk in the schema"),
         (elsewhere, ("restore", str(short)), "is not whole"),
         (elsewhere, ("restore", "--verify", str(short)), "is not whole"),

@@ -1,12 +1,9 @@
 """A desk in whose backup is a view that Kafka feeds: it comes back, and is held against the log like any other."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from secrets import token_hex
 from typing import NamedTuple
 
-import psycopg2
 import pytest
 
 from infra.kafka.records import partition_of
@@ -38,20 +35,11 @@ def log(database: str, schema: str) -> Log:
     return Log(head, partition_of(customer_id.encode(), PARTITIONS))
 
 
-@pytest.fixture
-def where(database: str) -> Iterator[dict[str, str]]:
-    """A schema that is not there."""
-    schema = f"test_{token_hex(4)}_elsewhere"
-    yield {"CASELOG_DATABASE_URL": database, "CASELOG_SCHEMA": schema}
-    with closing(psycopg2.connect(database)) as connection, connection, connection.cursor() as cursor:
-        cursor.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
-
-
 def test_it_is_compared_as_far_as_each_of_its_partitions_had_come(
     database: str,
     schema: str,
     log: Log,
-    where: dict[str, str],
+    schema_elsewhere: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -62,6 +50,7 @@ def test_it_is_compared_as_far_as_each_of_its_partitions_had_come(
     with closing(connect(database, schema)) as connection, connection, connection.cursor() as cursor:
         cursor.execute(f"UPDATE ticket_b{build} SET subject = 'Altered' WHERE case_number = 'C-000001'")
     here = {"CASELOG_DATABASE_URL": database, "CASELOG_SCHEMA": schema}
+    where = here | {"CASELOG_SCHEMA": schema_elsewhere}
     path = str(tmp_path / "desk.backup")
     assert Here("backup", here, monkeypatch, capsys)("--to", path).returncode == 0
     restored = Here("restore", where, monkeypatch, capsys)(path)

@@ -10,15 +10,18 @@ import sys
 import tempfile
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg2
 import pytest
 from psycopg2.extensions import make_dsn, parse_dsn
 
+from infra.postgres import data_folder
 from infra.postgres.account import Account, popen_as, server_account
 from infra.postgres.data_folder import DataFolder
 from infra.postgres.embedded import EmbeddedServer, EmbeddedServerError
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
 STARTER = """
@@ -251,6 +254,28 @@ def test_a_server_with_another_password_is_not_taken_over_and_the_password_file_
         assert DataFolder(data).server_processes() == []
     finally:
         (data / "pgpass").write_text(kept)
+
+
+def test_an_interrupt_while_initdb_is_being_started_leaves_nothing_of_it(
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unfinished = open_folder / "data" / "cluster.new"
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def interrupted(account: Account, command: Any, stdout: int, **more: Any) -> subprocess.Popen[bytes]:
+        process = popen_as(account, command, stdout, **more)
+        if command[0].name == "initdb":
+            begun.append(process)
+            eventually((unfinished / "PG_VERSION").exists)
+            os.kill(os.getpid(), signal.SIGINT)
+        return process
+
+    monkeypatch.setattr(data_folder, "popen_as", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        EmbeddedServer(open_folder / "data").start()
+    (initdb,) = begun
+    assert initdb.poll() is not None
+    assert not unfinished.exists()
 
 
 def test_a_kill_of_starter_and_server_leaves_nothing_that_hinders_the_next_start(data: Path) -> None:
