@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from infra.kafka.settings import KafkaSettings
-from tests.guarded_broker import guarded_settings
+from tests.guarded_broker import encrypted_settings, guarded_settings
 
 ROOT = Path(__file__).parents[1]
 _UNAVAILABLE = "unavailable: "
@@ -98,7 +98,7 @@ def shared_broker(config: pytest.Config) -> SharedBroker:
 
 @pytest.fixture(scope="session")
 def kafka_addresses(request: pytest.FixtureRequest) -> list[str]:
-    """Where the broker of this test run is reached, and where it asks for a password.
+    """Where the broker of this test run is reached, where it asks for a password, and where it speaks TLS as well.
 
     Or where the one is that CASELOG_TEST_KAFKA_BOOTSTRAP named. Tests that need it are skipped where its jars cannot be
     had, unless CASELOG_REQUIRE_KAFKA=1.
@@ -127,6 +127,14 @@ def guarded_kafka(kafka_addresses: list[str]) -> KafkaSettings:
     if len(kafka_addresses) == 1:
         pytest.skip("the broker that CASELOG_TEST_KAFKA_BOOTSTRAP names asks for no password")
     return guarded_settings(kafka_addresses[1])
+
+
+@pytest.fixture
+def encrypted_kafka(kafka_addresses: list[str], tmp_path: Path) -> KafkaSettings:
+    """The same by TLS, for those who have its certificate."""
+    if len(kafka_addresses) == 1:
+        pytest.skip("the broker that CASELOG_TEST_KAFKA_BOOTSTRAP names speaks no TLS that tests know of")
+    return encrypted_settings(kafka_addresses[2], tmp_path)
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from psycopg2.extensions import make_dsn, parse_dsn
 from infra.postgres.data_folder import CLOSING
 from infra.postgres.migrations import migrate
 from infra.reporting.role import RIGHTS_LOCK
-from tests.broker import guarded_kafka, kafka, kafka_addresses, kafka_bootstrap, shared_broker
+from tests.broker import encrypted_kafka, guarded_kafka, kafka, kafka_addresses, kafka_bootstrap, shared_broker
 
-__all__ = ["guarded_kafka", "kafka", "kafka_addresses", "kafka_bootstrap"]
+__all__ = ["encrypted_kafka", "guarded_kafka", "kafka", "kafka_addresses", "kafka_bootstrap"]
 
 # how long an example takes is the machine's affair: no test has a bound in time
 hypothesis.settings.register_profile("caselog", deadline=None)

@@ -41,7 +41,7 @@ if __name__ == "__main__":
     folder = Path(tempfile.mkdtemp(prefix="caselog-kafka-tests-"))
     try:
         with GuardedBroker(folder) as broker:
-            sys.stdout.write(f"{broker.bootstrap}|{broker.guarded}\n")
+            sys.stdout.write(f"{broker.bootstrap}|{broker.guarded}|{broker.encrypted}\n")
             sys.stdout.flush()
             with ThreadPoolExecutor() as meanwhile:
                 for archive in archives:

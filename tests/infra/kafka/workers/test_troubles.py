@@ -43,17 +43,23 @@ def said(lines: list[Any], event: str) -> Any:
     return eventually(lambda: next((line for line in lines if line["event"] == event), None), WAIT_SECONDS)
 
 
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:unclosed <:ResourceWarning")
 @pytest.mark.parametrize(
     ("changed", "kind", "error"),
     [
         ("broker", "broker_away", "the broker cannot be reached"),
         ("views", "database_away", "127.0.0.1"),
         ("password", "refused", "the broker refuses us: Authentication failed: Invalid username or password"),
+        ("certificate", "broker_away", "certificate verify failed"),
     ],
 )
 def test_what_a_worker_cannot_reach_is_told_by_its_kind_and_the_desk_is_left_as_it_is(
-    fed: FedDesk, guarded_kafka: KafkaSettings, changed: str, kind: str, error: str
+    fed: FedDesk,
+    guarded_kafka: KafkaSettings,
+    encrypted_kafka: KafkaSettings,
+    changed: str,
+    kind: str,
+    error: str,
 ) -> None:
     fed.append(10)
     fed.publish()
@@ -65,6 +71,7 @@ def test_what_a_worker_cannot_reach_is_told_by_its_kind_and_the_desk_is_left_as_
         "password": msgspec.structs.replace(
             fed.site, settings=msgspec.structs.replace(guarded_kafka, password="wrong")
         ),
+        "certificate": msgspec.structs.replace(fed.site, settings=msgspec.structs.replace(encrypted_kafka, ca_file="")),
     }[changed]
     with telling(fed, site) as lines:
         line = said(lines, "view interrupted")

@@ -7,6 +7,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 from structlog.testing import capture_logs
 
 from infra.kafka.records import LogRow, event_record, mark_record, partition_of
+from infra.kafka.settings import KafkaSettings
 from infra.kafka.workers.runner import PartitionRunner
 from infra.postgres.pool import connect
 from infra.projection import brought_back, parking
@@ -48,6 +49,17 @@ def test_a_worker_has_the_same_partitions_of_all_its_views(fed: FedDesk, stack: 
         fed.await_members(queue.VIEW, number)
         fed.await_members(ticket.VIEW, number)
     assert fed.members(queue.VIEW) == fed.members(ticket.VIEW)
+
+
+def test_relay_and_workers_go_by_tls_and_with_a_password_as_well(fed: FedDesk, encrypted_kafka: KafkaSettings) -> None:
+    fed.settings = encrypted_kafka
+    fed.append()
+    fed.publish()
+    with fed.working(queue.VIEW, ticket.VIEW):
+        fed.await_fed(queue.VIEW)
+        fed.await_fed(ticket.VIEW)
+    fed.check_like_the_logs(queue.VIEW)
+    fed.check_like_the_logs(ticket.VIEW)
 
 
 def test_who_waits_for_a_view_is_told_when_readers_see_its_first_build(fed: FedDesk, stack: ExitStack) -> None:
