@@ -238,6 +238,7 @@ class ViewWorker:
 
     @contextmanager
     def _consumer(self, build: Build) -> Iterator[KafkaConsumer]:
+        assignor = AlignedAssignor(self._worker)
         consumer = events_consumer(
             self._site.settings,
             self._batches,
@@ -245,11 +246,12 @@ class ViewWorker:
                 self.view.name, build.build, elsewhere=self._site.views != self._site.desk
             ),
             auto_offset_reset="none",
-            partition_assignment_strategy=[AlignedAssignor(self._worker)],
+            partition_assignment_strategy=[assignor],
             session_timeout_ms=self._session_timeout_ms,
             heartbeat_interval_ms=min(self._session_timeout_ms // 4, _HEARTBEAT_MS),
             max_poll_interval_ms=_LONGEST_BATCH_MS,
         )
+        assignor.owned = consumer.assignment
         try:
             yield consumer
         finally:

@@ -63,6 +63,11 @@ class CaselogProcess:
 
         return eventually(said, seconds)
 
+    def has_all_partitions(self, view: str, count: int) -> bool:
+        """Say whether so many partitions of a view were given to it last."""
+        assigned = [len(line["partitions"]) for line in self.lines("partitions assigned") if line["view"] == view]
+        return assigned[-1:] == [count]
+
     def kill(self) -> None:
         """End it as a crash would, whatever state it is in."""
         self.popen.kill()

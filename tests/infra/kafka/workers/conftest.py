@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg2
 import pytest
+from kafka import KafkaAdminClient
 from kafka.errors import CoordinatorNotAvailableError
 from psycopg2.extras import execute_values
 
@@ -123,19 +124,31 @@ class FedDesk:
 
     def members(self, view: View) -> dict[str, set[int]]:
         """The workers of a view's newest build, by what they call themselves to the group, with their partitions."""
+        with closing(admin_client(self.settings)) as admin:
+            return self._members(admin, view)
+
+    def await_members(self, view: View, number: int) -> None:
+        """Wait until so many workers share all partitions."""
+        with closing(admin_client(self.settings)) as admin:
+
+            def shared() -> bool:
+                members = self._members(admin, view)
+                have = [partition for partitions in members.values() for partition in partitions]
+                return len(members) == number and sorted(have) == list(range(self.settings.partitions))
+
+            eventually(shared, WAIT_SECONDS)
+
+    def _members(self, admin: KafkaAdminClient, view: View) -> dict[str, set[int]]:
         with closing(connect(self.dsn, self.schema)) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT max(build) FROM projections WHERE view = %s AND fed_by = 'kafka'", (view.name,))
             [(build,)] = cursor.fetchall()
         if build is None:
             return {}
-        admin = admin_client(self.settings)
+        group = self.names.view_group(view.name, build)
         try:
-            group = self.names.view_group(view.name, build)
             described = admin.describe_groups([group])[group]
         except CoordinatorNotAvailableError:  # the broker makes what it keeps of groups when the first one asks
             return {}
-        finally:
-            admin.close()
         if described["group_state"] != "Stable":
             return {}
         return {
@@ -144,16 +157,6 @@ class FedDesk:
             }
             for member in described["members"]
         }
-
-    def await_members(self, view: View, number: int) -> None:
-        """Wait until so many workers share all partitions."""
-
-        def shared() -> bool:
-            members = self.members(view)
-            have = [partition for partitions in members.values() for partition in partitions]
-            return len(members) == number and sorted(have) == list(range(self.settings.partitions))
-
-        eventually(shared, WAIT_SECONDS)
 
     @contextmanager
     def growing(self, events: int = 20) -> Iterator[None]:
