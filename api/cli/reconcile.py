@@ -111,7 +111,7 @@ def _tell(report: Report) -> None:
     if report.ended_early is not None:
         click.echo(f"ended early: {report.ended_early}; --from {report.compared_to + 1} goes on from there")
     kinds = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in by_kind(report.findings).items())
-    click.echo(kinds or "nothing is wrong")
+    click.echo(kinds or ("nothing is wrong" if report.ended_early is None else "nothing is wrong until there"))
 
 
 def sentence_of_finding(found: Finding) -> str:

@@ -239,6 +239,9 @@ def test_with_the_broker_lost_on_the_way_it_tells_what_it_found_until_then(
     assert ended.returncode == code, ended.stderr
     assert ended.stdout.count("foreign behind position") == foreign
     assert re.search(
-        r"ended early: the broker cannot be reached: .*it is gone; --from \d+ goes on from there\n", ended.stdout
+        r"ended early: the broker cannot be reached: .*it is gone; --from \d+ goes on from there\n"
+        + ("1 foreign" if foreign else "nothing is wrong until there")
+        + r"\n$",
+        ended.stdout,
     )
     assert "Traceback" not in ended.stderr
