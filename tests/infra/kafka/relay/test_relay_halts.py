@@ -23,7 +23,7 @@ from infra.kafka.relay.checkpoint import (
 )
 from infra.kafka.relay.pump import BegunAlready
 from infra.kafka.relay.resetting import resetting
-from infra.kafka.topics import TopicMismatch
+from infra.kafka.topics import TopicMismatch, events_topic, relay_topic
 from infra.leadership import Leadership
 from infra.postgres.pool import connect
 from tests.infra.kafka.processes import environment, running
@@ -91,6 +91,29 @@ def test_a_topic_with_too_few_partitions_ends_the_process_with_the_reason(
     with pytest.raises(TopicMismatch, match="2 partitions"):
         relayed.relay().run()
     assert "2 partitions" in str(relayed.await_state("halted").last_error)
+
+
+def test_topics_that_would_throw_away_what_has_to_stay_are_named(relayed: Relayed, admin: KafkaAdminClient) -> None:
+    events, relay = events_topic(relayed.names, relayed.settings), relay_topic(relayed.names)
+    changed = [
+        (events, {"cleanup.policy": "compact", "retention.ms": "1000"}),
+        (relay, {"cleanup.policy": "delete"}),
+    ]
+    admin.create_topics(
+        [
+            NewTopic(topic.name, topic.partitions, 1, topic_configs={**topic.settings, **other})
+            for topic, other in changed
+        ]
+    )
+    with pytest.raises(TopicMismatch) as mismatch:
+        relayed.relay().run()
+    for told in (
+        f"topic {events.name} has cleanup.policy=compact, and delete is wanted",
+        f"topic {events.name} has retention.ms=1000, and -1 is wanted",
+        f"topic {relay.name} has cleanup.policy=delete, and compact is wanted",
+    ):
+        assert told in str(mismatch.value)
+    assert relayed.records() == {}
 
 
 @pytest.fixture
