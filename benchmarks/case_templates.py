@@ -9,12 +9,12 @@ from typing import Any
 
 import msgspec
 
+from benchmarks.planned_commands import command_request
 from commands.application import CaselogApplication
-from commands.dispatch import Dispatcher, Request
+from commands.dispatch import Dispatcher
 from commands.due import DueItem, request_for
 from commands.founding import found_desk
 from commands.handlers.catalogue import HANDLERS
-from commands.wire.catalogue import COMMAND_TYPES
 from infra.log.factory import environment_of
 from infra.postgres.pool import connect
 
@@ -141,14 +141,7 @@ class Templates:
         return entry
 
     def _send(self, command: str, /, **data: Any) -> Any:
-        request = Request(
-            command=command,
-            data=COMMAND_TYPES[command].load(data),
-            fingerprint="",
-            caller="generator",
-            actor="generator",
-            correlation_id="generator",
-        )
+        request = command_request(command, data, sender="generator")
         return msgspec.json.decode(self._dispatcher.execute(request).body)
 
 

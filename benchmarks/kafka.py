@@ -31,6 +31,7 @@ from benchmarks.report import Figure, Report, Target
 from benchmarks.server import BenchmarkServer, benchmark_server
 from benchmarks.visibility import percentile_ms
 from infra.kafka.broker.server import Broker
+from infra.kafka.clients import admin_client
 from infra.kafka.names import Names
 from infra.kafka.relay.reading import MOST_EVENTS
 from infra.kafka.settings import KafkaSettings
@@ -101,15 +102,17 @@ def _turns(server: BenchmarkServer, settings: KafkaSettings, made: Generated) ->
         _PEER: made.events / seconds_of(publish_by_peer, server.url, _SCHEMA, settings),
         _RELAY: made.events / seconds_of(publish_by_relay, server.url, _SCHEMA, settings, made.events),
     }
-    for what, views in SETS.items():
-        drop_views(server.url, _SCHEMA)
-        with projecting(server.url, _SCHEMA, views):
-            rates |= _until_seen(server, made, views, _from_log(what), begun=lambda: True)
-        for count in WORKERS:
+    with closing(admin_client(settings)) as admin, closing(connect(server.url, _SCHEMA)) as connection:
+        connection.autocommit = True
+        for what, views in SETS.items():
             drop_views(server.url, _SCHEMA)
-            with working(count, server.url, _SCHEMA, settings, views):
-                all_share = partial(all_have_begun, server.url, _SCHEMA, settings, views, count)
-                rates |= _until_seen(server, made, views, _by(count, what), begun=all_share)
+            with projecting(server.url, _SCHEMA, views):
+                rates |= _until_seen(server, made, views, _from_log(what), begun=lambda: True)
+            for count in WORKERS:
+                drop_views(server.url, _SCHEMA)
+                with working(count, server.url, _SCHEMA, settings, views):
+                    all_share = partial(all_have_begun, admin, connection, _SCHEMA, views, PARTITIONS, count)
+                    rates |= _until_seen(server, made, views, _by(count, what), begun=all_share)
     return rates
 
 

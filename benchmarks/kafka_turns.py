@@ -2,14 +2,14 @@
 
 import multiprocessing
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection as Pipe
 from time import perf_counter, sleep
-from typing import Any
 
-from kafka import KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.errors import CoordinatorNotAvailableError
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from infra.kafka.clients import admin_client, producer_arguments
 from infra.kafka.compression import METHOD
@@ -30,7 +30,7 @@ _SPAWN = multiprocessing.get_context("spawn")
 
 
 @contextmanager
-def child(work: Callable[..., None], *arguments: object) -> Iterator[Connection]:
+def child(work: Callable[..., None], *arguments: object) -> Iterator[Pipe]:
     """Run a function in a process of its own, with a pipe as its first argument; give our end once it is ready."""
     ours, theirs = _SPAWN.Pipe()
     process = _SPAWN.Process(target=work, args=(theirs, *arguments), daemon=True)
@@ -52,7 +52,7 @@ def seconds_of(work: Callable[..., None], *arguments: object) -> float:
     return took
 
 
-def publish_by_peer(pipe: Connection, url: str, schema: str, settings: KafkaSettings) -> None:
+def publish_by_peer(pipe: Pipe, url: str, schema: str, settings: KafkaSettings) -> None:
     """Send records that are there already by kafka-python's producer as it is, packed alike, a transaction a batch."""
     batches = list(_batches(url, schema, settings))
     arguments = producer_arguments(settings, transactional_id="benchmark-peer", compression_type=METHOD)
@@ -70,7 +70,7 @@ def publish_by_peer(pipe: Connection, url: str, schema: str, settings: KafkaSett
         pipe.send(perf_counter() - started)
 
 
-def publish_by_relay(pipe: Connection, url: str, schema: str, settings: KafkaSettings, head: int) -> None:
+def publish_by_relay(pipe: Pipe, url: str, schema: str, settings: KafkaSettings, head: int) -> None:
     """Read the log and publish it as the relay does: events, marks and checkpoints."""
     with Pump(url, schema, settings) as pump:
         pump.open()
@@ -82,13 +82,13 @@ def publish_by_relay(pipe: Connection, url: str, schema: str, settings: KafkaSet
         pipe.send(perf_counter() - started)
 
 
-def run_relay(pipe: Connection, url: str, schema: str, settings: KafkaSettings) -> None:
+def run_relay(pipe: Pipe, url: str, schema: str, settings: KafkaSettings) -> None:
     """Run a relay until the pipe ends."""
     configure_logging("relay")
     _run(pipe, Relay(url, schema, settings))
 
 
-def run_workers(pipe: Connection, url: str, schema: str, settings: KafkaSettings, names: Sequence[str]) -> None:
+def run_workers(pipe: Pipe, url: str, schema: str, settings: KafkaSettings, names: Sequence[str]) -> None:
     """Keep views from Kafka, once told to begin, until the pipe ends."""
     configure_logging("kafka-project")
     workers = Workers(
@@ -113,30 +113,39 @@ def working(count: int, url: str, schema: str, settings: KafkaSettings, names: S
         yield
 
 
-def all_have_begun(url: str, schema: str, settings: KafkaSettings, views: Sequence[str], workers: int) -> bool:
+def all_have_begun(
+    admin: KafkaAdminClient, connection: Connection, schema: str, views: Sequence[str], partitions: int, workers: int
+) -> bool:
     """Say whether so many workers share all partitions of each of these views, and none is about to change hands."""
-    with closing(connect(url, schema)) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT view, max(build) FROM projections WHERE fed_by = 'kafka' GROUP BY view")
-        builds: dict[str, int] = dict(cursor.fetchall())
-    if set(builds) != set(views):
-        return False
-    names = Names(schema)
-    groups = [names.view_group(view, build) for view, build in builds.items()]
-    with closing(admin_client(settings)) as admin:
-        try:
-            described = admin.describe_groups(groups)
-        except CoordinatorNotAvailableError:
-            return False
-    return all(_is_shared(described[group], settings.partitions, workers) for group in groups)
+    shares = [shares_of(admin, connection, schema, view) for view in views]
+    return all(
+        len(each) == workers and all(each.values()) and sum(map(len, each.values())) == partitions for each in shares
+    )
 
 
-def _is_shared(group: Mapping[str, Any], partitions: int, workers: int) -> bool:
-    shares = [
-        [number for topic in member["member_assignment"]["assigned_partitions"] for number in topic["partitions"]]
-        for member in group["members"]
-        if group["group_state"] == "Stable"
-    ]
-    return len(shares) == workers and all(shares) and sum(map(len, shares)) == partitions
+def shares_of(admin: KafkaAdminClient, connection: Connection, schema: str, view: str) -> dict[bytes, set[int]]:
+    """Return the partitions of each worker of a view's newest build, by what it calls itself to the group.
+
+    Empty where there is none, and while partitions are dealt out.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT max(build) FROM projections WHERE view = %s AND fed_by = 'kafka'", (view,))
+        [(build,)] = cursor.fetchall()
+    if build is None:
+        return {}
+    group = Names(schema).view_group(view, build)
+    try:
+        described = admin.describe_groups([group])[group]
+    except CoordinatorNotAvailableError:  # the broker makes what it keeps of groups when the first one asks
+        return {}
+    if described["group_state"] != "Stable":
+        return {}
+    return {
+        member["member_metadata"]["user_data"]: {
+            number for topic in member["member_assignment"]["assigned_partitions"] for number in topic["partitions"]
+        }
+        for member in described["members"]
+    }
 
 
 def remake(settings: KafkaSettings, topics: Sequence[Topic]) -> None:
@@ -165,7 +174,7 @@ def partitions_of(settings: KafkaSettings, topic: str) -> list[TopicPartition]:
     return [TopicPartition(topic, number) for number in range(settings.partitions)]
 
 
-def _run(pipe: Connection, relay: Relay) -> None:
+def _run(pipe: Pipe, relay: Relay) -> None:
     thread = threading.Thread(target=relay.run)
     thread.start()
     pipe.send("ready")

@@ -85,16 +85,16 @@ def requests_on(customers: Sequence[str], cases: Sequence[str], random: Random) 
             else:
                 data = {"ticket": random.choice(cases), "agent": "kim", "activity": "research"}
                 data |= {"started_at": worked, "duration_seconds": random.randrange(60, 1_800)}
-            yield request_for(command, data)
+            yield command_request(command, data)
 
 
-def request_for(command: str, data: dict[str, Any]) -> Request:
+def command_request(command: str, data: dict[str, Any], *, sender: str = "benchmark") -> Request:
     """Return a command as the dispatcher takes it without HTTP, its data checked by the schema that HTTP uses."""
     return Request(
         command=command,
         data=COMMAND_TYPES[command].load(data),
         fingerprint="",
-        caller="benchmark",
-        actor="benchmark",
-        correlation_id="benchmark",
+        caller=sender,
+        actor=sender,
+        correlation_id=sender,
     )

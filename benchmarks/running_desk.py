@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import psutil
 
-from benchmarks.planned_commands import request_for
+from benchmarks.planned_commands import command_request
 from benchmarks.server import BenchmarkServer
 from commands.answers import Answer
 from commands.application import CaselogApplication
@@ -211,7 +211,7 @@ def _furnish(server: BenchmarkServer) -> tuple[list[str], list[str]]:
 
 def send(dispatcher: Dispatcher, command: str, data: dict[str, Any]) -> Answer:
     """Carry a command out without HTTP, its data checked by the schema that HTTP uses."""
-    return dispatcher.execute(request_for(command, data))
+    return dispatcher.execute(command_request(command, data))
 
 
 def _let_in(url: str, schema: str) -> None:

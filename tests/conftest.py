@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 from secrets import token_hex
@@ -115,9 +115,8 @@ def postgres_dsn(request: pytest.FixtureRequest) -> str:
     return server.dsn
 
 
-@pytest.fixture
-def schema(postgres_dsn: str) -> Iterator[str]:
-    """A schema name that nothing exists under yet; whatever the test makes there is dropped after it."""
+@contextmanager
+def _new_schema(postgres_dsn: str) -> Iterator[str]:
     name = f"test_{token_hex(4)}_{next(_numbers)}"
     yield name
     with closing(psycopg2.connect(postgres_dsn)) as connection, connection, connection.cursor() as cursor:
@@ -134,6 +133,20 @@ def schema(postgres_dsn: str) -> Iterator[str]:
         if cursor.fetchone() is not None:
             cursor.execute(RIGHTS_LOCK)
             cursor.execute(f'DROP OWNED BY "{name}_reporting"; DROP ROLE "{name}_reporting"')
+
+
+@pytest.fixture
+def schema(postgres_dsn: str) -> Iterator[str]:
+    """A schema name that nothing exists under yet; whatever the test makes there is dropped after it."""
+    with _new_schema(postgres_dsn) as name:
+        yield name
+
+
+@pytest.fixture
+def schema_elsewhere(postgres_dsn: str) -> Iterator[str]:
+    """Another one, which `caselog restore` makes."""
+    with _new_schema(postgres_dsn) as name:
+        yield name
 
 
 @pytest.fixture

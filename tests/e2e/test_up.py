@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.e2e.conftest import folder_for_a_desk
 from tests.e2e.desk_process import ROOT, DeskProcess, free_port
 from tests.waiting import eventually
 
@@ -29,10 +29,8 @@ def desk(folder: Path) -> Iterator[DeskProcess]:
 @pytest.fixture(scope="module")
 def lasting() -> Iterator[DeskProcess]:
     """A desk for all those tests after which it is as well as before, but for what its log has."""
-    with tempfile.TemporaryDirectory(prefix="caselog-e2e-") as name:
-        Path(name).chmod(0o711)
-        with DeskProcess(Path(name), CASELOG_ACCESS_LOG="1") as running:
-            yield running
+    with folder_for_a_desk() as folder, DeskProcess(folder, CASELOG_ACCESS_LOG="1") as running:
+        yield running
 
 
 def open_case(desk: DeskProcess) -> str:

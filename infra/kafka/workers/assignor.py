@@ -13,7 +13,7 @@ from kafka.coordinator.assignors.abstract import AbstractPartitionAssignor, Reba
 from kafka.protocol.consumer.metadata import ConsumerProtocolAssignment, ConsumerProtocolSubscription
 
 
-class AlignedAssignor(AbstractPartitionAssignor):  # type: ignore[misc]
+class AlignedAssignor(AbstractPartitionAssignor):  # type: ignore[misc]  # kafka-python has no types
     """Deals partitions out in their order to workers in the order of their names.
 
     As in any cooperative group (KIP-429) a partition goes from one to another in two rounds, so that it does not have

@@ -3,13 +3,9 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing
 from importlib import import_module
 from pathlib import Path
-from secrets import token_hex
 
-import psycopg2
 import pytest
 
 from api.cli.commands import _COMMANDS, run
@@ -96,12 +92,3 @@ class CliHere(Cli):
 @pytest.fixture
 def here(database: str, schema: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CliHere:
     return CliHere(database, schema, monkeypatch, capsys)
-
-
-@pytest.fixture
-def schema_elsewhere(database: str) -> Iterator[str]:
-    """A schema that is not there: `caselog restore` makes it."""
-    schema = f"test_{token_hex(4)}_elsewhere"
-    yield schema
-    with closing(psycopg2.connect(database)) as connection, connection, connection.cursor() as cursor:
-        cursor.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')

@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
-from secrets import token_hex
 
-import psycopg2
 import pytest
 
 from infra.projection.rebuild import rebuild
@@ -36,9 +34,6 @@ def desk(database: str, schema: str) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def empty(postgres_dsn: str) -> Iterator[str]:
+def empty(schema_elsewhere: str) -> str:
     """The name of a schema that is not there."""
-    name = f"test_{token_hex(4)}_restored"
-    yield name
-    with closing(psycopg2.connect(postgres_dsn)) as connection, connection, connection.cursor() as cursor:
-        cursor.execute(f'DROP SCHEMA IF EXISTS "{name}" CASCADE')
+    return schema_elsewhere

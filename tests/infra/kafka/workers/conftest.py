@@ -9,11 +9,10 @@ from typing import Any
 
 import psycopg2
 import pytest
-from kafka import KafkaAdminClient
-from kafka.errors import CoordinatorNotAvailableError
 from psycopg2.extras import execute_values
 
 from benchmarks.generator import generate
+from benchmarks.kafka_turns import shares_of
 from infra.feed import head_position
 from infra.kafka.clients import admin_client
 from infra.kafka.names import Names
@@ -122,41 +121,22 @@ class FedDesk:
             samples = [sample for family in DeskCollector(pool).collect() for sample in family.samples]
         return {(each.labels["view"], each.labels["partition"]): each.value for each in samples if each.name == name}
 
-    def members(self, view: View) -> dict[str, set[int]]:
+    def members(self, view: View) -> dict[bytes, set[int]]:
         """The workers of a view's newest build, by what they call themselves to the group, with their partitions."""
-        with closing(admin_client(self.settings)) as admin:
-            return self._members(admin, view)
+        with closing(admin_client(self.settings)) as admin, closing(connect(self.dsn, self.schema)) as connection:
+            return shares_of(admin, connection, self.schema, view.name)
 
     def await_members(self, view: View, number: int) -> None:
         """Wait until so many workers share all partitions."""
-        with closing(admin_client(self.settings)) as admin:
+        with closing(admin_client(self.settings)) as admin, closing(connect(self.dsn, self.schema)) as connection:
+            connection.autocommit = True
 
             def shared() -> bool:
-                members = self._members(admin, view)
+                members = shares_of(admin, connection, self.schema, view.name)
                 have = [partition for partitions in members.values() for partition in partitions]
                 return len(members) == number and sorted(have) == list(range(self.settings.partitions))
 
             eventually(shared, WAIT_SECONDS)
-
-    def _members(self, admin: KafkaAdminClient, view: View) -> dict[str, set[int]]:
-        with closing(connect(self.dsn, self.schema)) as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT max(build) FROM projections WHERE view = %s AND fed_by = 'kafka'", (view.name,))
-            [(build,)] = cursor.fetchall()
-        if build is None:
-            return {}
-        group = self.names.view_group(view.name, build)
-        try:
-            described = admin.describe_groups([group])[group]
-        except CoordinatorNotAvailableError:  # the broker makes what it keeps of groups when the first one asks
-            return {}
-        if described["group_state"] != "Stable":
-            return {}
-        return {
-            member["member_metadata"]["user_data"]: {
-                number for topic in member["member_assignment"]["assigned_partitions"] for number in topic["partitions"]
-            }
-            for member in described["members"]
-        }
 
     @contextmanager
     def growing(self, events: int = 20) -> Iterator[None]:
